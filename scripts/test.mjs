@@ -1,0 +1,130 @@
+// `npm test`, `npm run test:long`, `npm run test:nightly`: every runner of a tier, one sum.
+//
+// - quick (at most 15 minutes on 2 cores): linter, types, kernel specs, unit, fuzz and
+//   end-to-end tests. `--long`: simulation and fuzz with more seeds, unit and end-to-end
+//   on Node 24. `--nightly`: all of it, for as long as it takes.
+// - The last line is `N passed, N failed`. A linter or type check counts as one test; a
+//   runner that crashes, hangs or reports nothing counts as a failure.
+// - Skipped tests are listed with their reasons; with CI=true each counts as failed.
+// - Names after the options pick runners: `node scripts/test.mjs unit`.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { at, filesBelow, root } from "./files.mjs";
+import { setup } from "./setup.mjs";
+
+const minute = 60_000;
+const tier = process.argv.includes("--nightly")
+  ? "nightly"
+  : process.argv.includes("--long")
+    ? "long"
+    : "quick";
+const limit = { quick: 20 * minute, long: 60 * minute, nightly: 24 * 60 * minute }[tier];
+const node24 = at("build/node24/node_modules/.bin/node");
+const reports = at("build/reports");
+const colours = process.stdout.isTTY ? {} : { NO_COLOR: "1" };
+
+const node = (...args) => [process.execPath, ...args];
+const vitestArguments = (project) => [
+  at("node_modules/vitest/vitest.mjs"),
+  "run",
+  ...["--project", project, "--reporter", "default", "--reporter", at("scripts/test-reporter.mjs")],
+];
+const vitest = (project, on = process.execPath) => ({
+  command: [on, ...vitestArguments(project)],
+  present: filesBelow(`test/${project}`).some((path) => path.endsWith(".test.ts")),
+});
+
+const runners = {
+  lint: { command: ["npm", "run", "--silent", "lint"], single: true },
+  typecheck: {
+    command: node(at("node_modules/typescript/bin/tsc"), "--project", "tsconfig.json"),
+    single: true,
+  },
+  kernel: { command: node(at("scripts/test-kernel.mjs")) },
+  unit: vitest("unit"),
+  fuzz: vitest("fuzz"),
+  simulation: vitest("simulation"),
+  "end-to-end": vitest("end-to-end"),
+  "unit-node24": vitest("unit", node24),
+  "end-to-end-node24": vitest("end-to-end", node24),
+};
+const ofTier = {
+  quick: ["lint", "typecheck", "kernel", "unit", "fuzz", "end-to-end"],
+  long: ["simulation", "fuzz", "unit-node24", "end-to-end-node24"],
+  nightly: Object.keys(runners),
+};
+
+/** Fetches Node 24 into build/, once. Returns why not, or null. */
+function fetchNode24() {
+  if (existsSync(node24)) return null;
+  const folder = at("build/node24");
+  mkdirSync(folder, { recursive: true });
+  const settings = { private: true, allowScripts: { node: true } };
+  writeFileSync(join(folder, "package.json"), JSON.stringify(settings));
+  const install = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "node@24"], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "inherit"],
+    timeout: 5 * minute,
+  });
+  return install.status === 0 && existsSync(node24) ? null : "Node 24 could not be fetched from npm";
+}
+
+/** Runs one runner and returns what it reported: {passed, failed, skipped}. */
+function count(name, { command, single = false, present = true }) {
+  if (!present) return { passed: 0, failed: 0, skipped: [] };
+  const report = join(reports, `${name}.json`);
+  rmSync(report, { force: true });
+  console.log(`\n── ${name}`);
+  const result = spawnSync(command[0], command.slice(1), {
+    cwd: root,
+    env: { ...process.env, ...colours, PROTEUS_TIER: tier, PROTEUS_REPORT: report },
+    stdio: ["ignore", "inherit", "inherit"],
+    timeout: limit,
+  });
+  const ok = result.status === 0;
+  if (single) return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
+  if (!existsSync(report)) {
+    console.log(
+      `${name}: ended without a report (${result.error?.message ?? result.signal ?? result.status})`,
+    );
+    return { passed: 0, failed: 1, skipped: [] };
+  }
+  const counts = JSON.parse(readFileSync(report, "utf8"));
+  if (!ok && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
+const named = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const unknown = named.filter((name) => !(name in runners));
+if (unknown.length > 0) {
+  console.error(`no such runner: ${unknown.join(", ")}; there are ${Object.keys(runners).join(", ")}`);
+  process.exit(2);
+}
+if (!setup().ready) {
+  console.log("0 passed, 1 failed");
+  process.exit(1);
+}
+
+mkdirSync(reports, { recursive: true });
+const total = { passed: 0, failed: 0, skipped: [] };
+for (const name of named.length > 0 ? named : ofTier[tier]) {
+  const missing = name.endsWith("-node24") ? fetchNode24() : null;
+  const counts = missing
+    ? { passed: 0, failed: 0, skipped: [{ name, reason: missing }] }
+    : count(name, runners[name]);
+  total.passed += counts.passed;
+  total.failed += counts.failed;
+  total.skipped.push(...counts.skipped.map((skip) => ({ ...skip, name: `${name}: ${skip.name}` })));
+}
+
+console.log("");
+const strict = process.env.CI === "true";
+if (total.skipped.length > 0) {
+  console.log(`${total.skipped.length} skipped${strict ? ", which fails in CI" : ""}:`);
+  for (const { name, reason } of total.skipped) console.log(`  ${name}: ${reason || "no reason given"}`);
+}
+const failed = total.failed + (strict ? total.skipped.length : 0);
+console.log(`${total.passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
