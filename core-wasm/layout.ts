@@ -1,0 +1,96 @@
+// The memory map, and the records that kernel and host share.
+//
+//   0        nothing: a null pointer traps nothing, so nobody lives here
+//   1024     LIMITS_ADDRESS   u32[LIMIT_FIELDS], written by the host before boot
+//   2048     LAYOUT_ADDRESS   u32[LAYOUT_FIELDS], written by boot
+//   3072     SCRATCH_ADDRESS  1 KiB for the host's small arguments (headers, ports)
+//   4096     static data of the module
+//   …        tables, sized by the limits
+//   LAYOUT_HOST_BASE (64 KiB aligned) … end of memory: the host's own
+//            (receive rings, callers' buffers, segments)
+//
+// Plain constants: AssemblyScript and TypeScript compile this same file.
+
+export const ABI = 1;
+
+export const LIMITS_ADDRESS = 1024;
+export const LAYOUT_ADDRESS = 2048;
+export const SCRATCH_ADDRESS = 3072;
+export const SCRATCH_BYTES = 1024;
+export const STATIC_BASE = 4096;
+
+// Fields of the layout record (u32 index)
+export const LAYOUT_ABI = 0;
+export const LAYOUT_HOST_BASE = 1; // first byte that is the host's
+export const LAYOUT_COMPLETIONS = 2; // the completion ring, below
+export const LAYOUT_COMPLETION_MASK = 3; // capacity - 1
+export const LAYOUT_COUNTERS = 4; // u32[COUNTER_COUNT]
+export const LAYOUT_ADDRESS_PUBLIC = 5; // 8 bytes: this kernel's FLIP address
+export const LAYOUT_KERNEL_ID = 6; // 8 bytes
+export const LAYOUT_THREADS_BUSY = 7; // u32: threads not free
+export const LAYOUT_FIELDS = 8;
+
+// The completion ring: u32 produced, u32 consumed (the host writes it), 8 bytes unused,
+// then entries of 16 bytes. An entry's index is its count & mask.
+export const COMPLETION_PRODUCED = 0;
+export const COMPLETION_CONSUMED = 4;
+export const COMPLETION_ENTRIES = 16;
+export const COMPLETION_BYTES = 16;
+export const COMPLETION_HANDLE = 0; // i32; an EVENT_* when negative
+export const COMPLETION_STATUS = 4; // i32: 0 or an error of status.ts
+export const COMPLETION_POINTER = 8; // of the 32-byte header that came
+export const COMPLETION_LENGTH = 12; // bytes of data in the caller's buffer
+
+// Events, in COMPLETION_HANDLE
+export const EVENT_MULTICAST_JOIN = -1; // status: network; pointer: 6-byte MAC
+export const EVENT_MULTICAST_LEAVE = -2;
+export const EVENT_SIGNAL = -3; // status: handle of the service; length: signal number
+
+// Options of a call (u32 record; a null pointer or a 0 field takes the default)
+export const OPTION_LOCATE_TIMEOUT_MS = 0;
+export const OPTION_POLL_MS = 4;
+export const OPTION_DEAD_MS = 8;
+export const OPTION_BYTES = 12;
+
+// Counters (u32 index; they wrap). Names for people: control/kernel/counters.ts
+export const COUNTER_FRAMES_IN = 0;
+export const COUNTER_FRAMES_OUT = 1;
+export const COUNTER_MALFORMED = 2;
+export const COUNTER_NOT_OURS = 3;
+export const COUNTER_TRANSMIT_FAILED = 4;
+export const COUNTER_LOCATES_IN = 5;
+export const COUNTER_LOCATES_OUT = 6;
+export const COUNTER_HEREIS_IN = 7;
+export const COUNTER_HEREIS_OUT = 8;
+export const COUNTER_UNIDATA_IN = 9;
+export const COUNTER_UNIDATA_OUT = 10;
+export const COUNTER_MULTIDATA_IN = 11;
+export const COUNTER_MULTIDATA_OUT = 12;
+export const COUNTER_NOTHERE_IN = 13;
+export const COUNTER_NOTHERE_OUT = 14;
+export const COUNTER_UNTRUSTED_IN = 15;
+export const COUNTER_UNTRUSTED_OUT = 16;
+export const COUNTER_FORWARDED = 17;
+export const COUNTER_BROADCASTS_DROPPED = 18;
+export const COUNTER_TABLE_FULL = 19;
+export const COUNTER_CREDIT_WAITS = 20;
+export const COUNTER_CREDIT_REQUESTS = 21;
+export const COUNTER_REQUESTS_IN = 22;
+export const COUNTER_REQUESTS_OUT = 23;
+export const COUNTER_REPLIES_IN = 24;
+export const COUNTER_REPLIES_OUT = 25;
+export const COUNTER_ACKS_OUT = 26;
+export const COUNTER_ACKS_IMPLICIT = 27;
+export const COUNTER_NAKS_OUT = 28;
+export const COUNTER_DUPLICATES = 29;
+export const COUNTER_FAILS_OUT = 30;
+export const COUNTER_ENQUIRIES_OUT = 31;
+export const COUNTER_RETRANSMISSIONS = 32;
+export const COUNTER_REPEATS_ASKED = 33;
+export const COUNTER_FRAGMENTS_REPEATED = 34;
+export const COUNTER_LOCAL_CALLS = 35;
+export const COUNTER_CALLS_FAILED = 36;
+export const COUNTER_KERNELS_FORGOTTEN = 37;
+export const COUNTER_HOPS_DROPPED = 38;
+export const COUNTER_HELLOS_IN = 39;
+export const COUNTER_COUNT = 40;

@@ -1,0 +1,24 @@
+// The time of the current entry, in microseconds; every export sets it from its argument.
+//
+// - Nothing in the kernel reads a clock. Time that runs backwards is held still, so a
+//   host whose clock jumps cannot make a deadline vanish.
+
+export let now: i64 = 0;
+
+/** Called first by every entry. `microseconds` is whole and below 2^53. */
+export function setNow(microseconds: f64): void {
+  const t = microseconds as i64;
+  if (t > now) now = t;
+}
+
+/** Back to the beginning (boot). */
+export function resetNow(): void {
+  now = 0;
+}
+
+/** The same in milliseconds, as the wire's time stamps want it; wraps. */
+// @ts-ignore: decorator
+@inline
+export function nowMs(): u32 {
+  return (now / 1000) as u32;
+}

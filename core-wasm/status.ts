@@ -1,0 +1,44 @@
+// Status codes: what every call of the kernel answers, in Amoeba's own numbers.
+//
+// - 0 and above is success (a handle, a count); below zero is one of these.
+// - This file is plain constants on purpose: AssemblyScript and TypeScript both
+//   compile it, and scripts/kernel-header.mjs turns it into C.
+// - Source: Amoeba 5 error numbers (amoeba.h, stderr.h); *_FULL and later are ours
+//   and never travel on the wire.
+
+export const STD_OK = 0;
+
+export const RPC_FAILURE = -1; // the call may or may not have been executed
+export const RPC_NOTFOUND = -2; // no server found: certainly not executed
+export const RPC_BADADDRESS = -3; // a null or out-of-range buffer
+export const RPC_ABORTED = -4; // a signal ended the call before it was sent
+export const RPC_TRYAGAIN = -5; // a table is full: nothing was done, try later
+export const RPC_BADPORT = -8; // the null port
+export const RPC_UNSAFE = -9; // only an untrusted route exists
+
+// Kernel calls outside RPC.
+export const KERNEL_NOMEMORY = -64; // the limits do not fit the memory
+export const KERNEL_BADLIMIT = -65; // a limit out of its range
+export const KERNEL_BADNETWORK = -66; // no such network
+export const KERNEL_BADHANDLE = -67; // stale or wrong handle for this call
+export const KERNEL_FULL = -68; // a table sized at boot is full
+
+// What `receive` answers; each is counted too (layout.ts, COUNTER_*).
+export const FRAME_TAKEN = 0;
+export const FRAME_MALFORMED = -80;
+export const FRAME_NOT_OURS = -81;
+
+export const STD_CAPBAD = -1000;
+export const STD_COMBAD = -1001;
+export const STD_ARGBAD = -1002;
+export const STD_NOTNOW = -1003;
+export const STD_NOSPACE = -1004;
+export const STD_DENIED = -1005;
+export const STD_NOMEM = -1006;
+export const STD_EXISTS = -1007;
+export const STD_NOTFOUND = -1008;
+export const STD_SYSERR = -1009;
+export const STD_INTR = -1010;
+export const STD_OVERFLOW = -1011;
+export const STD_WRITEPROT = -1012;
+export const STD_NOMEDIUM = -1013;
