@@ -1,0 +1,48 @@
+// The ring in which the kernel tells its host what has ended: see layout.ts.
+//
+// - One entry for every call and service at most, and a few events; calls are refused
+//   (RPC_TRYAGAIN) before the ring could overflow.
+
+import * as layout from "../layout";
+import { allocate } from "../memory/arena";
+import { insist } from "../memory/assert";
+
+let ring: usize = 0;
+let mask: u32 = 0;
+
+/** Room for at least `entries`; answers the ring's address. */
+export function completionsOpen(entries: u32): usize {
+  let size: u32 = 16;
+  while (size < entries) size <<= 1;
+  mask = size - 1;
+  ring = allocate((layout.COMPLETION_ENTRIES as u64) + (size as u64) * layout.COMPLETION_BYTES);
+  return ring;
+}
+
+export function completionMask(): u32 {
+  return mask;
+}
+
+/** Entries that the host has not taken yet. */
+// @ts-ignore: decorator
+@inline
+export function completionsPending(): u32 {
+  return load<u32>(ring, layout.COMPLETION_PRODUCED) - load<u32>(ring, layout.COMPLETION_CONSUMED);
+}
+
+export function complete(handle: i32, status: i32, pointer: usize, length: u32): void {
+  insist(completionsPending() <= mask, 310);
+  const produced = load<u32>(ring, layout.COMPLETION_PRODUCED);
+  const entry = ring + layout.COMPLETION_ENTRIES + ((produced & mask) as usize) * layout.COMPLETION_BYTES;
+  store<i32>(entry, handle, layout.COMPLETION_HANDLE);
+  store<i32>(entry, status, layout.COMPLETION_STATUS);
+  store<u32>(entry, pointer as u32, layout.COMPLETION_POINTER);
+  store<u32>(entry, length, layout.COMPLETION_LENGTH);
+  store<u32>(ring, produced + 1, layout.COMPLETION_PRODUCED);
+}
+
+/** An event: dropped when the host is far behind, since the protocol repeats its cause. */
+export function event(kind: i32, status: i32, pointer: usize, length: u32): void {
+  if (completionsPending() * 2 > mask) return;
+  complete(kind, status, pointer, length);
+}
