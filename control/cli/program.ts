@@ -1,0 +1,110 @@
+// The command line: which commands there are, and how one is run.
+//
+// - Each command lives in a file of its own beside this one and is loaded only when it
+//   is the one that was asked for, so that every command starts quickly.
+// - Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 unreachable or timed
+//   out, 6 degraded.
+
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import { type ProteusError, usageError } from "../kernel/errors.js";
+import { fail } from "./output.js";
+import { packageVersion } from "./package-files.js";
+
+interface Entry {
+  readonly summary: string;
+  /** Adds the command to the program; commander's plain and extra types both fit. */
+  readonly load: () => Promise<(program: never) => void>;
+}
+
+const entries: Readonly<Record<string, Entry>> = {
+  lab: {
+    summary: "virtual labs: machines on a LAN of their own, on this computer",
+    load: async () => (await import("./lab.js")).registerLab,
+  },
+  node: {
+    summary: "the agent of a pool machine",
+    load: async () => (await import("./node.js")).registerNode,
+  },
+  serve: {
+    summary: "run a server on this machine",
+    load: async () => (await import("./serve.js")).registerServe,
+  },
+  call: {
+    summary: "call a server and measure it",
+    load: async () => (await import("./call.js")).registerCall,
+  },
+  bench: {
+    summary: "measure FLIP against TCP/IP",
+    load: async () => (await import("./bench.js")).registerBench,
+  },
+  port: {
+    summary: "ports: what a server listens to, and what clients call",
+    load: async () => (await import("./port.js")).registerPort,
+  },
+  capability: {
+    summary: "capabilities: make, check and restrict their private part, offline",
+    load: async () => (await import("./capability.js")).registerCapability,
+  },
+  decode: {
+    summary: "show the layers of hex frames, read from standard input one a line",
+    load: async () => (await import("./decode.js")).registerDecode,
+  },
+};
+
+const helpText = `
+Examples:
+  proteus lab up --nodes 3
+  proteus lab exec n1 -- proteus serve echo --port abcdef
+  proteus lab exec n2 -- proteus call --port e4b2c2985455 --size 0 --count 1000
+  proteus port public abcdef
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 unreachable or timed out, 6 degraded`;
+
+/** The name of the command that the arguments ask for, or ask help about. */
+function commandOf(words: readonly string[]): string | undefined {
+  const operands = words.filter((word) => !word.startsWith("-"));
+  return operands[0] === "help" ? operands[1] : operands[0];
+}
+
+/** The program with the one command loaded that the arguments name. */
+export async function programFor(words: readonly string[]): Promise<Command> {
+  const program = new Command("proteus")
+    .description("A LAN of machines as one processor pool")
+    .version(packageVersion(), "-V, --version", "show the version")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "show help for a command")
+    .addHelpText("after", helpText)
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined }); // fail() says it
+  const wanted = commandOf(words);
+  for (const [name, { summary, load }] of Object.entries(entries)) {
+    if (name === wanted) (await load())(program as never);
+    else program.command(name).description(summary);
+  }
+  return program;
+}
+
+/** A commander error as one of ours; `undefined` for help and version, which are none. */
+function usageOf(error: CommanderError, words: readonly string[]): ProteusError | undefined {
+  if (error.exitCode === 0) return undefined;
+  const command = commandOf(words);
+  const known = command !== undefined && command in entries;
+  const help = `proteus ${known ? `${command} ` : ""}--help shows how`;
+  if (error.code === "commander.help") return usageError(`a ${known ? "subcommand" : "command"} is missing`);
+  const [first = "", suggestion] = error.message.split("\n");
+  const hint = suggestion === undefined ? help : `${suggestion.replace(/^\((.*)\)$/, "$1")} ${help}`;
+  return usageError(first.replace(/^error: /, ""), hint);
+}
+
+/** Runs the command that the arguments ask for; sets the exit code when it fails. */
+export async function run(words: readonly string[]): Promise<void> {
+  try {
+    const program = await programFor(words);
+    await program.parseAsync(words, { from: "user" });
+  } catch (error) {
+    const shown = error instanceof CommanderError ? usageOf(error, words) : error;
+    if (shown === undefined) return;
+    const own = words.includes("--") ? words.slice(0, words.indexOf("--")) : words;
+    process.exitCode = fail(shown, own.includes("--json"));
+  }
+}

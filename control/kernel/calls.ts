@@ -1,0 +1,220 @@
+// Calls and services with ordinary bytes and promises, on top of a Kernel's callbacks.
+//
+// - Header: the message header of Amoeba (32 bytes) as an object; ports and privates are
+//   bytes, the rest numbers.
+// - trans copies the request into the kernel's memory and the reply out of it. For bulk
+//   without copies use Kernel.trans with buffers of one's own, as control/bench does.
+
+import {
+  OPTION_BYTES,
+  OPTION_DEAD_MS,
+  OPTION_LOCATE_TIMEOUT_MS,
+  OPTION_POLL_MS,
+} from "../../core-wasm/layout.js";
+import * as format from "../../core-wasm/wire/formats.js";
+import { HEADER } from "../../core-wasm/wire/formats.js";
+import { statusError } from "./errors.js";
+import type { Kernel } from "./kernel.js";
+
+/** A message header. */
+export interface Header {
+  /** 6 bytes: the put-port of a call. */
+  readonly port: Uint8Array;
+  /** 10 bytes: the private part of the object's capability. */
+  readonly private: Uint8Array;
+  /** Command of a request, u16. */
+  readonly command: number;
+  /** Status of a reply, i16: the same field. */
+  readonly status: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly extra: number;
+}
+
+export interface CallOptions {
+  /** How long to look for the port; default 5,200 ms. */
+  readonly locateTimeoutMs?: number;
+  /** Silence before the server is asked whether it lives; default 500 ms. */
+  readonly pollMs?: number;
+  /** Silence before it is taken for dead; default 2,000 ms. */
+  readonly deadMs?: number;
+  /** Largest reply taken; default 64 KiB. */
+  readonly replyBytesMax?: number;
+}
+
+export interface Reply {
+  readonly header: Header;
+  readonly data: Uint8Array;
+}
+
+/** Writes a header at an address of the kernel's memory; what is left out is zero. */
+export function writeHeader(kernel: Kernel, at: number, header: Partial<Header>): void {
+  const { bytes, view } = kernel;
+  bytes.fill(0, at, at + HEADER);
+  if (header.port) bytes.set(header.port, at + format.HEADER_PORT_AT);
+  if (header.private) bytes.set(header.private, at + format.HEADER_PRIVATE_AT);
+  view.setUint16(at + format.HEADER_COMMAND_AT, (header.command ?? header.status ?? 0) & 0xffff, true);
+  view.setInt32(at + format.HEADER_OFFSET_AT, header.offset ?? 0, true);
+  view.setUint16(at + format.HEADER_SIZE_AT, (header.size ?? 0) & 0xffff, true);
+  view.setUint16(at + format.HEADER_EXTRA_AT, (header.extra ?? 0) & 0xffff, true);
+}
+
+/** Reads the header at an address. */
+export function readHeader(kernel: Kernel, at: number): Header {
+  const { bytes, view } = kernel;
+  return {
+    port: bytes.slice(at + format.HEADER_PORT_AT, at + format.HEADER_PORT_AT + 6),
+    private: bytes.slice(at + format.HEADER_PRIVATE_AT, at + format.HEADER_PRIVATE_AT + 10),
+    command: view.getUint16(at + format.HEADER_COMMAND_AT, true),
+    status: view.getInt16(at + format.HEADER_COMMAND_AT, true),
+    offset: view.getInt32(at + format.HEADER_OFFSET_AT, true),
+    size: view.getUint16(at + format.HEADER_SIZE_AT, true),
+    extra: view.getUint16(at + format.HEADER_EXTRA_AT, true),
+  };
+}
+
+/** Writes the options record of a call; answers its address, or 0 when all are standard. */
+function writeOptions(kernel: Kernel, at: number, options: CallOptions): number {
+  const { locateTimeoutMs = 0, pollMs = 0, deadMs = 0 } = options;
+  if (locateTimeoutMs + pollMs + deadMs === 0) return 0;
+  kernel.view.setUint32(at + OPTION_LOCATE_TIMEOUT_MS, locateTimeoutMs, true);
+  kernel.view.setUint32(at + OPTION_POLL_MS, pollMs, true);
+  kernel.view.setUint32(at + OPTION_DEAD_MS, deadMs, true);
+  return at;
+}
+
+/**
+ * Calls a server. Resolves with its reply, whatever its status; rejects with ProteusError
+ * (RPC_NOTFOUND: certainly not executed; RPC_FAILURE: it may have been).
+ */
+export function trans(
+  kernel: Kernel,
+  header: Partial<Header> & { readonly port: Uint8Array },
+  data: Uint8Array = new Uint8Array(0),
+  options: CallOptions = {},
+): Promise<Reply> {
+  const capacity = options.replyBytesMax ?? 65536;
+  const headers = kernel.buffers.take(2 * HEADER + OPTION_BYTES);
+  const request = kernel.buffers.take(data.length);
+  const reply = kernel.buffers.take(capacity);
+  const release = () => {
+    for (const buffer of [headers, request, reply]) kernel.buffers.give(buffer);
+  };
+  writeHeader(kernel, headers, header);
+  kernel.bytes.set(data, request);
+  const record = writeOptions(kernel, headers + 2 * HEADER, options);
+  return new Promise((resolve, reject) => {
+    const done = (status: number, length: number) => {
+      if (status < 0) reject(statusError(status, "the call failed"));
+      else {
+        resolve({
+          header: readHeader(kernel, headers + HEADER),
+          data: kernel.bytes.slice(reply, reply + length),
+        });
+      }
+      release();
+    };
+    const handle = kernel.trans(
+      headers,
+      request,
+      data.length,
+      headers + HEADER,
+      reply,
+      capacity,
+      record,
+      done,
+    );
+    if (handle < 0) done(handle, 0);
+  });
+}
+
+/** One request as a service sees it; buffers are addresses in the kernel's memory. */
+export interface Request {
+  readonly handle: number;
+  readonly kernel: Kernel;
+  /** Address of the 32-byte header: read it, and write the reply's there. */
+  readonly header: number;
+  /** Address and length of the data; the reply's data may be written over it. */
+  readonly data: number;
+  readonly length: number;
+  readonly capacity: number;
+}
+
+/** How a reply is given: `data` defaults to the request's own buffer. Called once a request. */
+export type GiveReply = (size: number, data?: number) => void;
+
+/** Serves one request, now or later. */
+export type Handler = (request: Request, reply: GiveReply) => void;
+
+export interface ServiceOptions {
+  /** Requests that can wait or be served at the same time; default 4. */
+  readonly threads?: number;
+  /** Largest request taken; more is cut off. Default 64 KiB. */
+  readonly requestBytesMax?: number;
+}
+
+/** A running service: get-port, threads of service, and how to end it. */
+export class Service {
+  readonly putPort: Uint8Array;
+  readonly #kernel: Kernel;
+  readonly #getPort: Uint8Array;
+  readonly #handler: Handler;
+  readonly #capacity: number;
+  readonly #handles = new Set<number>();
+  #closed = false;
+
+  /** Begins to listen. Throws ProteusError when the port or thread table is full. */
+  constructor(kernel: Kernel, getPort: Uint8Array, handler: Handler, options: ServiceOptions = {}) {
+    this.#kernel = kernel;
+    this.#getPort = getPort;
+    this.#handler = handler;
+    this.#capacity = options.requestBytesMax ?? 65536;
+    this.putPort = kernel.publicPort(getPort);
+    for (let i = 0; i < (options.threads ?? 4); i++) {
+      const status = this.#listen(kernel.buffers.take(HEADER), kernel.buffers.take(this.#capacity));
+      if (status < 0) throw statusError(status, "the server could not listen");
+    }
+  }
+
+  #listen(header: number, buffer: number): number {
+    const kernel = this.#kernel;
+    kernel.bytes.set(this.#getPort, header);
+    const handle = kernel.getreq(header, buffer, this.#capacity, (status, length, got) => {
+      this.#handles.delete(got);
+      if (status < 0 || this.#closed) this.#release(header, buffer);
+      else this.#serve(got, header, buffer, length);
+    });
+    if (handle >= 0) this.#handles.add(handle);
+    return handle;
+  }
+
+  #serve(handle: number, header: number, buffer: number, length: number): void {
+    const kernel = this.#kernel;
+    const request: Request = { handle, kernel, header, data: buffer, length, capacity: this.#capacity };
+    this.#handles.add(handle);
+    this.#handler(request, (size, data) => {
+      const done = () => {
+        this.#handles.delete(handle);
+        this.#again(header, buffer);
+      };
+      if (kernel.putrep(handle, header, data ?? buffer, size, done) < 0) done();
+    });
+  }
+
+  /** The reply is acknowledged: these buffers take the next request. */
+  #again(header: number, buffer: number): void {
+    if (this.#closed || this.#listen(header, buffer) < 0) this.#release(header, buffer);
+  }
+
+  #release(header: number, buffer: number): void {
+    this.#kernel.buffers.give(header);
+    this.#kernel.buffers.give(buffer);
+  }
+
+  /** Stops listening; requests being served are given up (their clients get RPC_FAILURE). */
+  close(): void {
+    this.#closed = true;
+    for (const handle of this.#handles) this.#kernel.kill(handle);
+    this.#handles.clear();
+  }
+}

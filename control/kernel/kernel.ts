@@ -1,0 +1,360 @@
+// One kernel in this process: loads kernel.wasm, feeds it frames and time, hands out completions.
+//
+// - A turn: flush and poll the devices, tick, receive what came, flush, drain. The loop
+//   that takes turns is control/node/loop.ts, or a simulator's.
+// - Calls are those of core-wasm/kernel.ts with a callback in place of the completion
+//   ring: called once when the handle ends (a service: once for the request, once more
+//   for the acknowledged reply). No promise here; control/kernel/calls.ts has those.
+// - Everything of the outside comes in as an argument: module, clock, randomness, devices.
+// - Buffers are addresses in `memory`; `buffers` gives and takes them.
+
+import * as layout from "../../core-wasm/layout.js";
+import type { Device } from "../../drivers/device.js";
+import { type Counters, readCounters } from "./counters.js";
+import { statusError } from "./errors.js";
+import { type Limits, writeLimits } from "./limits.js";
+import { LinearMemory } from "./linear-memory.js";
+
+const pageBytes = 65536;
+const defaultMemoryBytes = 128 * 1024 * 1024;
+const ethernetWeight = 3;
+const indexMask = 0x7fff;
+
+/** What a kernel needs of the world. */
+export interface KernelOptions {
+  /** The compiled kernel.wasm. */
+  readonly module: WebAssembly.Module;
+  /** The time in microseconds, from any fixed point. */
+  readonly clock: () => number;
+  /** Fills bytes with random ones. */
+  readonly random: (bytes: Uint8Array) => void;
+  readonly limits?: Partial<Limits>;
+  /** A line for people. */
+  readonly log?: (line: string) => void;
+  /** Called when frames wait to be sent and nobody has taken a turn yet. */
+  readonly wake?: () => void;
+}
+
+/** How a network is attached. */
+export interface NetworkOptions {
+  /** False marks what comes from it as unsafe; default true. */
+  readonly trusted?: boolean;
+  /** What crossing it costs in hops; default 3, Ethernet. */
+  readonly weight?: number;
+}
+
+/** Called with 0 or a status below zero, and how many bytes of data came. */
+export type Completed = (status: number, length: number, handle: number) => void;
+
+interface Exports {
+  readonly boot: () => number;
+  readonly network_add: (mac: number, mtu: number, weight: number, trusted: number, frames: number) => number;
+  readonly network_set: (network: number, up: number, trusted: number) => number;
+  readonly receive: (network: number, pointer: number, length: number, now: number) => number;
+  readonly tick: (now: number) => void;
+  readonly nextDeadline: () => number;
+  readonly rpc_trans: (
+    header: number,
+    data: number,
+    size: number,
+    replyHeader: number,
+    replyBuffer: number,
+    replyCapacity: number,
+    options: number,
+    now: number,
+  ) => number;
+  readonly rpc_getreq: (header: number, buffer: number, capacity: number, now: number) => number;
+  readonly rpc_putrep: (handle: number, header: number, data: number, size: number, now: number) => number;
+  readonly rpc_signal: (handle: number, now: number) => number;
+  readonly rpc_kill: (handle: number, now: number) => number;
+  readonly rpc_forward: (handle: number, target: number, now: number) => number;
+  readonly port_one_way: (port: number, out: number) => void;
+  readonly ABI_VERSION: { readonly value: number };
+}
+
+export class Kernel {
+  readonly memory: WebAssembly.Memory;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly buffers: LinearMemory;
+  readonly devices: Device[] = [];
+  /** Calls a server's signals: (handle, signal). */
+  onSignal: ((handle: number, signal: number) => void) | null = null;
+  wake: (() => void) | null;
+  readonly #exports: Exports;
+  readonly #words: Uint32Array;
+  readonly #options: KernelOptions;
+  readonly #pending: (Completed | undefined)[] = [];
+  readonly #ring: number;
+  readonly #ringMask: number;
+  #waiting = false; // frames were transmitted since the last flush
+
+  constructor(options: KernelOptions) {
+    this.#options = options;
+    this.wake = options.wake ?? null;
+    const memoryBytes = options.limits?.memoryBytes ?? defaultMemoryBytes;
+    this.memory = new WebAssembly.Memory({ initial: Math.ceil(memoryBytes / pageBytes) });
+    this.bytes = new Uint8Array(this.memory.buffer);
+    this.view = new DataView(this.memory.buffer);
+    this.#words = new Uint32Array(this.memory.buffer);
+    const instance = new WebAssembly.Instance(options.module, { env: this.#imports() });
+    this.#exports = instance.exports as unknown as Exports;
+    if (this.#exports.ABI_VERSION.value !== layout.ABI) {
+      throw new Error("kernel.wasm and this program are of different versions: build again");
+    }
+    writeLimits(this.#words, layout.LIMITS_ADDRESS, { ...options.limits, memoryBytes: 0 });
+    const status = this.#exports.boot();
+    if (status < 0) throw statusError(status, "the kernel could not boot with these limits");
+    this.buffers = new LinearMemory(this.#layout(layout.LAYOUT_HOST_BASE), this.bytes.length);
+    this.#ring = this.#layout(layout.LAYOUT_COMPLETIONS);
+    this.#ringMask = this.#layout(layout.LAYOUT_COMPLETION_MASK);
+  }
+
+  #imports(): Record<string, WebAssembly.ImportValue> {
+    const transmit = (
+      network: number,
+      head: number,
+      headLength: number,
+      body: number,
+      bodyLength: number,
+    ) => {
+      this.#waiting = true;
+      return this.devices[network]?.transmit(head, headLength, body, bodyLength) ?? -1;
+    };
+    const random = (pointer: number, length: number) => {
+      this.#options.random(this.bytes.subarray(pointer, pointer + length));
+    };
+    const log = (pointer: number, length: number) => {
+      this.#options.log?.(new TextDecoder().decode(this.bytes.subarray(pointer, pointer + length)));
+    };
+    const trap = (code: number) => {
+      throw new Error(`kernel assertion ${code} failed: this kernel is dead`);
+    };
+    return { memory: this.memory, transmit, random, log, trap };
+  }
+
+  #layout(field: number): number {
+    return this.#words[(layout.LAYOUT_ADDRESS >> 2) + field] ?? 0;
+  }
+
+  /** This kernel's FLIP address, 8 bytes; new at every boot. */
+  get address(): Uint8Array {
+    const at = this.#layout(layout.LAYOUT_ADDRESS_PUBLIC);
+    return this.bytes.slice(at, at + 8);
+  }
+
+  /** Calls and services that are not over. */
+  get threadsBusy(): number {
+    return this.#layout(layout.LAYOUT_THREADS_BUSY);
+  }
+
+  counters(): Counters {
+    return readCounters(this.#words, this.#layout(layout.LAYOUT_COUNTERS));
+  }
+
+  /** Attaches a device as a network; answers its number. Throws ProteusError when the table is full. */
+  attach(device: Device, options: NetworkOptions = {}): number {
+    const base = device.regionBytes > 0 ? this.buffers.region(device.regionBytes) : 0;
+    device.attach({ memory: this.memory, base, length: device.regionBytes });
+    this.bytes.set(device.address, layout.SCRATCH_ADDRESS);
+    const network = this.#exports.network_add(
+      layout.SCRATCH_ADDRESS,
+      device.mtu,
+      options.weight ?? ethernetWeight,
+      options.trusted === false ? 0 : 1,
+      device.receiveFrames,
+    );
+    if (network < 0) throw statusError(network, `${device.name} could not be attached`);
+    this.devices[network] = device;
+    return network;
+  }
+
+  /** Takes a network out of use, or back. */
+  setNetwork(network: number, up: boolean, trusted = true): void {
+    this.#exports.network_set(network, up ? 1 : 0, trusted ? 1 : 0);
+  }
+
+  // ---- the turn ------------------------------------------------------------------
+
+  /**
+   * One turn. Waits up to `spinMicroseconds` for a frame. Answers how much happened:
+   * frames received, completions handed out, and 1 when frames wait for the next turn.
+   */
+  turn(spinMicroseconds: number): number {
+    this.#waiting = false;
+    const devices = this.devices;
+    let received = 0;
+    if (devices.length === 1) {
+      const device = devices[0] as Device;
+      const count = device.poll(spinMicroseconds);
+      const now = this.#options.clock();
+      this.#exports.tick(now);
+      if (count > 0) this.#receive(0, device.arrived, count, now);
+      received = count;
+    } else {
+      const share = devices.length > 0 ? spinMicroseconds / devices.length : 0;
+      const counts = devices.map((device) => device.poll(share));
+      const now = this.#options.clock();
+      this.#exports.tick(now);
+      counts.forEach((count, network) => {
+        this.#receive(network, (devices[network] as Device).arrived, count, now);
+        received += count;
+      });
+    }
+    // What is queued may lie in buffers that the completions give back to their owners.
+    if (this.#waiting && this.#hasCompletions()) this.flush();
+    received += this.drain();
+    return this.#waiting ? received + 1 : received;
+  }
+
+  #receive(network: number, arrived: Int32Array, count: number, now: number): void {
+    const receive = this.#exports.receive;
+    for (let i = 0; i < 2 * count; i += 2)
+      receive(network, arrived[i] as number, arrived[i + 1] as number, now);
+  }
+
+  /** Sends what waits, now. */
+  flush(): void {
+    this.#waiting = false;
+    for (const device of this.devices) device.flush();
+  }
+
+  /** True when frames wait for the next flush or turn. */
+  get sendsPending(): boolean {
+    return this.#waiting;
+  }
+
+  /** When the next turn is wanted at the latest, by `clock`; Infinity: when a frame comes. */
+  nextDeadline(): number {
+    const next = this.#exports.nextDeadline();
+    return next < 0 ? Number.POSITIVE_INFINITY : next;
+  }
+
+  #hasCompletions(): boolean {
+    const ring = this.#ring >> 2;
+    return this.#words[ring] !== this.#words[ring + 1];
+  }
+
+  /** Calls back for everything that has ended; answers how many. */
+  drain(): number {
+    const words = this.#words;
+    const ring = this.#ring >> 2;
+    let count = 0;
+    let consumed = words[ring + 1] as number;
+    while (consumed !== words[ring]) {
+      const entry =
+        this.#ring + layout.COMPLETION_ENTRIES + (consumed & this.#ringMask) * layout.COMPLETION_BYTES;
+      const handle = this.view.getInt32(entry, true);
+      const status = this.view.getInt32(entry + layout.COMPLETION_STATUS, true);
+      const pointer = words[(entry + layout.COMPLETION_POINTER) >> 2] as number;
+      const length = words[(entry + layout.COMPLETION_LENGTH) >> 2] as number;
+      consumed = (consumed + 1) >>> 0;
+      words[ring + 1] = consumed;
+      count++;
+      if (handle >= 0) this.#complete(handle, status, length);
+      else this.#event(handle, status, pointer, length);
+    }
+    return count;
+  }
+
+  #complete(handle: number, status: number, length: number): void {
+    const index = handle & indexMask;
+    const done = this.#pending[index];
+    this.#pending[index] = undefined;
+    done?.(status, length, handle);
+  }
+
+  #event(kind: number, status: number, pointer: number, length: number): void {
+    if (kind === layout.EVENT_SIGNAL) {
+      this.onSignal?.(status, length);
+      return;
+    }
+    const address = this.bytes.slice(pointer, pointer + 6);
+    if (kind === layout.EVENT_MULTICAST_JOIN) this.devices[status]?.joinMulticast(address);
+    if (kind === layout.EVENT_MULTICAST_LEAVE) this.devices[status]?.leaveMulticast(address);
+  }
+
+  // ---- calls ---------------------------------------------------------------------
+
+  #begin(handle: number, done: Completed): number {
+    if (handle >= 0) this.#pending[handle & indexMask] = done;
+    if (this.wake !== null) this.wake();
+    return handle;
+  }
+
+  /** rpc_trans of core-wasm/kernel.ts. A handle, or a status below zero: `done` is not called then. */
+  trans(
+    header: number,
+    data: number,
+    size: number,
+    replyHeader: number,
+    replyBuffer: number,
+    replyCapacity: number,
+    options: number,
+    done: Completed,
+  ): number {
+    const now = this.#options.clock();
+    const handle = this.#exports.rpc_trans(
+      header,
+      data,
+      size,
+      replyHeader,
+      replyBuffer,
+      replyCapacity,
+      options,
+      now,
+    );
+    return this.#begin(handle, done);
+  }
+
+  /** rpc_getreq: `done` is called with the request. */
+  getreq(header: number, buffer: number, capacity: number, done: Completed): number {
+    return this.#begin(this.#exports.rpc_getreq(header, buffer, capacity, this.#options.clock()), done);
+  }
+
+  /** rpc_putrep: `done` is called when the reply was acknowledged, or given up. */
+  putrep(handle: number, header: number, data: number, size: number, done: Completed): number {
+    const index = handle & indexMask;
+    const before = this.#pending[index];
+    this.#pending[index] = done;
+    const status = this.#exports.rpc_putrep(handle, header, data, size, this.#options.clock());
+    if (status < 0) this.#pending[index] = before;
+    if (this.wake !== null) this.wake();
+    return status;
+  }
+
+  /** Signals a thread: see core-wasm/kernel.ts. */
+  signal(handle: number): number {
+    const status = this.#exports.rpc_signal(handle, this.#options.clock());
+    this.wake?.();
+    return status;
+  }
+
+  /** Ends a thread at once; its callback is not called any more. */
+  kill(handle: number): number {
+    const status = this.#exports.rpc_kill(handle, this.#options.clock());
+    if (status >= 0) this.#pending[handle & indexMask] = undefined;
+    this.wake?.();
+    return status;
+  }
+
+  /** Sends the client of a service to the server at an 8-byte FLIP address instead. */
+  forward(handle: number, target: Uint8Array): number {
+    this.bytes.set(target, layout.SCRATCH_ADDRESS);
+    const status = this.#exports.rpc_forward(handle, layout.SCRATCH_ADDRESS, this.#options.clock());
+    this.wake?.();
+    return status;
+  }
+
+  /** The put-port (6 bytes) of a get-port. */
+  publicPort(getPort: Uint8Array): Uint8Array {
+    this.bytes.set(getPort, layout.SCRATCH_ADDRESS);
+    this.#exports.port_one_way(layout.SCRATCH_ADDRESS, layout.SCRATCH_ADDRESS + 8);
+    return this.bytes.slice(layout.SCRATCH_ADDRESS + 8, layout.SCRATCH_ADDRESS + 14);
+  }
+
+  /** Closes the devices. */
+  close(): void {
+    for (const device of this.devices) device.close();
+  }
+}
