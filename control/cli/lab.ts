@@ -1,0 +1,273 @@
+// `proteus lab …`: the command line of control/lab.
+//
+// - Data goes to stdout, narration to stderr; an interrupt takes down what is being made.
+// - The demonstration that `npm start` shows is in demo.ts.
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { ProteusError } from "../kernel/errors.js";
+import { execInNode } from "../lab/exec.js";
+import { down, kill, type LabOptions, requireLab, runningLabs, start, up } from "../lab/lab.js";
+import { removeAll } from "../lab/remove.js";
+import type { Isolation } from "../lab/state.js";
+import { statusOf, statusText } from "../lab/status.js";
+import { defaultTopology, parseTopology, requireName, requireNode, type Topology } from "../lab/topology.js";
+import { runDemo } from "./demo.js";
+import { emit, narrate } from "./output.js";
+
+/** This program again, for agents. */
+const proteus = [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))];
+
+/** The command; `proteus` is this program when there is none on the path. */
+function findProteus(words: readonly string[]): readonly string[] {
+  const [first, ...rest] = words;
+  if (first !== "proteus" && first !== "amoeba-proteus") return words;
+  const folders = (process.env.PATH ?? "").split(":").filter((folder) => folder !== "");
+  return folders.some((folder) => existsSync(join(folder, first))) ? words : [...proteus, ...rest];
+}
+
+const fileExample = `
+A lab file:
+  name: demo
+  networks:
+    lan0: { mtu: 1500 }
+    lan1: { mtu: 1500, rate: 1gbit }
+  nodes:
+    n1: { kind: pool, networks: [lan0] }
+    r1: { kind: router, networks: [lan0, lan1] }   # a pool machine on two networks
+    n2: { kind: pool, networks: [lan1] }
+    h1: { kind: host, networks: [lan0] }           # no agent: your own tools
+
+Examples:
+  proteus lab up --nodes 3
+  proteus lab up demo.yaml --name test
+`;
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("It is a whole number.");
+  return Number(text);
+}
+
+function seconds(text: string): number {
+  const value = Number(text.replace(/s$/, ""));
+  if (text === "" || !(value > 0 && value <= 86_400))
+    throw new InvalidArgumentError("It is a number of seconds.");
+  return value;
+}
+
+function readTopology(path: string): Topology {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new ProteusError({
+      code: "LAB_FILE_UNREADABLE",
+      exit: code === "ENOENT" ? 3 : code === "EACCES" ? 4 : 1,
+      message: `the lab file ${path} cannot be read`,
+      why: code === "ENOENT" ? "there is no such file" : message,
+      unchanged: "no lab was made or changed",
+    });
+  }
+  return parseTopology(text, path);
+}
+
+const interrupts = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Runs `work` so that an interrupt becomes its abort. After it has cleaned up the signal
+ * does what it would have done at once.
+ */
+export async function interruptible<T>(work: (abort: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const arrived: NodeJS.Signals[] = [];
+  const handlers = interrupts.map((name) => {
+    const handler = (): void => {
+      arrived.push(name);
+      controller.abort();
+    };
+    process.on(name, handler);
+    return { name, handler };
+  });
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const { name, handler } of handlers) process.off(name, handler);
+    const [first] = arrived;
+    if (first !== undefined) {
+      narrate(`interrupted by ${first}: what had been made was removed`);
+      process.kill(process.pid, first);
+    }
+  }
+}
+
+function labOptions(timeout: number, abort?: AbortSignal): LabOptions {
+  return { proteus, timeoutMs: timeout * 1000, narrate, abort };
+}
+
+const timeoutOption = () =>
+  new Option("--timeout <seconds>", "how long a machine may take to answer").argParser(seconds).default(30);
+const labOption = () => new Option("--lab <name>", "which lab, when several are running");
+const jsonOption = () => new Option("--json", "one JSON document on stdout").default(false as boolean);
+const isolationOption = () =>
+  new Option("--isolation <way>", "how machines are kept apart")
+    .choices(["auto", "netns", "userns", "memory"] as const)
+    .default("auto");
+
+async function upCommand(
+  file: string | undefined,
+  options: { nodes?: number; name?: string; timeout: number; isolation: Isolation | "auto"; json: boolean },
+): Promise<void> {
+  if (file !== undefined && options.nodes !== undefined)
+    throw new ProteusError({
+      code: "USAGE",
+      exit: 2,
+      message: "a lab file and --nodes cannot be given together",
+      hint: "the file says which nodes there are",
+    });
+  const name = options.name === undefined ? undefined : requireName("lab", options.name);
+  const read = file === undefined ? defaultTopology(name ?? "lab", options.nodes ?? 3) : readTopology(file);
+  const topology = name === undefined ? read : { ...read, name };
+  const began = performance.now();
+  const { state, made } = await interruptible((abort) =>
+    up(topology, { ...labOptions(options.timeout, abort), isolation: options.isolation }),
+  );
+  const took = ((performance.now() - began) / 1000).toFixed(1);
+  if (made) narrate(`lab ${topology.name} is up: ${topology.nodes.length} nodes in ${took} s`);
+  const status = statusOf(state);
+  const asleep = status.nodes.filter((node) => node.state === "down").map((node) => node.name);
+  if (asleep.length > 0) narrate(`down: ${asleep.join(", ")} (proteus lab start NODE)`);
+  emit("lab up", options.json, status, () => statusText(status));
+}
+
+async function downCommand(name: string | undefined): Promise<void> {
+  if (name === undefined && process.env.PROTEUS_LAB === undefined && runningLabs().length === 0) {
+    narrate("no lab is running: nothing to take down");
+    return;
+  }
+  const { lab, processes } = await down(requireLab(name));
+  narrate(`lab ${lab} is down: ${processes} processes ended`);
+}
+
+async function cleanCommand(options: { all: boolean; json: boolean }): Promise<void> {
+  const { removed, kept } = await removeAll(options.all);
+  emit("lab clean", options.json, { schema: 1, removed, kept }, () =>
+    removed.length === 0
+      ? "nothing to clean"
+      : removed
+          .map(
+            ({ lab, why, processes, namespaces }) =>
+              `removed lab ${lab} (${why}): ${processes} processes, ${namespaces} namespaces`,
+          )
+          .join("\n"),
+  );
+  if (kept.length > 0) narrate(`running and kept: ${kept.join(", ")} (--all removes them too)`);
+}
+
+/** Adds `lab` and its subcommands to the program. */
+export function registerLab(program: Command): void {
+  program.enablePositionalOptions();
+  const lab = program
+    .command("lab")
+    .description("virtual labs: machines on a LAN of their own, on this computer")
+    .enablePositionalOptions();
+
+  lab
+    .command("up")
+    .description("make a lab and wait until its machines answer")
+    .argument("[file]", "a lab file (YAML)")
+    .option(
+      "--nodes <count>",
+      "without a file: so many pool machines on one network (default: 3)",
+      wholeNumber,
+    )
+    .option("--name <name>", "name of the lab (default: the file's, else lab)")
+    .addOption(timeoutOption())
+    .addOption(isolationOption())
+    .addOption(jsonOption())
+    .addHelpText("after", fileExample)
+    .action(async (file, options) => upCommand(file, options));
+
+  lab
+    .command("down")
+    .description("take a lab down, and everything that runs in it")
+    .argument("[name]", "which lab, when several are running")
+    .addHelpText("after", "\nExample:\n  proteus lab down demo")
+    .action((name) => downCommand(name));
+
+  lab
+    .command("status")
+    .description("show a lab's networks, nodes and processes")
+    .addOption(labOption())
+    .addOption(jsonOption())
+    .addHelpText("after", "\nExample:\n  proteus lab status --json")
+    .action((options) => {
+      const status = statusOf(requireLab(options.lab));
+      emit("lab status", options.json, status, () => statusText(status));
+    });
+
+  lab
+    .command("exec")
+    .description("run a command inside a node")
+    .argument("<node>", "name of the node")
+    .argument("<command...>", "the command and its arguments, after --")
+    .addOption(labOption())
+    .addHelpText(
+      "after",
+      [
+        "\nExamples:",
+        "  proteus lab exec n1 -- ip address",
+        "  proteus lab exec --lab demo n2 -- proteus call --port e4b2c2985455 --size 0 --count 1000",
+        "\n`proteus` is this program, also when it is not on the path.",
+      ].join("\n"),
+    )
+    .action(async (name, command, options) => {
+      const state = requireLab(options.lab);
+      process.exitCode = await execInNode(state, requireNode(state.topology, name), findProteus(command));
+    });
+
+  lab
+    .command("kill")
+    .description("cut a node's power: its links, then every process in it")
+    .argument("<node>", "name of the node")
+    .addOption(labOption())
+    .addHelpText("after", "\nExample:\n  proteus lab kill n1 && proteus lab start n1")
+    .action(async (name, options) => {
+      const state = requireLab(options.lab);
+      const killed = await kill(state, name);
+      narrate(`${name} is down: ${killed} processes killed`);
+    });
+
+  lab
+    .command("start")
+    .description("boot a node that is down")
+    .argument("<node>", "name of the node")
+    .addOption(labOption())
+    .addOption(timeoutOption())
+    .addHelpText("after", "\nExample:\n  proteus lab start n1 --timeout 10")
+    .action(async (name, options) => {
+      const state = requireLab(options.lab);
+      const booted = await interruptible((abort) => start(state, name, labOptions(options.timeout, abort)));
+      narrate(booted ? `${name} is up` : `${name} is up already`);
+    });
+
+  lab
+    .command("clean")
+    .description("remove what crashed labs have left")
+    .option("--all", "running labs too", false)
+    .addOption(jsonOption())
+    .addHelpText("after", "\nExample:\n  proteus lab clean --all")
+    .action(async (options) => cleanCommand(options));
+
+  lab
+    .command("demo")
+    .description(
+      "three machines that find and call each other, and a first measurement; leaves nothing behind",
+    )
+    .addOption(isolationOption())
+    .option("--no-bench", "leave the measurement out")
+    .addHelpText("after", "\nExample:\n  npm start")
+    .action(async (options) => interruptible((abort) => runDemo({ proteus, ...options, narrate, abort })));
+}

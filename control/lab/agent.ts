@@ -1,0 +1,96 @@
+// The agent of a pool machine, as the lab starts it: `proteus node start`, detached,
+// its words in agent.log. It serves when it has written the file named by
+// PROTEUS_READY_FILE: JSON with at least {pid}.
+
+import { spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ProteusError } from "../kernel/errors.js";
+import { nodeCommand } from "./exec.js";
+import { interfacesOf } from "./plan.js";
+import { type ProcessId, processOf, waitUntil } from "./processes.js";
+import { type LabState, nodeFolder } from "./state.js";
+import type { LabNode } from "./topology.js";
+
+const logTailLines = 8;
+
+/** The last lines of an agent's log. */
+export function logTail(lab: string, node: string): string {
+  try {
+    return readFileSync(join(nodeFolder(lab, node), "agent.log"), "utf8")
+      .trimEnd()
+      .split("\n")
+      .slice(-logTailLines)
+      .join("\n");
+  } catch {
+    return "";
+  }
+}
+
+export interface AgentStart {
+  /** The command that `node start …` is appended to. */
+  readonly proteus: readonly string[];
+  readonly timeoutMs: number;
+  readonly abort?: AbortSignal | undefined;
+  /** Told at once when the process is there, long before it serves. */
+  readonly started: (agent: ProcessId) => void;
+}
+
+/** Starts the agent of a node and waits until it serves. Throws LAB_NODE_SILENT or LAB_AGENT_ENDED. */
+export async function startAgent(state: LabState, node: LabNode, options: AgentStart): Promise<ProcessId> {
+  const lab = state.topology.name;
+  const folder = nodeFolder(lab, node.name);
+  const ready = join(folder, "ready.json");
+  const logPath = join(folder, "agent.log");
+  rmSync(ready, { force: true });
+  const interfaces = interfacesOf(state.topology, node).flatMap(({ name }) => ["--interface", name]);
+  const { command, environment } = nodeCommand(state, node, [
+    ...options.proteus,
+    "node",
+    "start",
+    ...interfaces,
+  ]);
+  const [program = "", ...rest] = command;
+  const log = openSync(logPath, "w");
+  const child = spawn(program, rest, {
+    cwd: "/",
+    detached: true,
+    env: { ...process.env, ...environment, PROTEUS_READY_FILE: ready },
+    stdio: ["ignore", log, log],
+  });
+  closeSync(log);
+  child.unref();
+  let failed: Error | null = null;
+  child.on("error", (error) => {
+    failed = error;
+  });
+  const agent = processOf(child.pid);
+  if (agent !== null) options.started(agent);
+  const ended = (): boolean => failed !== null || child.exitCode !== null || child.signalCode !== null;
+  const serves = (): boolean => {
+    try {
+      return typeof JSON.parse(readFileSync(ready, "utf8")) === "object";
+    } catch {
+      return false;
+    }
+  };
+  await waitUntil(() => serves() || ended(), options.timeoutMs, options.abort);
+  const tail = logTail(lab, node.name);
+  const words = tail === "" ? "its log is empty" : `the end of its log:\n${tail}`;
+  if (ended() || agent === null)
+    throw new ProteusError({
+      code: "LAB_AGENT_ENDED",
+      exit: 1,
+      message: `the agent of ${node.name} ended before it served`,
+      why: `${child.signalCode ?? `exit status ${child.exitCode}`}; ${words}`,
+    });
+  if (!serves())
+    throw new ProteusError({
+      code: "LAB_NODE_SILENT",
+      exit: 5,
+      message: `${node.name} did not answer within ${options.timeoutMs / 1000} s`,
+      why: words,
+      hint: "give it longer with --timeout SECONDS",
+    });
+  return agent;
+}

@@ -1,0 +1,132 @@
+// Takes labs down, whole or what a crash has left of them.
+//
+// - Only what carries the tag of that very lab is touched: its keeper, what lives in
+//   the namespaces that the keeper holds, and what was started with the lab's id in its
+//   environment. An inode alone proves nothing once the keeper is gone: the system
+//   gives numbers out again.
+// - The folder goes last: who dies in the middle leaves something for the next to find.
+
+import { statSync } from "node:fs";
+import { tags } from "./exec.js";
+import { keeperTag, keptNamespaces } from "./namespaces.js";
+import {
+  environmentOf,
+  isAlive,
+  killAll,
+  listProcesses,
+  namespaceOf,
+  ownAncestors,
+  type ProcessId,
+  processOf,
+  signal,
+  waitGone,
+} from "./processes.js";
+import {
+  judge,
+  type LabState,
+  listFolders,
+  readLab,
+  readNode,
+  removeFolder,
+  removeUnfinished,
+  stateRoot,
+} from "./state.js";
+
+/** How long an agent may take to say good-bye. */
+const graceMs = 1000;
+
+/** What was removed, for people to read. */
+export interface Removed {
+  readonly lab: string;
+  readonly why: string;
+  /** Processes ended, the keeper among them. */
+  readonly processes: number;
+  /** Network namespaces that went with it. */
+  readonly namespaces: number;
+}
+
+/** Keepers of labs of this user and this folder by their tag: also one that was never written down. */
+function keepersOf(wanted: (id: string) => boolean): { id: string; lab: string; process: ProcessId }[] {
+  const uid = process.getuid?.() ?? 0;
+  return listProcesses().flatMap((pid) => {
+    const environment = environmentOf(pid);
+    const id = environment.get(keeperTag);
+    const found = processOf(pid);
+    const ours = environment.get("PROTEUS_LAB_STATE") === stateRoot();
+    if (id === undefined || found === null || !ours || !wanted(id)) return [];
+    try {
+      return statSync(`/proc/${pid}`).uid === uid
+        ? [{ id, lab: environment.get(tags.lab) ?? "?", process: found }]
+        : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Ends everything that belongs to the lab with this id. */
+async function endProcesses(id: string, lab: string, why: string): Promise<Removed> {
+  const keepers = keepersOf((each) => each === id).map(({ process }) => process);
+  const held = keepers.map(({ pid }) => ({ own: namespaceOf(pid, "net"), nodes: keptNamespaces(pid) }));
+  const nodes = new Set(held.flatMap((each) => each.nodes));
+  const spared = ownAncestors();
+  const isKeeper = (pid: number): boolean => keepers.some((keeper) => keeper.pid === pid);
+  const inside = (pid: number): boolean => {
+    const namespace = namespaceOf(pid, "net");
+    return (namespace !== null && nodes.has(namespace)) || environmentOf(pid).get(tags.id) === id;
+  };
+  const ended = await killAll(() =>
+    listProcesses().filter((pid) => !spared.has(pid) && !isKeeper(pid) && inside(pid)),
+  );
+  const isKept = await killAll(() => keepers.filter(isAlive).map(({ pid }) => pid));
+  return {
+    lab,
+    why,
+    processes: ended.length + isKept.length,
+    namespaces: nodes.size > 0 ? nodes.size + 1 : 0,
+  };
+}
+
+/** Takes a lab down: agents may end in order, then everything else ends. */
+export async function removeLab(state: LabState, why: string): Promise<Removed> {
+  const { name, nodes } = state.topology;
+  const spared = ownAncestors();
+  const agents = nodes
+    .flatMap((node) => readNode(name, node.name).agent ?? [])
+    .filter((agent) => isAlive(agent) && !spared.has(agent.pid));
+  for (const agent of agents) signal(agent, "SIGTERM");
+  await waitGone(agents, graceMs);
+  const ended = agents.filter((agent) => !isAlive(agent)).length;
+  const removed = await endProcesses(state.id, name, why);
+  removeFolder(name);
+  return { ...removed, processes: removed.processes + ended };
+}
+
+/** Removes a folder whose state may be unreadable. */
+export async function removeLeftover(name: string, why: string): Promise<Removed> {
+  const state = readLab(name);
+  if (state !== null) return removeLab(state, why);
+  removeFolder(name);
+  return { lab: name, why, processes: 0, namespaces: 0 };
+}
+
+/** Removes what crashes have left, or with `all` every lab of this user. */
+export async function removeAll(all: boolean): Promise<{ removed: Removed[]; kept: string[] }> {
+  const removed: Removed[] = [];
+  const kept: string[] = [];
+  const known = new Set<string>();
+  removeUnfinished();
+  for (const name of listFolders()) {
+    const state = readLab(name);
+    const verdict = judge(state);
+    if (verdict === "leftover" || all) {
+      removed.push(await removeLeftover(name, verdict === "leftover" ? "left over" : "was running"));
+    } else {
+      kept.push(name);
+      if (state !== null) known.add(state.id);
+    }
+  }
+  for (const { id, lab } of keepersOf((each) => !known.has(each)))
+    removed.push(await endProcesses(id, lab, "its folder is gone"));
+  return { removed, kept };
+}

@@ -1,0 +1,259 @@
+// The lab file: which networks there are, and which machines sit on them.
+//
+// - Pure: text in, a checked Topology out. Order is kept: it decides eth0, eth1 …
+//   and the addresses (plan.ts).
+// - Every complaint names the file, the line and the field, and says what to write
+//   instead; it is a usage error (exit 2).
+// - Names are short because Linux allows 15 characters to an interface and a node's
+//   name is part of one.
+
+import { isNode, LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import { ProteusError } from "../kernel/errors.js";
+
+/** What a machine of the lab is: `host` has no agent, `router` is a pool machine on several networks. */
+export type NodeKind = "pool" | "router" | "host";
+
+export interface LabNetwork {
+  readonly name: string;
+  /** Bytes behind the Ethernet header. */
+  readonly mtu: number;
+  /** As `tc` writes it (`1gbit`), in each direction of each link; null: as fast as it goes. */
+  readonly rate: string | null;
+}
+
+export interface LabNode {
+  readonly name: string;
+  readonly kind: NodeKind;
+  /** Names of networks; the first is eth0. */
+  readonly networks: readonly string[];
+}
+
+export interface Topology {
+  readonly name: string;
+  readonly networks: readonly LabNetwork[];
+  readonly nodes: readonly LabNode[];
+}
+
+export const nameLengthMax = 12;
+export const networksMax = 256;
+export const nodesMax = 254;
+export const mtuMin = 256;
+export const mtuMax = 65521;
+
+const namePattern = /^[a-z0-9][a-z0-9-]*$/;
+const nameRule = `1 to ${nameLengthMax} of a-z, 0-9 and "-", and no "-" in front`;
+const ratePattern = /^(\d+(?:\.\d+)?)(bit|kbit|mbit|gbit)$/i;
+/** Names that mean something else to Linux where an interface's name is expected. */
+const reservedNetworks = new Set(["lo", "all", "default"]);
+
+/** Is this a name that a lab, a node or a network may have? */
+export function isName(text: string): boolean {
+  return text.length <= nameLengthMax && namePattern.test(text);
+}
+
+/** Checks a name given on the command line; `what` is "lab" or "node". */
+export function requireName(what: string, text: string): string {
+  if (isName(text)) return text;
+  throw new ProteusError({
+    code: "LAB_NAME_INVALID",
+    exit: 2,
+    message: `"${text}" cannot be the name of a ${what}`,
+    why: `a name is ${nameRule}`,
+    hint: "choose another name",
+  });
+}
+
+/** Bits a second of a rate such as `1gbit`. */
+export function rateBits(rate: string): number {
+  const match = ratePattern.exec(rate);
+  if (match === null) return Number.NaN;
+  const unit = { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 }[(match[2] ?? "").toLowerCase()] ?? Number.NaN;
+  return Number(match[1]) * unit;
+}
+
+const name = z.string({ error: "must be text" }).refine(isName, { error: `a name is ${nameRule}` });
+
+const network = z
+  .strictObject(
+    {
+      mtu: z
+        .int({ error: "must be a whole number of bytes, such as 1500" })
+        .min(mtuMin, { error: `must be ${mtuMin} or more` })
+        .max(mtuMax, { error: `must be ${mtuMax} or less` })
+        .default(1500),
+      rate: z
+        .string({ error: "must be text such as 1gbit or 100mbit" })
+        .refine((text) => rateBits(text) >= 8000 && rateBits(text) <= 1e12, {
+          error: "must be a rate such as 1gbit, 100mbit or 64kbit (8kbit to 1000gbit)",
+        })
+        .nullable()
+        .default(null),
+    },
+    { error: (issue) => (issue.code === "invalid_type" ? "must be a map such as { mtu: 1500 }" : undefined) },
+  )
+  .nullable()
+  .transform((value) => value ?? { mtu: 1500, rate: null });
+
+const node = z.strictObject(
+  {
+    kind: z.enum(["pool", "router", "host"], { error: "must be pool, router or host" }),
+    networks: z
+      .array(z.string({ error: "must be the name of a network" }), {
+        error: "must be a list of networks such as [lan0]",
+      })
+      .min(1, { error: "must name one network or more, such as [lan0]" }),
+  },
+  {
+    error: (issue) =>
+      issue.code === "invalid_type" ? "must be a map such as { kind: pool, networks: [lan0] }" : undefined,
+  },
+);
+
+const file = z
+  .strictObject(
+    {
+      name: name.default("lab"),
+      networks: z.record(z.string(), network, {
+        error: "must be a map of networks such as lan0: { mtu: 1500 }",
+      }),
+      nodes: z.record(z.string(), node, {
+        error: "must be a map of nodes such as n1: { kind: pool, networks: [lan0] }",
+      }),
+    },
+    {
+      error: (issue) => (issue.code === "invalid_type" ? "must be a map with networks and nodes" : undefined),
+    },
+  )
+  .superRefine((value, context) => {
+    const complain = (path: (string | number)[], message: string): void => {
+      context.addIssue({ code: "custom", path, message });
+    };
+    const networks = Object.keys(value.networks);
+    const nodes = Object.keys(value.nodes);
+    if (networks.length === 0)
+      complain(["networks"], "has no network; write one, such as lan0: { mtu: 1500 }");
+    if (networks.length > networksMax) complain(["networks"], `has more than ${networksMax} networks`);
+    if (nodes.length === 0)
+      complain(["nodes"], "has no node; write one, such as n1: { kind: pool, networks: [lan0] }");
+    if (nodes.length > nodesMax) complain(["nodes"], `has more than ${nodesMax} nodes`);
+    for (const each of networks) {
+      if (!isName(each)) complain(["networks", each], `a name is ${nameRule}`);
+      else if (reservedNetworks.has(each))
+        complain(["networks", each], "Linux keeps this name for itself; choose another");
+    }
+    for (const [each, { kind, networks: on }] of Object.entries(value.nodes)) {
+      if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
+      if (kind === "router" && on.length < 2)
+        complain(
+          ["nodes", each, "networks"],
+          "a router joins two networks or more; write kind: pool for one",
+        );
+      on.forEach((to, index) => {
+        if (!networks.includes(to))
+          complain(
+            ["nodes", each, "networks", index],
+            `there is no network "${to}"; there is ${networks.join(", ")}`,
+          );
+        if (on.indexOf(to) !== index)
+          complain(["nodes", each, "networks", index], `network "${to}" is listed twice; once is enough`);
+      });
+    }
+  });
+
+function invalid(source: string, complaints: readonly string[]): ProteusError {
+  const shown = complaints.slice(0, 5);
+  const more = complaints.length - shown.length;
+  return new ProteusError({
+    code: "LAB_FILE_INVALID",
+    exit: 2,
+    message: `${source} is not a lab file`,
+    why: shown.join("\n     ") + (more > 0 ? `\n     and ${more} more` : ""),
+    unchanged: "no lab was made or changed",
+    hint: "see `proteus lab up --help` for an example of a lab file",
+  });
+}
+
+/** Reads a lab file. `source` is its name, for messages. Throws LAB_FILE_INVALID. */
+export function parseTopology(text: string, source: string): Topology {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0)
+    throw invalid(
+      source,
+      document.errors.map((error) => `${source}:${lines.linePos(error.pos[0]).line}: ${error.message}`),
+    );
+  /** The line of a field, or of the closest one around it that is there. */
+  const lineOf = (path: readonly PropertyKey[]): number => {
+    for (let length = path.length; length > 0; length--) {
+      const found = document.getIn(path.slice(0, length), true);
+      if (isNode(found) && found.range) return lines.linePos(found.range[0]).line;
+    }
+    return 1;
+  };
+  let content: unknown;
+  try {
+    content = document.toJS();
+  } catch (error) {
+    // An alias without an anchor, or one that grows without end.
+    throw invalid(source, [`${source}: ${(error as Error).message}`]);
+  }
+  const result = file.safeParse(content);
+  if (!result.success)
+    throw invalid(
+      source,
+      result.error.issues.map((issue) => {
+        const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+        const path = unknown === undefined ? issue.path : [...issue.path, unknown];
+        const field = path.length === 0 ? "the file" : path.map(String).join(".");
+        const message = unknown === undefined ? issue.message : "is not known here; leave it out";
+        return `${source}:${lineOf(path)}: ${field}: ${message}`;
+      }),
+    );
+  return {
+    name: result.data.name,
+    networks: Object.entries(result.data.networks).map(([name, value]) => ({
+      name,
+      mtu: value.mtu,
+      rate: value.rate,
+    })),
+    nodes: Object.entries(result.data.nodes).map(([name, value]) => ({ name, ...value })),
+  };
+}
+
+/** The lab without a file: pool machines n1, n2 … on one network, lan0. */
+export function defaultTopology(name: string, nodes: number): Topology {
+  if (!Number.isInteger(nodes) || nodes < 1 || nodes > nodesMax)
+    throw new ProteusError({
+      code: "LAB_NODES_INVALID",
+      exit: 2,
+      message: `a lab cannot have ${nodes} nodes`,
+      why: `--nodes is a whole number from 1 to ${nodesMax}`,
+    });
+  return {
+    name: requireName("lab", name),
+    networks: [{ name: "lan0", mtu: 1500, rate: null }],
+    nodes: Array.from({ length: nodes }, (_, index) => ({
+      name: `n${index + 1}`,
+      kind: "pool",
+      networks: ["lan0"],
+    })),
+  };
+}
+
+/** Do two topologies describe the same lab? */
+export function sameTopology(a: Topology, b: Topology): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** The node of that name, or NODE_NOT_FOUND (exit 3). */
+export function requireNode(topology: Topology, name: string): LabNode {
+  const found = topology.nodes.find((node) => node.name === name);
+  if (found !== undefined) return found;
+  throw new ProteusError({
+    code: "LAB_NODE_NOT_FOUND",
+    exit: 3,
+    message: `lab ${topology.name} has no node "${name}"`,
+    hint: `its nodes are ${topology.nodes.map((node) => node.name).join(", ")}`,
+  });
+}
