@@ -1,0 +1,126 @@
+// `proteus node`: the agent of a pool machine, and how to ask it. What the agent does is
+// control/node/agent.ts; here are its options, and the file that says that it is ready.
+
+import { randomBytes } from "node:crypto";
+import { renameSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import type { Command } from "@commander-js/extra-typings";
+import { parsePort, portHex } from "../capability/port.js";
+import { toHex } from "../kernel/bytes.js";
+import { trans } from "../kernel/calls.js";
+import { exitCodes, ProteusError, statusError } from "../kernel/errors.js";
+import { Agent } from "../node/agent.js";
+import { startKernel } from "../node/start.js";
+import { STD_STATUS } from "../server/status/status.js";
+import { collect, untilStopped } from "./foreground.js";
+import { emit, narrate } from "./output.js";
+import { kernelBytes } from "./package-files.js";
+import { parseDuration } from "./quantity.js";
+
+const startHelp = `
+Runs in the foreground until Ctrl-C or SIGTERM. With two interfaces the machine routes
+FLIP between them. The echo and the status service of the machine get ports of their own
+at every start; they are printed, and written to PROTEUS_READY_FILE when that is set.
+
+Examples:
+  proteus node start --interface eth0
+  proteus node start --interface eth0 --interface eth1 --json`;
+
+const statusHelp = `
+The status port is printed by \`node start\`.
+
+Example:
+  proteus node status --port 0f8905c8feff --interface eth0 --json`;
+
+/** Adds `node` and its subcommands to the program. */
+export function registerNode(program: Command): void {
+  const node = program.command("node").description("the agent of a pool machine");
+  node
+    .command("start")
+    .description("run this machine's agent: kernel, routing, echo and status service")
+    .option("--interface <name>", "network to attach; may be repeated", collect, [])
+    .option("--name <name>", "what this machine is called", process.env.PROTEUS_NODE ?? hostname())
+    .option("--json", "one JSON document when it serves", false)
+    .addHelpText("after", startHelp)
+    .action(async ({ interface: interfaces, name, json }) => {
+      const stopped = untilStopped();
+      const running = await startKernel({
+        wasm: kernelBytes(),
+        interfaces,
+        say: narrate,
+        failed: stopped.fail,
+      });
+      const agent = new Agent(running, { name, random: randomBytes });
+      const ready = {
+        name,
+        pid: process.pid,
+        address: toHex(running.kernel.address),
+        interfaces: running.interfaces.map((device) => ({
+          name: device.name,
+          mac: toHex(device.address),
+          mtu: device.mtu,
+        })),
+        echo: portHex(agent.echoPort),
+        status: portHex(agent.statusPort),
+      };
+      writeReadyFile(process.env.PROTEUS_READY_FILE, ready);
+      emit("node start", json, ready, () =>
+        [
+          `${name} serves on ${ready.interfaces.map((i) => i.name).join(", ")}`,
+          `echo put-port   ${ready.echo}`,
+          `status put-port ${ready.status}`,
+        ].join("\n"),
+      );
+      await stopped.promise;
+      agent.close();
+      await running.finish();
+    });
+  node
+    .command("status")
+    .description("ask a machine's status service")
+    .requiredOption("--port <port>", "its status port")
+    .option("--interface <name>", "network to ask on", collect, [])
+    .option("--timeout <duration>", "how long to look for it", "5s")
+    .option("--json", "one JSON document on stdout", false)
+    .addHelpText("after", statusHelp)
+    .action(async ({ port, interface: interfaces, timeout, json }) => {
+      const statusPort = parsePort(port);
+      const locateTimeoutMs = parseDuration(timeout);
+      const running = await startKernel({ wasm: kernelBytes(), interfaces, say: narrate });
+      try {
+        const reply = await trans(running.kernel, { port: statusPort, command: STD_STATUS }, undefined, {
+          locateTimeoutMs,
+        });
+        if (reply.header.status < 0) throw statusError(reply.header.status, "the machine refused to say");
+        const document = JSON.parse(new TextDecoder().decode(reply.data)) as Record<string, unknown>;
+        emit("node status", json, document, () => statusText(document));
+      } finally {
+        await running.finish();
+      }
+    });
+}
+
+/** By rename, so that whoever waits for the file never reads half of it. */
+function writeReadyFile(path: string | undefined, document: object): void {
+  if (!path) return;
+  try {
+    writeFileSync(`${path}.new`, `${JSON.stringify(document)}\n`);
+    renameSync(`${path}.new`, path);
+  } catch (cause) {
+    throw new ProteusError({
+      code: "READY_FILE",
+      exit: exitCodes.failed,
+      message: `${path} could not be written`,
+      why: cause instanceof Error ? cause.message : String(cause),
+      hint: "set PROTEUS_READY_FILE to a path in a folder that exists, or unset it",
+      cause,
+    });
+  }
+}
+
+function statusText(document: Record<string, unknown>): string {
+  return Object.entries(document)
+    .filter(([, value]) => value !== 0)
+    .map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : String(value)}`)
+    .join("\n");
+}

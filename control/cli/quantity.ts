@@ -1,0 +1,46 @@
+// Sizes, counts and durations as people type them.
+//
+// - K, M and G are powers of 1024. A duration is seconds unless it ends in ms, s or m.
+
+import { usageError } from "../kernel/errors.js";
+
+const units: Readonly<Record<string, number>> = { "": 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
+
+/** A number of bytes: `0`, `4096`, `64K`, `1M`. Throws a usage error. */
+export function parseSize(text: string, most: number): number {
+  const match = /^(\d+)([KMG]?)(?:i?B)?$/i.exec(text);
+  const size = match === null ? Number.NaN : Number(match[1]) * (units[(match[2] ?? "").toUpperCase()] ?? 1);
+  if (!(size <= most)) {
+    throw usageError(
+      `"${text}" is not a size`,
+      `a size is 0 to ${most} bytes: 1402, 64K, 1M`,
+      "SIZE_INVALID",
+    );
+  }
+  return size;
+}
+
+/** A whole number from 1. Throws a usage error. */
+export function parseCount(text: string, most = 1e9): number {
+  const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(count >= 1 && count <= most)) {
+    throw usageError(
+      `"${text}" is not a count`,
+      `a count is a whole number from 1 to ${most}`,
+      "COUNT_INVALID",
+    );
+  }
+  return count;
+}
+
+const durations: Readonly<Record<string, number>> = { ms: 1, "": 1000, s: 1000, m: 60_000 };
+
+/** Milliseconds: `500ms`, `5s`, `5`, `2m`. Throws a usage error. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|)$/.exec(text);
+  const value = match === null ? Number.NaN : Number(match[1]) * (durations[match[2] ?? ""] ?? 1000);
+  if (!(value >= 1 && value <= 86_400_000)) {
+    throw usageError(`"${text}" is not a duration`, "a duration is like 500ms, 5s or 2m", "DURATION_INVALID");
+  }
+  return value;
+}

@@ -1,0 +1,105 @@
+// Takes a kernel's turns on a real machine: spins while something is going on, sleeps when not.
+//
+// - Turns run as microtasks, so that a caller's promise continues between two of them
+//   without a trip through the event loop; every millisecond the loop yields to timers
+//   and other I/O.
+// - It waits inside a turn (the device's spin) only when the last one had nothing to hand
+//   out; after SPIN_WINDOW without anything it watches the devices and sleeps.
+// - One thread: kernel, rings and servers. An idle machine costs a timer now and then.
+
+import type { Kernel } from "../kernel/kernel.js";
+
+/** How long one look at the ring may last, microseconds. */
+const spinTurnUs = 20;
+/** Nothing for so long: sleep in the event loop. */
+const spinWindowUs = 60;
+/** Let timers and other I/O run at least this often. */
+const yieldEveryUs = 1000;
+/** Turns without waiting after something was handed out: promises need a few steps to go on. */
+const quietTurns = 6;
+
+/** Microseconds of this machine's monotonic clock: the kernel's `clock`. */
+export function microseconds(): number {
+  return Math.floor(performance.now() * 1000);
+}
+
+export class Loop {
+  readonly #kernel: Kernel;
+  #turning = false;
+  #closed = false;
+  #watching = false;
+  #turns = 0; // since something was handed out
+  #lastWork = 0;
+  #lastYield = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #failed: ((error: unknown) => void) | null = null;
+  readonly #step = (): void => this.#hop();
+
+  /** Starts at once; the devices are attached already. `failed` gets what a turn throws. */
+  constructor(kernel: Kernel, failed?: (error: unknown) => void) {
+    this.#kernel = kernel;
+    this.#failed = failed ?? null;
+    kernel.wake = () => this.#wake();
+    this.#sleep();
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#turns = quietTurns; // whoever called has something to send: no need to wait for it
+    if (this.#turning || this.#closed) return;
+    this.#turning = true;
+    this.#lastWork = microseconds();
+    this.#lastYield = this.#lastWork;
+    queueMicrotask(this.#step);
+  }
+
+  #hop(): void {
+    if (this.#closed) return;
+    try {
+      const mayWait = this.#turns >= quietTurns;
+      const work = this.#kernel.turn(mayWait ? spinTurnUs : 0);
+      if (work > 0) this.#turns = this.#kernel.sendsPending ? quietTurns : 0;
+      else this.#turns++;
+      const now = microseconds();
+      if (work > 0) this.#lastWork = now;
+      else if (now - this.#lastWork > spinWindowUs && this.#turns > quietTurns) {
+        this.#sleep();
+        return;
+      }
+      if (now - this.#lastYield > yieldEveryUs) {
+        this.#lastYield = now;
+        setImmediate(this.#step);
+        return;
+      }
+      queueMicrotask(this.#step);
+    } catch (error) {
+      this.close();
+      if (this.#failed === null) throw error;
+      this.#failed(error);
+    }
+  }
+
+  #sleep(): void {
+    this.#turning = false;
+    if (!this.#watching) {
+      this.#watching = true;
+      for (const device of this.#kernel.devices) device.watch(() => this.#wake());
+    }
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const deadline = this.#kernel.nextDeadline();
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    const wait = Math.max(1, Math.ceil((deadline - microseconds()) / 1000));
+    this.#timer = setTimeout(() => this.#wake(), wait);
+  }
+
+  /** Stops taking turns and closes the devices. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#kernel.wake = null;
+    for (const device of this.#kernel.devices) device.watch(null);
+    this.#kernel.close();
+  }
+}

@@ -1,0 +1,114 @@
+// Starts a kernel on interfaces of this machine, with its loop: for the agent and for
+// every command that serves or calls.
+//
+// - Each program has a kernel of its own and, on each interface, a MAC address of its own.
+// - Without --interface: PROTEUS_INTERFACE, or the machine's only Ethernet interface, or
+//   eth0; otherwise an error that lists what there is.
+
+import { randomFillSync } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import type { Device } from "../../drivers/device.js";
+import { exitCodes, ProteusError } from "../kernel/errors.js";
+import { Kernel } from "../kernel/kernel.js";
+import type { Limits } from "../kernel/limits.js";
+import { openInterface } from "./interfaces.js";
+import { Loop, microseconds } from "./loop.js";
+
+const finishPatienceUs = 100_000;
+
+/** A kernel that takes its turns by itself. */
+export interface RunningKernel {
+  readonly kernel: Kernel;
+  readonly interfaces: readonly Device[];
+  /** Waits until no call owes an acknowledgement, at most a tenth of a second, and closes. */
+  finish(): Promise<void>;
+  /** Closes at once. */
+  close(): void;
+}
+
+export interface StartOptions {
+  /** The bytes of kernel.wasm. */
+  readonly wasm: Uint8Array;
+  /** Names of interfaces; empty: the default. */
+  readonly interfaces: readonly string[];
+  readonly limits?: Partial<Limits>;
+  readonly say?: (line: string) => void;
+  /** Called when a turn throws: the kernel is dead then. */
+  readonly failed?: (error: unknown) => void;
+}
+
+/** Opens the interfaces and starts the kernel. Rejects with the driver's error or ProteusError. */
+export async function startKernel(options: StartOptions): Promise<RunningKernel> {
+  const names = options.interfaces.length > 0 ? options.interfaces : [defaultInterface()];
+  if (new Set(names).size !== names.length) {
+    throw new ProteusError({
+      code: "USAGE",
+      exit: exitCodes.usage,
+      message: "an interface was named twice",
+      hint: "name each interface once",
+    });
+  }
+  const devices: Device[] = [];
+  try {
+    for (const name of names) devices.push(await openInterface(name));
+    const kernel = new Kernel({
+      module: new WebAssembly.Module(options.wasm),
+      clock: microseconds,
+      random: randomFillSync,
+      limits: { frameBytes: frameBytesFor(devices), ...options.limits },
+      ...(options.say === undefined ? {} : { log: options.say }),
+    });
+    for (const device of devices) kernel.attach(device);
+    const loop = new Loop(kernel, options.failed);
+    const finish = async () => {
+      const end = microseconds() + finishPatienceUs;
+      while (kernel.threadsBusy > 0 && microseconds() < end) await setTimeout(1);
+      loop.close();
+    };
+    return { kernel, interfaces: devices, finish, close: () => loop.close() };
+  } catch (error) {
+    for (const device of devices) device.close();
+    throw error;
+  }
+}
+
+/** Frames on their way through must fit the largest network. */
+function frameBytesFor(devices: readonly Device[]): number {
+  return Math.max(1536, ...devices.map((device) => Math.ceil((device.mtu + 64) / 64) * 64));
+}
+
+const ethernetType = "1"; // ARPHRD_ETHER
+
+function ethernetInterfaces(): string[] {
+  const folder = "/sys/class/net";
+  try {
+    return readdirSync(folder).filter((name) => {
+      try {
+        return readFileSync(`${folder}/${name}/type`, "utf8").trim() === ethernetType;
+      } catch {
+        return false;
+      }
+    });
+  } catch {
+    return [];
+  }
+}
+
+/** The interface of a command that names none. Throws ProteusError INTERFACE_UNCLEAR. */
+export function defaultInterface(environment: NodeJS.ProcessEnv = process.env): string {
+  const named = environment.PROTEUS_INTERFACE;
+  if (named) return named;
+  const hub = Object.keys(environment).find((name) => name.startsWith("PROTEUS_HUB_"));
+  if (hub) return hub.slice("PROTEUS_HUB_".length);
+  const found = ethernetInterfaces();
+  if (found.includes("eth0")) return "eth0";
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  throw new ProteusError({
+    code: "INTERFACE_UNCLEAR",
+    exit: exitCodes.usage,
+    message: "it is not clear which interface to use",
+    why: found.length > 0 ? `this machine has ${found.join(", ")}` : "this machine has no Ethernet interface",
+    hint: "name one: --interface NAME",
+  });
+}
