@@ -32,11 +32,12 @@ import {
   neighbourSettled,
 } from "./neighbours";
 import { HEAD_DATA, headNew, networkAt, sendData } from "./networks";
-import { ANY_NETWORK, Location, routeBest } from "./routes";
+import { ANY_NETWORK, Location, ROUTE_UNSAFE, routeBest } from "./routes";
 
 export const MESSAGE_IDLE: u32 = 0; // nothing of it is waiting
 export const MESSAGE_QUEUED: u32 = 1; // waits for credit
 export const MESSAGE_LOCATING: u32 = 2; // waits for a route
+export const MESSAGE_UNSAFE: u32 = 4; // the only way leads over an untrusted network: not sent
 export const MESSAGE_GREETING: u32 = 3; // waits to know what the next hop is
 
 const KIND_MESSAGE: u32 = 1;
@@ -110,7 +111,7 @@ function rangeAt(message: Message, index: u32): usize {
 
 /** Sends the whole message; it must not be in a queue. Its buffers are the kernel's until it is idle. */
 export function messageSend(message: Message): void {
-  insist(message.state == MESSAGE_IDLE, 210);
+  insist(message.state == MESSAGE_IDLE || message.state == MESSAGE_UNSAFE, 210);
   insist(message.prefixLength <= 56 && message.total >= message.prefixLength, 211);
   message.kind = KIND_MESSAGE;
   message.ranges = 1;
@@ -159,6 +160,10 @@ export function messageRoute(message: Message): void {
     flip.HOPS_MAX,
     (message.flags & flip.FLIP_SECURITY) != 0,
   );
+  if (best == ROUTE_UNSAFE) {
+    message.state = MESSAGE_UNSAFE; // looking again would find the same way
+    return;
+  }
   if (best <= 0) {
     message.state = MESSAGE_LOCATING;
     if (!locateStart(message.destination, message.source, false)) message.state = MESSAGE_IDLE;

@@ -17,7 +17,14 @@ import { countUp } from "../memory/counters";
 import { ackDelayUs, deadMs, locateTimeoutMs, pollMs, verifyMs } from "../memory/settings";
 import { messageNewId } from "../flip/ids";
 import { locateStart } from "../flip/locate";
-import { MESSAGE_IDLE, messageCancel, messageProgress, messageRepeat, messageSend } from "../flip/messages";
+import {
+  MESSAGE_IDLE,
+  MESSAGE_UNSAFE,
+  messageCancel,
+  messageProgress,
+  messageRepeat,
+  messageSend,
+} from "../flip/messages";
 import { networkCount } from "../flip/networks";
 import { FLIP_SECURITY, HOPS_MAX } from "../wire/flip";
 import * as rpc from "../wire/rpc";
@@ -279,6 +286,7 @@ function putRequest(thread: Thread): void {
   message.careful = ours ? 1 : 0;
   countUp(layout.COUNTER_REQUESTS_OUT);
   messageSend(message);
+  if (clientUnsafe(thread)) return;
   thread.progress = messageProgress(message);
   if (thread.features & EXTENSION_SHORT_TIMERS) {
     thread.interval = firstProbe(thread);
@@ -286,6 +294,13 @@ function putRequest(thread: Thread): void {
   } else {
     t.threadTimer(thread, now + (thread.roundtripMs as i64) * 1000 + SERVE_TIMEOUT_US);
   }
+}
+
+/** Ends the call when its request has no way but over untrusted networks: it was never sent. */
+export function clientUnsafe(thread: Thread): bool {
+  if (thread.state != t.PUTREQ || thread.message.state != MESSAGE_UNSAFE) return false;
+  fail(thread, thread.flags & t.RETRANS ? RPC_FAILURE : RPC_UNSAFE);
+  return true;
 }
 
 /** The first question goes out when four times the usual round trip has passed. */

@@ -11,7 +11,8 @@ import { nowMs } from "../memory/clock";
 import { messageNewId } from "../flip/ids";
 import { locateStart } from "../flip/locate";
 import { packetBroadcast, packetSend } from "../flip/switch";
-import { FLIP_SECURITY } from "../wire/flip";
+import { ANY_NETWORK, routeBest } from "../flip/routes";
+import { FLIP_SECURITY, HOPS_MAX } from "../wire/flip";
 import * as rpc from "../wire/rpc";
 import { storeBigEndian32 } from "../wire/order";
 
@@ -39,6 +40,11 @@ export function newTid(): u32 {
   return nextTid++;
 }
 
+/** Starts a FLIP locate of an address without a route; one that is only unsafe would be found so again. */
+function lookFor(peer: u64): void {
+  if (routeBest(peer, ANY_NETWORK, HOPS_MAX, false) <= 0) locateStart(peer, address, false);
+}
+
 /** Sends a header with `extra` bytes already behind it; false when there was no route. */
 function post(
   peer: u64,
@@ -54,7 +60,7 @@ function post(
   rpc.rpcHeader(packet, kernelId, port, type, flags, tid, dest, from);
   const length = rpc.RPC_HEADER + extra;
   if (packetSend(peer, address, messageNewId(), packet, length, secure ? FLIP_SECURITY : 0)) return true;
-  locateStart(peer, address, false);
+  lookFor(peer);
   return false;
 }
 
@@ -85,7 +91,7 @@ export function sendQuestion(
 export function sendHereis(peer: u64, port: u64, kid: u64, tid: u32, dest: u32, from: u32): bool {
   rpc.rpcHeader(packet, kid, port, rpc.RPC_HEREIS, 0, tid, dest, from);
   if (packetSend(peer, address, messageNewId(), packet, rpc.RPC_HEADER, 0)) return true;
-  locateStart(peer, address, false);
+  lookFor(peer);
   return false;
 }
 

@@ -24,6 +24,7 @@ import {
   clientRepeat,
   clientReply,
   clientUndeliverable,
+  clientUnsafe,
 } from "./client";
 import { sendAck } from "./packets";
 import {
@@ -188,8 +189,10 @@ export function rpcLocated(address: u64, found: bool): void {
     if (thread.state == t.FREE) continue;
     const message = thread.message;
     if (message.state == MESSAGE_LOCATING && message.destination == address) {
-      if (found) messageRoute(message);
-      else messageCancel(message);
+      if (found) {
+        messageRoute(message);
+        clientUnsafe(thread);
+      } else messageCancel(message);
     } else if (found && thread.peer == address && thread.state < t.OWING && message.state == MESSAGE_IDLE) {
       clientLocated(thread);
     }
