@@ -1,6 +1,6 @@
 // `npm test`, `npm run test:long`, `npm run test:nightly`: every runner of a tier, one sum.
 //
-// - quick (at most 15 minutes on 2 cores): linter, types, kernel specs, unit, fuzz and
+// - quick (at most 15 minutes on 2 cores): linter, types, kernel specs, unit, simulation, fuzz and
 //   end-to-end tests. `--long`: simulation and fuzz with more seeds, unit and end-to-end
 //   on Node 24. `--nightly`: all of it, for as long as it takes.
 // - The last line is `N passed, N failed`. A linter or type check counts as one test; a
@@ -51,7 +51,7 @@ const runners = {
   "end-to-end-node24": vitest("end-to-end", node24),
 };
 const ofTier = {
-  quick: ["lint", "typecheck", "kernel", "unit", "fuzz", "end-to-end"],
+  quick: ["lint", "typecheck", "kernel", "unit", "simulation", "fuzz", "end-to-end"],
   long: ["simulation", "fuzz", "unit-node24", "end-to-end-node24"],
   nightly: Object.keys(runners),
 };

@@ -85,6 +85,9 @@ export class Kernel {
   readonly #words: Uint32Array;
   readonly #options: KernelOptions;
   readonly #pending: (Completed | undefined)[] = [];
+  readonly #handles: number[] = []; // whose callback stands in #pending
+  /** Callbacks of threads that were taken again before their completion was drained, by handle. */
+  readonly #overtaken = new Map<number, Completed>();
   readonly #ring: number;
   readonly #ringMask: number;
   #waiting = false; // frames were transmitted since the last flush
@@ -235,13 +238,16 @@ export class Kernel {
     return this.#words[ring] !== this.#words[ring + 1];
   }
 
-  /** Calls back for everything that has ended; answers how many. */
+  /** Calls back for everything that had ended when it began; answers how many. */
   drain(): number {
     const words = this.#words;
     const ring = this.#ring >> 2;
     let count = 0;
     let consumed = words[ring + 1] as number;
-    while (consumed !== words[ring]) {
+    // What a callback ends at once (a call to a server in this kernel) waits for the next turn:
+    // a client that calls again and again must not keep the event loop out.
+    const end = words[ring] as number;
+    while (consumed !== end) {
       const entry =
         this.#ring + layout.COMPLETION_ENTRIES + (consumed & this.#ringMask) * layout.COMPLETION_BYTES;
       const handle = this.view.getInt32(entry, true);
@@ -259,6 +265,12 @@ export class Kernel {
 
   #complete(handle: number, status: number, length: number): void {
     const index = handle & indexMask;
+    if (this.#handles[index] !== handle) {
+      const overtaken = this.#overtaken.get(handle);
+      this.#overtaken.delete(handle);
+      overtaken?.(status, length, handle);
+      return;
+    }
     const done = this.#pending[index];
     this.#pending[index] = undefined;
     done?.(status, length, handle);
@@ -277,7 +289,13 @@ export class Kernel {
   // ---- calls ---------------------------------------------------------------------
 
   #begin(handle: number, done: Completed): number {
-    if (handle >= 0) this.#pending[handle & indexMask] = done;
+    if (handle >= 0) {
+      const index = handle & indexMask;
+      const before = this.#pending[index];
+      if (before !== undefined) this.#overtaken.set(this.#handles[index] as number, before);
+      this.#pending[index] = done;
+      this.#handles[index] = handle;
+    }
     if (this.wake !== null) this.wake();
     return handle;
   }
@@ -332,6 +350,7 @@ export class Kernel {
 
   /** Ends a thread at once; its callback is not called any more. */
   kill(handle: number): number {
+    if (this.#waiting) this.flush(); // what waits to be sent may lie in buffers that are free now
     const status = this.#exports.rpc_kill(handle, this.#options.clock());
     if (status >= 0) this.#pending[handle & indexMask] = undefined;
     this.wake?.();

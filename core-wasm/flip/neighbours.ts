@@ -238,6 +238,18 @@ export function neighbourHello(network: u32, mac: u64, data: usize, length: u32)
   return true;
 }
 
+/**
+ * A frame without a check came from a neighbour that we believed to know us: it booted
+ * again, or something else has its address now. It is greeted like a new one.
+ */
+export function neighbourDoubt(neighbour: Neighbour): void {
+  if (!neighbour.checked) return;
+  neighbour.known = 0;
+  neighbour.checked = 0;
+  neighbour.helloTries = 0;
+  neighbour.mtu = min<u32>(MTU_ORIGINAL, networkAt(neighbour.key2 as u32).mtu);
+}
+
 /** Idle neighbours go after 300 s (spec 1.2). */
 export function neighboursSweep(): void {
   for (let i: u32 = 0; i < table.capacity; i++) {

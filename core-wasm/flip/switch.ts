@@ -20,6 +20,7 @@ import { multicastControl } from "./multicast";
 import {
   Neighbour,
   neighbourChecked,
+  neighbourDoubt,
   neighbourFind,
   neighbourFor,
   neighbourFree,
@@ -110,17 +111,20 @@ export function switchReceive(index: u32, frame: usize, length: u32): i32 {
     if (checked && !frameHolds(frame, length)) return malformed();
     const p = checked ? frame + 20 : data;
     if (flip.check(p, checked ? rest - 4 : rest) != 0) return malformed();
-    if (count > 0 && unicast) {
-      const neighbour = neighbourFind(index, mac);
-      if (changetype<usize>(neighbour) != 0) {
-        creditsGranted(neighbour, count);
-        neighbourPump(neighbour);
-      }
-    }
+    if (unicast && (count > 0 || !checked)) fromNeighbour(neighbourFind(index, mac), checked, count);
     return packet(network, index, mac, p, unicast);
   }
   if (!unicast) return notOurs();
   return control(index, mac, type, count, data, rest);
+}
+
+/** What a DATA frame says beside its packet: credits, and whether its sender knows us. */
+function fromNeighbour(neighbour: Neighbour, checked: bool, count: u32): void {
+  if (changetype<usize>(neighbour) == 0) return;
+  if (!checked) neighbourDoubt(neighbour);
+  if (count == 0) return;
+  creditsGranted(neighbour, count);
+  neighbourPump(neighbour);
 }
 
 function malformed(): i32 {
