@@ -31,14 +31,8 @@ import { now as clock, resetNow, setNow } from "./memory/clock";
 import { countersOpen } from "./memory/counters";
 import { setting, settingsOpen } from "./memory/settings";
 import { NEVER, timerPop, timerSet, timersNext, timersOpen } from "./memory/timers";
-import {
-  clientBegin,
-  clientFull,
-  clientGo,
-  clientSettleOldest,
-  clientSignal,
-  clientTakeOwing,
-} from "./rpc/client";
+import { clientBegin, clientGo, clientSignal } from "./rpc/client";
+import { clientFull, clientSettleOldest, clientTakeOwing } from "./rpc/client-end";
 import { completionMask, completionsOpen, completionsPending, event } from "./rpc/completions";
 import { duplicatesOpen } from "./rpc/duplicates";
 import {

@@ -9,23 +9,18 @@ import { COUNTER_MALFORMED } from "../layout";
 import { countUp } from "../memory/counters";
 import * as rpc from "../wire/rpc";
 import { loadBigEndian32 } from "../wire/order";
+import { clientExpired, clientHereis, clientLocated, clientOf } from "./client";
+import { clientAsked, clientFragment, clientReply } from "./client-reply";
 import {
   clientAck,
   clientAlive,
-  clientAsked,
-  clientExpired,
   clientFail,
   clientForward,
-  clientFragment,
-  clientHereis,
-  clientLocated,
   clientNak,
-  clientOf,
   clientRepeat,
-  clientReply,
   clientUndeliverable,
   clientUnsafe,
-} from "./client";
+} from "./client-request";
 import { sendAck } from "./packets";
 import {
   serverAck,
