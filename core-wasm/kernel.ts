@@ -18,11 +18,18 @@ import { portOneWay } from "./crypto/oneway";
 import { creditsExpired, creditsOpen } from "./flip/credits";
 import { idsOpen, messageNewId } from "./flip/ids";
 import { locateExpired, locateOpen } from "./flip/locate";
-import { framesReclaim, messagesOpen, neighbourDiscard } from "./flip/messages";
+import { framesHeld, framesReclaim, messagesOpen, neighbourDiscard } from "./flip/messages";
 import { multicastOpen, multicastSend } from "./flip/multicast";
 import { neighbourAt, neighbourExpired, neighboursOpen, neighboursSweep } from "./flip/neighbours";
 import { networkAdd, networkAt, networkCount, networksOpen } from "./flip/networks";
-import { routeAddLocal, routeCount, routeRemoveLocal, routesOpen, routesSweep } from "./flip/routes";
+import {
+  routeAddLocal,
+  routeCount,
+  routeIsLocal,
+  routeRemoveLocal,
+  routesOpen,
+  routesSweep,
+} from "./flip/routes";
 import { switchListen, switchOpen, switchReceive } from "./flip/switch";
 import { upcallsOpen } from "./flip/upcalls";
 import { allocate, arenaOpen, arenaSeal } from "./memory/arena";
@@ -40,6 +47,7 @@ import {
   localClientGone,
   localFound,
   localOrphan,
+  localOrphanGone,
   localReply,
   localServerGone,
   localSignal,
@@ -70,6 +78,7 @@ let locateTimers: u32 = 0;
 let sweepTimer: u32 = 0;
 let threadTimers: u32 = 0;
 let eventMac: usize = 0;
+let endpoints: u32 = 0; // registered by the host
 let booted: bool = false;
 
 // ---- boot ------------------------------------------------------------------------
@@ -144,6 +153,7 @@ function openTables(): void {
   upcallsOpen(rpcDeliver, rpcUndeliverable, rpcLocated, rpcSettled, listen);
   if (arenaFull()) return;
   routeAddLocal(own);
+  endpoints = 0;
   switchListen();
   timerSet(sweepTimer, clock + SWEEP_US);
 }
@@ -227,6 +237,7 @@ export function nextDeadline(): f64 {
 
 function busy(): void {
   record(layout.LAYOUT_THREADS_BUSY, threads.threadsBusy);
+  record(layout.LAYOUT_FRAMES_HELD, framesHeld());
 }
 
 // ---- arguments -------------------------------------------------------------------
@@ -249,7 +260,7 @@ function isBuffer(pointer: usize, length: i32): bool {
 // @ts-ignore: decorator
 @inline
 function ringIsFull(): bool {
-  return completionsPending() + threads.threadsBusy + 1 > completionMask();
+  return completionsPending() + 2 * (threads.threadsBusy + 1) > completionMask() + 1;
 }
 
 // ---- RPC -------------------------------------------------------------------------
@@ -406,7 +417,7 @@ export function rpc_kill(handle: i32, now: f64): i32 {
     threads.threadFree(thread);
   } else if (thread.state < threads.GETREQ) threads.threadFree(thread);
   else if (thread.state == threads.SERVING && thread.partner != 0) localServerGone(thread);
-  else if (thread.state == threads.SERVING && thread.flags & threads.ORPHAN) localOrphan(thread);
+  else if (thread.state == threads.SERVING && thread.flags & threads.ORPHAN) localOrphanGone(thread);
   else serverKill(thread);
   busy();
   return status.STD_OK;
@@ -417,12 +428,18 @@ export function rpc_kill(handle: i32, now: f64): i32 {
 /** Registers the private FLIP address at `pointer`: packets to its public form come here. */
 export function flip_register(pointer: usize): i32 {
   if (!booted || !inMemory(pointer, 8)) return status.RPC_BADADDRESS;
-  return routeAddLocal(flipOneWay(load<u64>(pointer))) ? status.STD_OK : status.KERNEL_FULL;
+  if (endpoints >= setting(limits.LIMIT_ENDPOINTS)) return status.KERNEL_FULL; // routes are for others too
+  if (!routeAddLocal(flipOneWay(load<u64>(pointer)))) return status.KERNEL_FULL;
+  endpoints++;
+  return status.STD_OK;
 }
 
 export function flip_unregister(pointer: usize): i32 {
   if (!booted || !inMemory(pointer, 8)) return status.RPC_BADADDRESS;
-  routeRemoveLocal(flipOneWay(load<u64>(pointer)));
+  const own = flipOneWay(load<u64>(pointer));
+  if (!routeIsLocal(own)) return status.STD_OK;
+  routeRemoveLocal(own);
+  endpoints--;
   return status.STD_OK;
 }
 

@@ -84,6 +84,7 @@ export class Kernel {
   readonly #exports: Exports;
   readonly #words: Uint32Array;
   readonly #options: KernelOptions;
+  readonly #clock: () => number;
   readonly #pending: (Completed | undefined)[] = [];
   readonly #handles: number[] = []; // whose callback stands in #pending
   /** Callbacks of threads that were taken again before their completion was drained, by handle. */
@@ -91,9 +92,11 @@ export class Kernel {
   readonly #ring: number;
   readonly #ringMask: number;
   #waiting = false; // frames were transmitted since the last flush
+  #now = 0;
 
   constructor(options: KernelOptions) {
     this.#options = options;
+    this.#clock = options.clock;
     this.wake = options.wake ?? null;
     const memoryBytes = options.limits?.memoryBytes ?? defaultMemoryBytes;
     this.memory = new WebAssembly.Memory({ initial: Math.ceil(memoryBytes / pageBytes) });
@@ -107,7 +110,7 @@ export class Kernel {
     }
     writeLimits(this.#words, layout.LIMITS_ADDRESS, { ...options.limits, memoryBytes: 0 });
     const status = this.#exports.boot();
-    if (status < 0) throw statusError(status, "the kernel could not boot with these limits");
+    if (status < 0) throw statusError(status, "booting the kernel with these limits");
     this.buffers = new LinearMemory(this.#layout(layout.LAYOUT_HOST_BASE), this.bytes.length);
     this.#ring = this.#layout(layout.LAYOUT_COMPLETIONS);
     this.#ringMask = this.#layout(layout.LAYOUT_COMPLETION_MASK);
@@ -151,6 +154,11 @@ export class Kernel {
     return this.#layout(layout.LAYOUT_THREADS_BUSY);
   }
 
+  /** Frames that wait here for credit, on their way through this machine. */
+  get framesHeld(): number {
+    return this.#layout(layout.LAYOUT_FRAMES_HELD);
+  }
+
   counters(): Counters {
     return readCounters(this.#words, this.#layout(layout.LAYOUT_COUNTERS));
   }
@@ -167,7 +175,7 @@ export class Kernel {
       options.trusted === false ? 0 : 1,
       device.receiveFrames,
     );
-    if (network < 0) throw statusError(network, `${device.name} could not be attached`);
+    if (network < 0) throw statusError(network, `attaching ${device.name}`);
     this.devices[network] = device;
     return network;
   }
@@ -190,14 +198,16 @@ export class Kernel {
     if (devices.length === 1) {
       const device = devices[0] as Device;
       const count = device.poll(spinMicroseconds);
-      const now = this.#options.clock();
+      const now = this.#clock();
+      this.#now = now;
       this.#exports.tick(now);
       if (count > 0) this.#receive(0, device.arrived, count, now);
       received = count;
     } else {
       const share = devices.length > 0 ? spinMicroseconds / devices.length : 0;
       const counts = devices.map((device) => device.poll(share));
-      const now = this.#options.clock();
+      const now = this.#clock();
+      this.#now = now;
       this.#exports.tick(now);
       counts.forEach((count, network) => {
         this.#receive(network, (devices[network] as Device).arrived, count, now);
@@ -225,6 +235,11 @@ export class Kernel {
   /** True when frames wait for the next flush or turn. */
   get sendsPending(): boolean {
     return this.#waiting;
+  }
+
+  /** When the last turn looked at the clock. */
+  get turnedAt(): number {
+    return this.#now;
   }
 
   /** When the next turn is wanted at the latest, by `clock`; Infinity: when a frame comes. */
@@ -311,7 +326,7 @@ export class Kernel {
     options: number,
     done: Completed,
   ): number {
-    const now = this.#options.clock();
+    const now = this.#clock();
     const handle = this.#exports.rpc_trans(
       header,
       data,
@@ -327,7 +342,7 @@ export class Kernel {
 
   /** rpc_getreq: `done` is called with the request. */
   getreq(header: number, buffer: number, capacity: number, done: Completed): number {
-    return this.#begin(this.#exports.rpc_getreq(header, buffer, capacity, this.#options.clock()), done);
+    return this.#begin(this.#exports.rpc_getreq(header, buffer, capacity, this.#clock()), done);
   }
 
   /** rpc_putrep: `done` is called when the reply was acknowledged, or given up. */
@@ -335,7 +350,7 @@ export class Kernel {
     const index = handle & indexMask;
     const before = this.#pending[index];
     this.#pending[index] = done;
-    const status = this.#exports.rpc_putrep(handle, header, data, size, this.#options.clock());
+    const status = this.#exports.rpc_putrep(handle, header, data, size, this.#clock());
     if (status < 0) this.#pending[index] = before;
     if (this.wake !== null) this.wake();
     return status;
@@ -343,7 +358,7 @@ export class Kernel {
 
   /** Signals a thread: see core-wasm/kernel.ts. */
   signal(handle: number): number {
-    const status = this.#exports.rpc_signal(handle, this.#options.clock());
+    const status = this.#exports.rpc_signal(handle, this.#clock());
     this.wake?.();
     return status;
   }
@@ -351,7 +366,7 @@ export class Kernel {
   /** Ends a thread at once; its callback is not called any more. */
   kill(handle: number): number {
     if (this.#waiting) this.flush(); // what waits to be sent may lie in buffers that are free now
-    const status = this.#exports.rpc_kill(handle, this.#options.clock());
+    const status = this.#exports.rpc_kill(handle, this.#clock());
     if (status >= 0) this.#pending[handle & indexMask] = undefined;
     this.wake?.();
     return status;
@@ -360,7 +375,7 @@ export class Kernel {
   /** Sends the client of a service to the server at an 8-byte FLIP address instead. */
   forward(handle: number, target: Uint8Array): number {
     this.bytes.set(target, layout.SCRATCH_ADDRESS);
-    const status = this.#exports.rpc_forward(handle, layout.SCRATCH_ADDRESS, this.#options.clock());
+    const status = this.#exports.rpc_forward(handle, layout.SCRATCH_ADDRESS, this.#clock());
     this.wake?.();
     return status;
   }

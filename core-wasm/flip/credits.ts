@@ -71,6 +71,8 @@ export function creditsGranted(neighbour: Neighbour, count: u32): void {
 
 /** ABSCREDIT came: the balance as the neighbour counts it, less what went out since we asked. */
 export function creditsSet(neighbour: Neighbour, count: u32): void {
+  if (!neighbour.asking) return; // an answer come twice: what was sent since is not known
+  neighbour.asking = 0;
   neighbour.credits = max<i32>((count as i32) - neighbour.sentSinceAsked, 0);
   settle(neighbour);
 }
@@ -93,13 +95,16 @@ export function creditsAsked(neighbour: Neighbour): void {
 export function creditsGone(neighbour: Neighbour): void {
   const timer = timerBase + neighbourIndex(neighbour);
   if (timerDeadline(timer) != NEVER) return;
-  if (neighbour.known) ask(neighbour);
-  else timerSet(timer, now + ASK_ORIGINAL_US);
+  if (!neighbour.known) timerSet(timer, now + ASK_ORIGINAL_US);
+  else if (neighbour.asking)
+    timerSet(timer, now + ASK_FIRST_US); // one question at a time
+  else ask(neighbour);
 }
 
 function ask(neighbour: Neighbour): void {
   countUp(COUNTER_CREDIT_REQUESTS);
   neighbour.sentSinceAsked = 0;
+  neighbour.asking = 1;
   control(neighbour, FC_REQCREDIT, 0);
   const wait = neighbour.known
     ? min<i64>(ASK_FIRST_US << (min<u32>(neighbour.trials, 10) as i64), ASK_LONGEST_US)
@@ -111,6 +116,7 @@ function ask(neighbour: Neighbour): void {
 export function creditsExpired(neighbour: Neighbour): bool {
   if (neighbour.ring == 0) {
     neighbour.trials = 0;
+    neighbour.asking = 0;
     return false;
   }
   neighbour.trials++;

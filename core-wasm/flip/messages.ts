@@ -20,7 +20,7 @@ import { insist } from "../memory/assert";
 import { countUp } from "../memory/counters";
 import { Entry, Table, tableAdd, tableFind, tableNew, tableRemove } from "../memory/table";
 import * as flip from "../wire/flip";
-import { creditsGone, creditsOwed } from "./credits";
+import { creditsGone, creditsOwed, creditsReturn } from "./credits";
 import { locateStart } from "./locate";
 import {
   Neighbour,
@@ -175,7 +175,8 @@ export function messageRoute(message: Message): void {
   const neighbour = neighbourFor(network, location.key);
   if (changetype<usize>(neighbour) == 0) return;
   neighbourGreet(neighbour);
-  if (message.careful && !neighbourSettled(neighbour)) {
+  const direct = location.hops <= networkAt(network).weight;
+  if (!neighbourSettled(neighbour, message.careful != 0, direct)) {
     message.state = MESSAGE_GREETING;
     neighbourAwait(neighbour);
     return;
@@ -420,10 +421,11 @@ function holdPiece(packet: usize, neighbour: Neighbour, start: u32, piece: u32, 
   flip.setDataLength(copy, piece);
   memory.copy(copy + 40, packet + 40 + start, piece);
   store<u32>(frame + FRAME_LENGTH, piece);
-  store<u32>(frame + FRAME_FROM, changetype<usize>(from) as u32);
-  if (changetype<usize>(from) != 0) {
+  store<u32>(frame + FRAME_FROM, 0);
+  if (changetype<usize>(from) != 0 && from.owed > 0) {
+    store<u32>(frame + FRAME_FROM, changetype<usize>(from) as u32);
     from.held++;
-    from.owed--; // counted on arrival; comes back when the frame has left
+    from.owed--; // counted on arrival and not yet given back; comes back when the frame has left
   }
   neighbourPump(neighbour);
   return true;
@@ -431,7 +433,14 @@ function holdPiece(packet: usize, neighbour: Neighbour, start: u32, piece: u32, 
 
 function nextFrame(frame: usize, neighbour: Neighbour): bool {
   const packet = frame + FRAME_DATA;
-  forwardPiece(packet, neighbour, 0, flip.dataLength(packet), creditsOwed(neighbour), packet + 40);
+  const length = flip.dataLength(packet);
+  let start: u32 = 0;
+  do {
+    // What the link carries may have shrunk since: its neighbour says HELLO at any time.
+    const piece = min<u32>(length - start, neighbourData(neighbour));
+    forwardPiece(packet, neighbour, start, piece, creditsOwed(neighbour), packet + 40);
+    start += piece;
+  } while (start < length);
   giveBack(frame);
   changetype<Item>(frame + FRAME_ITEM).flow = spent; // the host may still be reading it
   spent = frame as u32;
@@ -452,4 +461,5 @@ function giveBack(frame: usize): void {
   if (changetype<usize>(from) == 0 || !from.used || from.held == 0) return;
   from.held--;
   from.owed++;
+  creditsReturn(from); // it may have nothing left to send that would bring this about
 }

@@ -129,7 +129,7 @@ function fragments(
   const network = networkAt(index);
   let offset: u32 = 0;
   do {
-    const length = min<u32>(total - offset, flip.FLIP_DATA_1500);
+    const length = min<u32>(total - offset, min<u32>(flip.FLIP_DATA_1500, network.mtu - 42));
     const head = headNew();
     flip.flipHeader(
       head + HEAD_DATA,

@@ -36,7 +36,11 @@ const HELLO_BYTES: u32 = 16;
 const HELLO_TRIES: u32 = 3; // in passing, a second apart
 const HELLO_TRIES_MAX: u32 = 16; // when a message waits for the answer
 const HELLO_RETRY_MS: u32 = 1000;
+const HELLO_AGAIN_MS: u32 = 10000; // to one that never answered: it may have been cut off
 const HELLO_AWAIT_US: i64 = 5000;
+const HELLO_AWAIT_LONGEST_US: i64 = 50000;
+const DOUBT_MS: u32 = 100;
+const DOUBTS_MAX: u32 = 4;
 const LINK_FEATURES: u32 = EXTENSION_LINK | EXTENSION_CHECKED;
 
 @unmanaged
@@ -45,12 +49,14 @@ export class Neighbour extends Entry {
   mtu: u32; // of the link: the smaller of both ends
   credits: i32; // fragments that we may still send to it
   sentSinceAsked: i32; // fragments sent since we asked for our credits
+  asking: u32; // we asked, and the answer has not come
   trials: u32; // times that we asked in vain
   owed: u32; // fragments taken from it and not yet given back as credits
   held: u32; // fragments of it that still wait here, on their way through
   generous: u32; // the larger window has been granted
   known: u32; // it said HELLO: the extensions of the link hold
   checked: u32; // frames between us carry a check
+  doubts: u32; // times that it was asked whether that still holds
   nonce: u32; // of its boot
   helloTries: u32;
   helloMs: u32;
@@ -101,11 +107,13 @@ function reset(neighbour: Neighbour): void {
   neighbour.mtu = min<u32>(MTU_ORIGINAL, networkAt(neighbour.key2 as u32).mtu);
   neighbour.credits = CREDITS_FIRST;
   neighbour.sentSinceAsked = 0;
+  neighbour.asking = 0;
   neighbour.trials = 0;
   neighbour.owed = 0;
   neighbour.generous = 0;
   neighbour.known = 0;
   neighbour.checked = 0;
+  neighbour.doubts = 0;
 }
 
 function dropIdlest(): void {
@@ -152,11 +160,16 @@ export function neighbourChecked(neighbour: Neighbour): bool {
   return changetype<usize>(neighbour) != 0 && neighbour.checked != 0;
 }
 
-/** True when it is known what this neighbour is: ours, or an original. */
+/**
+ * True when a message may go to this neighbour. One that is ours waits for its HELLO, so that
+ * the message goes with a check: for good when the receiver (`ours`) is the neighbour itself
+ * (`direct`), else as long as there is hope.
+ */
 // @ts-ignore: decorator
 @inline
-export function neighbourSettled(neighbour: Neighbour): bool {
-  return neighbour.known != 0 || neighbour.helloTries >= HELLO_TRIES_MAX || !(extensions & EXTENSION_LINK);
+export function neighbourSettled(neighbour: Neighbour, ours: bool, direct: bool): bool {
+  if (neighbour.known != 0 || !(extensions & EXTENSION_LINK)) return true;
+  return !(ours && direct) && neighbour.helloTries >= (ours ? HELLO_TRIES_MAX : HELLO_TRIES);
 }
 
 /** Says HELLO to a neighbour that we are about to talk to, unless that is settled. */
@@ -168,10 +181,11 @@ export function neighbourGreet(neighbour: Neighbour): void {
 }
 
 function greet(neighbour: Neighbour): void {
-  if (!(extensions & EXTENSION_LINK) || neighbour.helloTries >= HELLO_TRIES_MAX) return;
-  if (neighbour.helloTries > 0 && nowMs() - neighbour.helloMs < HELLO_RETRY_MS) return;
+  if (!(extensions & EXTENSION_LINK)) return;
+  const pause = neighbour.helloTries >= HELLO_TRIES ? HELLO_AGAIN_MS : HELLO_RETRY_MS;
+  if (neighbour.helloTries > 0 && nowMs() - neighbour.helloMs < pause) return;
   if (neighbour.helloTries >= HELLO_TRIES) neighbour.helloTries = HELLO_TRIES_MAX;
-  else sayHello(neighbour);
+  sayHello(neighbour);
 }
 
 function sayHello(neighbour: Neighbour): void {
@@ -185,15 +199,22 @@ export function neighbourAwait(neighbour: Neighbour): void {
   const timer = timerBase + neighbourIndex(neighbour);
   if (timerDeadline(timer) != NEVER) return;
   if (neighbour.helloTries == 0) sayHello(neighbour);
-  timerSet(timer, now + HELLO_AWAIT_US);
+  timerSet(timer, now + patience(neighbour));
+}
+
+/** Every few milliseconds at first, then twenty times a second. */
+function patience(neighbour: Neighbour): i64 {
+  return neighbour.helloTries > 2 * HELLO_TRIES ? HELLO_AWAIT_LONGEST_US : HELLO_AWAIT_US;
 }
 
 /** The timer of a neighbour that messages wait for expired; true when it is settled now. */
 export function neighbourExpired(neighbour: Neighbour): bool {
   if (!neighbour.used || neighbour.known) return true;
+  const tries = neighbour.helloTries;
   sayHello(neighbour);
-  if (neighbour.helloTries >= HELLO_TRIES_MAX) return true;
-  timerSet(timerBase + neighbourIndex(neighbour), now + HELLO_AWAIT_US);
+  // At either number of tries some of those who wait may go on.
+  if (tries == HELLO_TRIES || tries >= HELLO_TRIES_MAX) return true;
+  timerSet(timerBase + neighbourIndex(neighbour), now + patience(neighbour));
   return false;
 }
 
@@ -223,7 +244,7 @@ export function neighbourHello(network: u32, mac: u64, data: usize, length: u32)
   const mtu = load<u32>(data, 4);
   if (load<u8>(data) == 0 || mtu < 576 || mtu > 65535) return false;
   countUp(COUNTER_HELLOS_IN);
-  if (!(extensions & EXTENSION_LINK)) return true;
+  if (extensions == 0) return true;
   const neighbour = neighbourFor(network, mac);
   if (changetype<usize>(neighbour) == 0) return true;
   const nonce = load<u32>(data, 8);
@@ -231,23 +252,30 @@ export function neighbourHello(network: u32, mac: u64, data: usize, length: u32)
     reset(neighbour);
     neighbour.nonce = nonce;
   }
+  const both = (load<u16>(data, 2) as u32) & extensions;
   neighbour.known = 1;
-  neighbour.mtu = min<u32>(mtu, networkAt(network).mtu);
-  neighbour.checked = (load<u16>(data, 2) as u32) & extensions & EXTENSION_CHECKED ? 1 : 0;
+  neighbour.doubts = 0;
+  neighbour.mtu = min<u32>(both & EXTENSION_LINK ? mtu : MTU_ORIGINAL, networkAt(network).mtu);
+  neighbour.checked = both & EXTENSION_CHECKED ? 1 : 0;
   if (load<u8>(data, 1) == 0) hello(neighbour, 1);
   return true;
 }
 
 /**
- * A frame without a check came from a neighbour that we believed to know us: it booted
- * again, or something else has its address now. It is greeted like a new one.
+ * A frame without a check came from a neighbour that we believed to know us: it was late on
+ * its way, or that machine booted again, or an original has its address now. It is asked;
+ * only when it goes on like that without an answer is it an original.
  */
 export function neighbourDoubt(neighbour: Neighbour): void {
-  if (!neighbour.checked) return;
-  neighbour.known = 0;
-  neighbour.checked = 0;
-  neighbour.helloTries = 0;
-  neighbour.mtu = min<u32>(MTU_ORIGINAL, networkAt(neighbour.key2 as u32).mtu);
+  if (!neighbour.checked || nowMs() - neighbour.helloMs < DOUBT_MS) return;
+  neighbour.helloMs = nowMs();
+  if (neighbour.doubts++ < DOUBTS_MAX) {
+    hello(neighbour, 0);
+    return;
+  }
+  reset(neighbour);
+  neighbour.nonce = 0;
+  neighbour.helloTries = HELLO_TRIES_MAX;
 }
 
 /** Idle neighbours go after 300 s (spec 1.2). */

@@ -150,7 +150,7 @@ export function routeInstall(
     at = location.sibling;
   }
   if (at == 0) {
-    if (locations.free == 0) purge(changetype<usize>(route));
+    while (locations.free == 0 && purge(changetype<usize>(route))) {} // one without places frees none
     at = tableAdd(locations, mac, network);
     if (at == 0) return;
     changetype<Location>(at).sibling = route.locations;

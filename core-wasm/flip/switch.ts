@@ -19,6 +19,7 @@ import { neighbourPump, packetForward } from "./messages";
 import { multicastControl } from "./multicast";
 import {
   Neighbour,
+  neighbourAwait,
   neighbourChecked,
   neighbourDoubt,
   neighbourFind,
@@ -26,6 +27,7 @@ import {
   neighbourFree,
   neighbourGreet,
   neighbourHello,
+  neighbourSettled,
 } from "./neighbours";
 import {
   HEAD_DATA,
@@ -57,6 +59,7 @@ const SEEN_BYTES: usize = 24; // source u64, message id u32, offset u32, valid u
 let seen: usize = 0;
 let seenMask: u32 = 0;
 let broadcastListeners: u32 = 0;
+let cameChecked: bool = false; // the frame being switched had a check
 
 export function switchOpen(broadcastsSeen: u32): void {
   let slots: u32 = 16;
@@ -109,6 +112,7 @@ export function switchReceive(index: u32, frame: usize, length: u32): i32 {
   if (type == ethernet.FC_DATA || type == ethernet.FC_CHECKED) {
     const checked = type == ethernet.FC_CHECKED;
     if (checked && !frameHolds(frame, length)) return malformed();
+    cameChecked = checked;
     const p = checked ? frame + 20 : data;
     if (flip.check(p, checked ? rest - 4 : rest) != 0) return malformed();
     if (unicast && (count > 0 || !checked)) fromNeighbour(neighbourFind(index, mac), checked, count);
@@ -350,6 +354,11 @@ function forward(network: Network, index: u32, mac: u64, p: usize, from: Neighbo
   if (act + out.weight > most) return sendBack(network, index, mac, p, flip.FLIP_NOTHERE, 0);
   const next = neighbourFor(outIndex, location.key);
   if (changetype<usize>(next) == 0) return FRAME_TAKEN;
+  // What came with a check does not go on without one while there is hope: the ends repeat it.
+  if (cameChecked && !neighbourSettled(next, true, false)) {
+    neighbourAwait(next);
+    return FRAME_TAKEN;
+  }
   flip.setActHop(p, act + out.weight);
   if (!out.trusted) flip.setFlags(p, flip.flags(p) | flip.FLIP_UNSAFE);
   packetForward(p, next, from);
@@ -357,16 +366,22 @@ function forward(network: Network, index: u32, mac: u64, p: usize, from: Neighbo
   return FRAME_TAKEN;
 }
 
+/** How much of a packet travels back over this network: its beginning says whose it was. */
+function returnLength(network: Network, p: usize): u32 {
+  return min<u32>(flip.dataLength(p), network.mtu - 46);
+}
+
 /** A packet without a way goes back to where it came from, as NOTHERE or UNTRUSTED. */
 function sendBack(network: Network, index: u32, mac: u64, p: usize, type: u32, flag: u32): i32 {
   const act = flip.actHop(p);
   if (flip.source(p) == 0 || act < network.weight) return FRAME_TAKEN;
-  const length = flip.dataLength(p);
+  const length = returnLength(network, p);
   const head = headNew();
   memory.copy(head + HEAD_DATA, p, 40);
   flip.setFlipType(head + HEAD_DATA, type);
   flip.setFlags(head + HEAD_DATA, flip.flags(p) | flag);
   flip.setActHop(head + HEAD_DATA, act - network.weight);
+  flip.setDataLength(head + HEAD_DATA, length);
   countUp(type == flip.FLIP_NOTHERE ? layout.COUNTER_NOTHERE_OUT : layout.COUNTER_UNTRUSTED_OUT);
   sendPacket(index, mac, head, 40, p + 40, length);
   return FRAME_TAKEN;
@@ -483,7 +498,7 @@ function returned(index: u32, p: usize, reason: u32): i32 {
   const location = changetype<Location>(back as usize);
   const out = networkAt(location.key2 as u32);
   if (act < out.weight) return FRAME_TAKEN;
-  const length = min<u32>(flip.dataLength(p), out.mtu - 42); // its beginning says whose it was
+  const length = returnLength(out, p);
   const head = headNew();
   memory.copy(head + HEAD_DATA, p, 40);
   flip.setActHop(head + HEAD_DATA, act - out.weight);

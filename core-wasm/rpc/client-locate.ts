@@ -11,7 +11,7 @@ import { messageCancel } from "../flip/messages";
 import { HOPS_MAX } from "../wire/flip";
 import * as rpc from "../wire/rpc";
 import { fail } from "./client-end";
-import { question, settledBits } from "./negotiate";
+import { looksLikeOurs, question, settledBits } from "./negotiate";
 import { broadcastLocate } from "./packets";
 import { placeSet } from "./ports";
 import * as t from "./threads";
@@ -78,6 +78,9 @@ export function hereisTake(p: usize, source: u64): u64 {
       const age = nowMs() - rpc.tid(p);
       const looking = ((now - thread.started) / 1000 + 1) as u32;
       if (bits == 0 && age > looking) return 0;
+      // One of ours answered another question, or this one was damaged on its way: it will
+      // answer the next. Only an original with rubbish in that field goes on like that.
+      if (bits == 0 && looksLikeOurs(rpc.kid(p)) && thread.hops < HOPS_MAX) return 0;
       found = true;
     }
   }

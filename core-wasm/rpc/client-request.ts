@@ -232,6 +232,7 @@ export function clientAlive(thread: Thread): void {
 /** FORWARD: another server serves this request; it begins again there. */
 export function clientForward(thread: Thread, server: u64, from: u32): void {
   sendPlain(thread.peer, rpc.RPC_ACK, thread.tid, from, thread.index);
+  t.threadStopReceiving(thread);
   placeSet(thread.port, server, 0, 0, thread.roundtripMs);
   thread.peer = server;
   thread.peerThread = 0;

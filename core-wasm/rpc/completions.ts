@@ -6,6 +6,7 @@
 import * as layout from "../layout";
 import { allocate } from "../memory/arena";
 import { insist } from "../memory/assert";
+import { threadsBusy } from "./threads";
 
 let ring: usize = 0;
 let mask: u32 = 0;
@@ -41,8 +42,11 @@ export function complete(handle: i32, status: i32, pointer: usize, length: u32):
   store<u32>(ring, produced + 1, layout.COMPLETION_PRODUCED);
 }
 
-/** An event: dropped when the host is far behind, since the protocol repeats its cause. */
+/**
+ * An event: dropped when the host is far behind, since the protocol repeats its cause. The
+ * two entries of every busy thread stay free.
+ */
 export function event(kind: i32, status: i32, pointer: usize, length: u32): void {
-  if (completionsPending() * 2 > mask) return;
+  if (completionsPending() + 2 * threadsBusy > mask) return;
   complete(kind, status, pointer, length);
 }

@@ -69,25 +69,28 @@ function bitmapOf(kernel: Kernel): usize {
   return bitmaps + (tableIndex(kernels, changetype<usize>(kernel)) as usize) * bitmapBytes;
 }
 
-/** The kernel's record, made when new; null when it cannot be told apart from a forgotten one. */
-function kernelFor(id: u64): Kernel {
+/**
+ * The kernel's record; null when there is no room to remember it. It is made when new: about
+ * `tid`, because a kernel that has run for long has not begun at 0.
+ */
+function kernelFor(id: u64, tid: u32): Kernel {
   const found = changetype<Kernel>(tableFind(kernels, id, 0));
   if (changetype<usize>(found) != 0) {
     found.lastUsedMs = nowMs();
     return found;
   }
+  let base = tid <= windowMask ? 0 : (tid - (windowMask >> 1)) & ~3;
   const stone = changetype<Tombstone>(tableFind(tombstones, id, 0));
+  if (changetype<usize>(stone) != 0) {
+    base = stone.highest + 1;
+    tableRemove(tombstones, changetype<usize>(stone)); // first: its place may be needed below
+  }
   if (kernels.free == 0 && !forgetOldest()) return changetype<Kernel>(0);
   const made = changetype<Kernel>(tableAdd(kernels, id, 0));
   memory.fill(bitmapOf(made), 0, bitmapBytes);
   made.lastUsedMs = nowMs();
-  if (changetype<usize>(stone) != 0) {
-    made.base = stone.highest + 1;
-    made.highest = stone.highest;
-    tableRemove(tombstones, changetype<usize>(stone));
-  } else {
-    made.highest = u32.MAX_VALUE; // before id 0
-  }
+  made.base = base;
+  made.highest = base - 1;
   return made;
 }
 
@@ -126,7 +129,7 @@ function dropOldTombstone(): bool {
 
 /** What is known of a transaction; makes a record of its kernel. */
 export function transactionState(id: u64, tid: u32): u32 {
-  const kernel = kernelFor(id);
+  const kernel = kernelFor(id, tid);
   if (changetype<usize>(kernel) == 0) return TRANSACTION_UNKNOWABLE;
   const ahead = tid - kernel.base;
   if ((ahead as i32) < 0) return TRANSACTION_EXECUTED;
@@ -137,7 +140,7 @@ export function transactionState(id: u64, tid: u32): u32 {
 
 /** Notes that a transaction was executed or refused. The kernel's record exists. */
 export function transactionMark(id: u64, tid: u32, state: u32): void {
-  const kernel = kernelFor(id);
+  const kernel = kernelFor(id, tid);
   if (changetype<usize>(kernel) == 0) return;
   const ahead = tid - kernel.base;
   if ((ahead as i32) < 0) return;

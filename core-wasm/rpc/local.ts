@@ -94,6 +94,12 @@ export function localServerGone(server: Thread): void {
   t.threadFree(server);
 }
 
+/** The death of a service whose client has died before: nobody hears of it. */
+export function localOrphanGone(server: Thread): void {
+  portLeave(server.port);
+  t.threadFree(server);
+}
+
 /** putrep of a service whose client has died: it ends, and the server hears of it. */
 export function localOrphan(server: Thread): void {
   localEnd(server, RPC_ABORTED);

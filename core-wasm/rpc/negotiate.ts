@@ -51,6 +51,11 @@ export function answer(kid: u64): u64 {
   return proof(kid, bits) | (bits << 48);
 }
 
+/** True when the kid of a HEREIS may be one of ours, whatever it proves. */
+export function looksLikeOurs(kid: u64): bool {
+  return ours() != 0 && ((kid >> 48) & MARK) != 0;
+}
+
 /** The extensions that hold with whoever answered `kid` to the LOCATE with `asked`. */
 export function settledBits(asked: u64, kid: u64): u32 {
   const bits = kid >> 48;

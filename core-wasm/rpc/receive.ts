@@ -21,7 +21,7 @@ import {
   clientUndeliverable,
   clientUnsafe,
 } from "./client-request";
-import { sendAck } from "./packets";
+import { REPEAT_RANGES_MAX, sendAck } from "./packets";
 import {
   serverAck,
   serverAsked,
@@ -152,7 +152,7 @@ function askedForReply(p: usize, source: u64, dest: u32, tid: u32, from: u32): v
 }
 
 function repeat(p: usize, length: u32, client: Thread, source: u64, from: u32, tid: u32): void {
-  const count = (length - rpc.RPC_HEADER) >> 3;
+  const count = min<u32>((length - rpc.RPC_HEADER) >> 3, REPEAT_RANGES_MAX);
   const ranges = p + rpc.RPC_HEADER;
   if (rpc.rpcFlags(p) & rpc.RPC_REPLY_FLAG) serverRepeat(source, from, tid, ranges, count);
   else if (changetype<usize>(client) != 0) clientRepeat(client, ranges, count);

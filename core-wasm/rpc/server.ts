@@ -16,7 +16,7 @@ import { deadMs, extensions } from "../memory/settings";
 import { messageNewId } from "../flip/ids";
 import { locateStart } from "../flip/locate";
 import { MESSAGE_IDLE, messageCancel, messageProgress, messageRepeat, messageSend } from "../flip/messages";
-import { FLIP_SECURITY } from "../wire/flip";
+import { FLIP_DATA_1500, FLIP_SECURITY } from "../wire/flip";
 import { HEADER } from "../wire/header";
 import * as rpc from "../wire/rpc";
 import { complete, event } from "./completions";
@@ -166,7 +166,7 @@ function again(
   }
   countUp(layout.COUNTER_DUPLICATES);
   if (thread.state == t.PUTREP) {
-    if (retransmission && thread.message.state == MESSAGE_IDLE) sendReply(thread);
+    if (retransmission && thread.message.state == MESSAGE_IDLE) replyWanted(thread);
   } else if (retransmission) {
     countUp(layout.COUNTER_ACKS_OUT);
     sendPlain(source, rpc.RPC_ACK, thread.tid, thread.peerThread, thread.index);
@@ -212,7 +212,7 @@ export function serverAsked(p: usize, source: u64): void {
       if (thread.features != 0) fragmentsAsk(thread, true);
       else nak(source, tid, from);
     } else if (thread.state == t.PUTREP) {
-      if (thread.message.state == MESSAGE_IDLE) sendReply(thread);
+      if (thread.message.state == MESSAGE_IDLE) replyWanted(thread);
     } else {
       countUp(layout.COUNTER_ACKS_OUT);
       sendPlain(source, rpc.RPC_ACK, tid, from, thread.index);
@@ -249,7 +249,7 @@ export function serverEnquire(p: usize, source: u64): void {
   }
   thread.heard = now;
   if (thread.state == t.PUTREP) {
-    if (thread.message.state == MESSAGE_IDLE) sendReply(thread);
+    if (thread.message.state == MESSAGE_IDLE) replyWanted(thread);
     else sendPlain(source, rpc.RPC_ALIVE, tid, from, thread.index);
     return;
   }
@@ -296,7 +296,8 @@ function put(thread: Thread): void {
   message.flags = FLIP_SECURITY;
   message.careful = thread.features != 0 ? 1 : 0;
   thread.interval = REPLY_WAIT_FIRST_US;
-  sendReply(thread);
+  message.id = messageNewId();
+  transmitReply(thread);
   t.threadTimer(thread, now + replyWait(thread));
 }
 
@@ -308,12 +309,23 @@ function replyWait(thread: Thread): i64 {
   return min<i64>(max<i64>((roundtrip as i64) * 16, 11), 30000) * 1000;
 }
 
+/** The client lacks the reply: a short one goes out again, of a long one it says what is missing. */
+function replyWanted(thread: Thread): void {
+  if (thread.features != 0 && thread.message.total > FLIP_DATA_1500) askClient(thread);
+  else sendReply(thread);
+}
+
+/** Sends the reply again: to one of ours under its first id, so that what came of it still counts. */
 function sendReply(thread: Thread): void {
+  if (thread.features == 0) thread.message.id = messageNewId();
+  transmitReply(thread);
+}
+
+function transmitReply(thread: Thread): void {
   const message = thread.message;
   messageCancel(message);
   const type = thread.flags & t.FORWARDING ? rpc.RPC_FORWARD : rpc.RPC_REPLY;
   rpc.rpcHeader(thread.prefix, kernelId, thread.port, type, 0, thread.tid, thread.peerThread, thread.index);
-  message.id = messageNewId();
   countUp(layout.COUNTER_REPLIES_OUT);
   messageSend(message);
   thread.progress = messageProgress(message);

@@ -114,6 +114,7 @@ export function threadsOpen(threads: u32, timers: u32): void {
   capacity = threads;
   timerBase = timers;
   threadsBusy = 0;
+  receivers = 0;
   base = allocate((threads as u64) * stride);
   free = listNew();
   locating = listNew();
@@ -332,8 +333,4 @@ export function receiverFind(source: u64, id: u32): Thread {
     at = thread.receiving;
   }
   return changetype<Thread>(0);
-}
-
-export function receiversReset(): void {
-  receivers = 0;
 }
