@@ -2,6 +2,7 @@
 //
 // - Calls one after the other; every byte of an echo is verified.
 // - Exit 5 when a call fails (--keep-going counts them and goes on), 1 when an answer is wrong.
+// - Ctrl-C and SIGTERM end it after the call in progress; what was measured is shown.
 
 import type { Command } from "@commander-js/extra-typings";
 import { parsePort } from "../capability/port.js";
@@ -9,7 +10,7 @@ import { ECHO_BYTES_MAX } from "../interface/echo.js";
 import { exitCodes, ProteusError, statusError, usageError } from "../kernel/errors.js";
 import { startKernel } from "../node/start.js";
 import { EchoClient, type EchoKind, echoExecutions } from "../stub/echo.js";
-import { collect } from "./foreground.js";
+import { collect, untilStopped } from "./foreground.js";
 import { emit, narrate } from "./output.js";
 import { kernelBytes } from "./package-files.js";
 import { parseCount, parseDuration, parseSize } from "./quantity.js";
@@ -22,10 +23,18 @@ Examples:
 
 Exit codes: 5 when the server cannot be found or stops answering.`;
 
+/** The time of each is kept. */
+const callsMax = 10_000_000;
+
 interface Outcome {
+  /** Calls made, failed ones too. */
+  readonly count: number;
+  /** Of each call that succeeded. */
   readonly microseconds: Float64Array;
   readonly failures: Map<string, number>;
   readonly elapsedUs: number;
+  /** Of all calls, failed ones too. */
+  readonly longestUs: number;
 }
 
 /** Adds `call` to the program. */
@@ -50,14 +59,20 @@ export function registerCall(program: Command): void {
     .action(async (options) => {
       const port = parsePort(options.port);
       const size = parseSize(options.size, ECHO_BYTES_MAX);
-      const count = parseCount(options.count);
+      const count = parseCount(options.count, callsMax);
       const timeoutMs = parseDuration(options.timeout);
-      if (options.sink && options.reverse) throw usageError("--sink and --reverse exclude each other");
+      if (options.sink && options.reverse)
+        throw usageError(
+          "--sink and --reverse exclude each other",
+          "give one of them, or neither for an echo",
+        );
       const kind: EchoKind = options.sink ? "sink" : options.reverse ? "source" : "echo";
+      const stopped = untilStopped();
       const running = await startKernel({
         wasm: kernelBytes(),
         interfaces: options.interface,
         say: narrate,
+        failed: stopped.fail,
         limits: {
           locateTimeoutMs: Math.ceil(Math.min(parseDuration(options.locateTimeout), timeoutMs)),
           pollMs: Math.ceil(parseDuration(options.poll)),
@@ -71,8 +86,8 @@ export function registerCall(program: Command): void {
           return;
         }
         const client = new EchoClient(running.kernel, port, kind, size);
-        const outcome = await measure(client, count, timeoutMs, options.keepGoing);
-        report(outcome, kind, size, count, options.json);
+        const outcome = await measure(client, count, timeoutMs, options.keepGoing, stopped.promise);
+        report(outcome, kind, size, options.json);
       } finally {
         await running.finish();
       }
@@ -81,8 +96,14 @@ export function registerCall(program: Command): void {
 
 const preciseUs = () => performance.now() * 1000;
 
-/** Makes the calls, each begun by the end of the last. */
-function measure(client: EchoClient, count: number, timeoutMs: number, keepGoing: boolean): Promise<Outcome> {
+/** Makes the calls, each begun by the end of the last; fewer when `stopped` resolves. */
+function measure(
+  client: EchoClient,
+  count: number,
+  timeoutMs: number,
+  keepGoing: boolean,
+  stopped: Promise<void>,
+): Promise<Outcome> {
   const times = new Float64Array(count);
   const failures = new Map<string, number>();
   return new Promise((resolve, reject) => {
@@ -90,11 +111,16 @@ function measure(client: EchoClient, count: number, timeoutMs: number, keepGoing
     let done = 0;
     let good = 0;
     let last = begun;
+    let longestUs = 0;
+    let wanted = count;
+    stopped.then(() => {
+      wanted = 0;
+    }, reject);
     const next = () => client.call(ended);
     const ended = (status: number, fault: string | undefined) => {
       const now = preciseUs();
       if (status < 0) {
-        const error = statusError(status, `call ${done + 1} of ${count} failed`);
+        const error = statusError(status, `call ${done + 1} of ${count}`);
         if (!keepGoing) return reject(error);
         failures.set(error.code, (failures.get(error.code) ?? 0) + 1);
       } else if (fault !== undefined) {
@@ -102,11 +128,13 @@ function measure(client: EchoClient, count: number, timeoutMs: number, keepGoing
       } else {
         times[good++] = now - last;
       }
+      longestUs = Math.max(longestUs, now - last);
       last = now;
       done++;
-      if (done === count)
-        resolve({ microseconds: times.subarray(0, good), failures, elapsedUs: now - begun });
-      else if (now - begun > timeoutMs * 1000) reject(timedOut(done, count));
+      if (done >= wanted) {
+        const microseconds = times.subarray(0, good);
+        resolve({ count: done, microseconds, failures, elapsedUs: now - begun, longestUs });
+      } else if (now - begun > timeoutMs * 1000) reject(timedOut(done, count));
       // A call that ended at once (a full table, a local server) must not grow the stack.
       else if (status < 0) setImmediate(next);
       else next();
@@ -136,7 +164,8 @@ function timedOut(done: number, count: number): ProteusError {
 
 const one = (value: number) => value.toFixed(1);
 
-function report(outcome: Outcome, kind: EchoKind, size: number, count: number, json: boolean): void {
+function report(outcome: Outcome, kind: EchoKind, size: number, json: boolean): void {
+  const { count, longestUs } = outcome;
   const sorted = outcome.microseconds.slice().sort();
   const quantile = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
   const seconds = outcome.elapsedUs / 1e6;
@@ -155,6 +184,7 @@ function report(outcome: Outcome, kind: EchoKind, size: number, count: number, j
     meanUs: outcome.elapsedUs / count,
     p50Us: quantile(0.5),
     p99Us: quantile(0.99),
+    longestUs,
   };
   emit("call", json, document, () =>
     [

@@ -5,12 +5,13 @@ import { randomBytes } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Command } from "@commander-js/extra-typings";
+import { z } from "zod";
 import { parsePort, portHex } from "../capability/port.js";
 import { toHex } from "../kernel/bytes.js";
 import { trans } from "../kernel/calls.js";
 import { exitCodes, ProteusError, statusError } from "../kernel/errors.js";
 import { Agent } from "../node/agent.js";
-import { startKernel } from "../node/start.js";
+import { type RunningKernel, startKernel } from "../node/start.js";
 import { STD_STATUS } from "../server/status/status.js";
 import { collect, untilStopped } from "./foreground.js";
 import { emit, narrate } from "./output.js";
@@ -50,30 +51,23 @@ export function registerNode(program: Command): void {
         say: narrate,
         failed: stopped.fail,
       });
-      const agent = new Agent(running, { name, random: randomBytes });
-      const ready = {
-        name,
-        pid: process.pid,
-        address: toHex(running.kernel.address),
-        interfaces: running.interfaces.map((device) => ({
-          name: device.name,
-          mac: toHex(device.address),
-          mtu: device.mtu,
-        })),
-        echo: portHex(agent.echoPort),
-        status: portHex(agent.statusPort),
-      };
-      writeReadyFile(process.env.PROTEUS_READY_FILE, ready);
-      emit("node start", json, ready, () =>
-        [
-          `${name} serves on ${ready.interfaces.map((i) => i.name).join(", ")}`,
-          `echo put-port   ${ready.echo}`,
-          `status put-port ${ready.status}`,
-        ].join("\n"),
-      );
-      await stopped.promise;
-      agent.close();
-      await running.finish();
+      try {
+        const agent = new Agent(running, { name, random: randomBytes });
+        const ready = describe(running, agent, name);
+        writeReadyFile(process.env.PROTEUS_READY_FILE, ready);
+        emit("node start", json, ready, () =>
+          [
+            `${name} serves on ${ready.interfaces.map((i) => i.name).join(", ")}`,
+            `echo put-port   ${ready.echo}`,
+            `status put-port ${ready.status}`,
+          ].join("\n"),
+        );
+        await stopped.promise;
+        agent.close();
+        await running.finish();
+      } finally {
+        running.close();
+      }
     });
   node
     .command("status")
@@ -91,13 +85,45 @@ export function registerNode(program: Command): void {
         const reply = await trans(running.kernel, { port: statusPort, command: STD_STATUS }, undefined, {
           locateTimeoutMs,
         });
-        if (reply.header.status < 0) throw statusError(reply.header.status, "the machine refused to say");
-        const document = JSON.parse(new TextDecoder().decode(reply.data)) as Record<string, unknown>;
+        if (reply.header.status < 0) throw statusError(reply.header.status, "asking the machine");
+        const document = parseStatus(reply.data);
         emit("node status", json, document, () => statusText(document));
       } finally {
         await running.finish();
       }
     });
+}
+
+/** Who a machine is, and what its services are called by. */
+function describe({ kernel, interfaces }: RunningKernel, agent: Agent, name: string) {
+  return {
+    name,
+    pid: process.pid,
+    address: toHex(kernel.address),
+    interfaces: interfaces.map((device) => ({
+      name: device.name,
+      mac: toHex(device.address),
+      mtu: device.mtu,
+    })),
+    echo: portHex(agent.echoPort),
+    status: portHex(agent.statusPort),
+  };
+}
+
+/** What a status service answered; another server may answer anything. */
+function parseStatus(data: Uint8Array): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(new TextDecoder().decode(data)));
+  } catch (cause) {
+    throw new ProteusError({
+      code: "ANSWER_WRONG",
+      exit: exitCodes.failed,
+      message: "what answered is no status service",
+      why: `it sent ${data.length} bytes that do not describe a machine`,
+      hint: "the status port is the one that `proteus node start` printed as status put-port",
+      cause,
+    });
+  }
 }
 
 /** By rename, so that whoever waits for the file never reads half of it. */

@@ -3,11 +3,17 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import { parsePort, portHex } from "../capability/port.js";
+import { ECHO_BYTES_MAX } from "../interface/echo.js";
 import { startKernel } from "../node/start.js";
 import { EchoServer } from "../server/echo/echo.js";
 import { collect, untilStopped } from "./foreground.js";
 import { emit, narrate } from "./output.js";
 import { kernelBytes } from "./package-files.js";
+import { parseCount } from "./quantity.js";
+
+const threadsMax = 64;
+/** Tables and rings; every thread has a request's buffer besides. */
+const memoryBytes = 64 * 1024 * 1024;
 
 const echoHelp = `
 Prints the get-port and the put-port once it listens, and how many calls it has executed
@@ -30,20 +36,26 @@ export function registerServe(program: Command): void {
     .addHelpText("after", echoHelp)
     .action(async ({ port, interface: interfaces, threads, json }) => {
       const getPort = parsePort(port);
+      const served = parseCount(threads, threadsMax);
       const stopped = untilStopped();
       const running = await startKernel({
         wasm: kernelBytes(),
         interfaces,
         say: narrate,
         failed: stopped.fail,
+        limits: { memoryBytes: memoryBytes + served * ECHO_BYTES_MAX },
       });
-      const server = new EchoServer(running.kernel, getPort, { threads: Math.max(1, Number(threads) || 8) });
-      const ports = { getPort: portHex(getPort), putPort: portHex(server.putPort) };
-      emit("serve echo", json, ports, () => `get-port ${ports.getPort}\nput-port ${ports.putPort}`);
-      await stopped.promise;
-      server.close();
-      await running.finish();
-      const { executions } = server;
-      emit("serve echo", json, { executions }, () => `executions ${executions}`);
+      try {
+        const server = new EchoServer(running.kernel, getPort, { threads: served });
+        const ports = { getPort: portHex(getPort), putPort: portHex(server.putPort) };
+        emit("serve echo", json, ports, () => `get-port ${ports.getPort}\nput-port ${ports.putPort}`);
+        await stopped.promise;
+        server.close();
+        await running.finish();
+        const { executions } = server;
+        emit("serve echo", json, { executions }, () => `executions ${executions}`);
+      } finally {
+        running.close();
+      }
     });
 }

@@ -105,7 +105,7 @@ export function trans(
   const record = writeOptions(kernel, headers + 2 * HEADER, options);
   return new Promise((resolve, reject) => {
     const done = (status: number, length: number) => {
-      if (status < 0) reject(statusError(status, "the call failed"));
+      if (status < 0) reject(statusError(status, "the call"));
       else {
         resolve({
           header: readHeader(kernel, headers + HEADER),
@@ -153,68 +153,113 @@ export interface ServiceOptions {
   readonly requestBytesMax?: number;
 }
 
+/** What the threads of a service have in common. */
+interface Served {
+  readonly kernel: Kernel;
+  readonly getPort: Uint8Array;
+  readonly handler: Handler;
+  readonly capacity: number;
+}
+
+/**
+ * One thread of a service: takes a request, has it served, replies, takes the next. It is
+ * the request that the handler sees; nothing is allocated for a call.
+ */
+class ServiceThread implements Request {
+  readonly kernel: Kernel;
+  readonly capacity: number;
+  readonly header: number;
+  readonly data: number;
+  handle = -1;
+  length = 0;
+  /** Who has the buffers; nobody: they are given back. */
+  #owner: "kernel" | "handler" | "nobody" = "kernel";
+  #closed = false;
+  readonly #served: Served;
+
+  constructor(served: Served) {
+    this.#served = served;
+    this.kernel = served.kernel;
+    this.capacity = served.capacity;
+    this.header = served.kernel.buffers.take(HEADER);
+    this.data = served.kernel.buffers.take(served.capacity);
+  }
+
+  /** Waits for a request. A status below zero: it does not, and has no buffers any more. */
+  listen(): number {
+    const { kernel, header } = this;
+    const { getPort } = this.#served;
+    for (let i = 0; i < getPort.length; i++) kernel.bytes[header + i] = getPort[i] as number;
+    this.#owner = "kernel";
+    this.handle = kernel.getreq(header, this.data, this.capacity, this.#requested);
+    if (this.handle < 0) this.#release();
+    return this.handle;
+  }
+
+  // Made once a thread and not once a request: these are the path of every call.
+  readonly #requested = (status: number, length: number): void => {
+    if (status < 0 || this.#closed) {
+      this.#release();
+      return;
+    }
+    this.length = length;
+    this.#owner = "handler";
+    this.#served.handler(this, this.#reply);
+  };
+
+  readonly #reply = (size: number, data = this.data): void => {
+    if (this.#owner !== "handler") return;
+    this.#owner = "kernel";
+    if (this.#closed || this.kernel.putrep(this.handle, this.header, data, size, this.#replied) < 0)
+      this.#replied();
+  };
+
+  /** The reply is acknowledged or given up: the buffers take the next request. */
+  readonly #replied = (): void => {
+    if (this.#closed) this.#release();
+    else this.listen();
+  };
+
+  #release(): void {
+    this.#owner = "nobody";
+    this.kernel.buffers.give(this.header);
+    this.kernel.buffers.give(this.data);
+  }
+
+  /** Ends it. Buffers that the handler has are given back when it replies. */
+  close(): void {
+    if (this.#closed || this.#owner === "nobody") return;
+    this.#closed = true;
+    const killed = this.kernel.kill(this.handle) >= 0;
+    // Not killed: it had ended just now, and its callback is on its way.
+    if (killed && this.#owner === "kernel") this.#release();
+  }
+}
+
 /** A running service: get-port, threads of service, and how to end it. */
 export class Service {
   readonly putPort: Uint8Array;
-  readonly #kernel: Kernel;
-  readonly #getPort: Uint8Array;
-  readonly #handler: Handler;
-  readonly #capacity: number;
-  readonly #handles = new Set<number>();
-  #closed = false;
+  readonly #threads: ServiceThread[] = [];
 
-  /** Begins to listen. Throws ProteusError when the port or thread table is full. */
+  /** Begins to listen. Throws ProteusError when the port or thread table or the memory is full. */
   constructor(kernel: Kernel, getPort: Uint8Array, handler: Handler, options: ServiceOptions = {}) {
-    this.#kernel = kernel;
-    this.#getPort = getPort;
-    this.#handler = handler;
-    this.#capacity = options.requestBytesMax ?? 65536;
+    const served = { kernel, getPort, handler, capacity: options.requestBytesMax ?? 65536 };
     this.putPort = kernel.publicPort(getPort);
-    for (let i = 0; i < (options.threads ?? 4); i++) {
-      const status = this.#listen(kernel.buffers.take(HEADER), kernel.buffers.take(this.#capacity));
-      if (status < 0) throw statusError(status, "the server could not listen");
+    try {
+      for (let i = 0; i < (options.threads ?? 4); i++) {
+        const thread = new ServiceThread(served);
+        const status = thread.listen();
+        if (status < 0) throw statusError(status, "listening to the port");
+        this.#threads.push(thread);
+      }
+    } catch (error) {
+      this.close();
+      throw error;
     }
-  }
-
-  #listen(header: number, buffer: number): number {
-    const kernel = this.#kernel;
-    kernel.bytes.set(this.#getPort, header);
-    const handle = kernel.getreq(header, buffer, this.#capacity, (status, length, got) => {
-      this.#handles.delete(got);
-      if (status < 0 || this.#closed) this.#release(header, buffer);
-      else this.#serve(got, header, buffer, length);
-    });
-    if (handle >= 0) this.#handles.add(handle);
-    return handle;
-  }
-
-  #serve(handle: number, header: number, buffer: number, length: number): void {
-    const kernel = this.#kernel;
-    const request: Request = { handle, kernel, header, data: buffer, length, capacity: this.#capacity };
-    this.#handles.add(handle);
-    this.#handler(request, (size, data) => {
-      const done = () => {
-        this.#handles.delete(handle);
-        this.#again(header, buffer);
-      };
-      if (kernel.putrep(handle, header, data ?? buffer, size, done) < 0) done();
-    });
-  }
-
-  /** The reply is acknowledged: these buffers take the next request. */
-  #again(header: number, buffer: number): void {
-    if (this.#closed || this.#listen(header, buffer) < 0) this.#release(header, buffer);
-  }
-
-  #release(header: number, buffer: number): void {
-    this.#kernel.buffers.give(header);
-    this.#kernel.buffers.give(buffer);
   }
 
   /** Stops listening; requests being served are given up (their clients get RPC_FAILURE). */
   close(): void {
-    this.#closed = true;
-    for (const handle of this.#handles) this.#kernel.kill(handle);
-    this.#handles.clear();
+    for (const thread of this.#threads) thread.close();
   }
 }

@@ -82,7 +82,7 @@ const words: Readonly<Record<StatusName, StatusWords>> = {
     exit: exitCodes.unreachable,
     why: "no server listens to that port on any network that can be reached",
     unchanged: notExecuted,
-    hint: "check the port, that the server runs, and that it is on the same network; --timeout waits longer",
+    hint: "check the port, that the server runs, and that it is on the same network",
   },
   RPC_BADADDRESS: {
     exit: exitCodes.failed,
@@ -104,7 +104,7 @@ const words: Readonly<Record<StatusName, StatusWords>> = {
   RPC_BADPORT: {
     exit: exitCodes.usage,
     why: "the port is the null port, which no server can have",
-    unchanged: notExecuted,
+    unchanged: "nothing was sent",
     hint: "give a port that is not all zeros",
   },
   RPC_UNSAFE: {

@@ -7,6 +7,7 @@
 import { HEADER } from "../../core-wasm/wire/formats.js";
 import { ECHO, ECHO_EXECUTIONS, ECHO_SINK, ECHO_SOURCE } from "../interface/echo.js";
 import { type CallOptions, type Header, readHeader, trans, writeHeader } from "../kernel/calls.js";
+import { statusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 
 export type EchoKind = "echo" | "sink" | "source";
@@ -96,5 +97,6 @@ export async function echoExecutions(
   options?: CallOptions,
 ): Promise<number> {
   const { header } = await trans(kernel, { port, command: ECHO_EXECUTIONS }, undefined, options);
+  if (header.status < 0) throw statusError(header.status, "asking for the executions");
   return header.offset;
 }

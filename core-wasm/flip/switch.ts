@@ -226,6 +226,7 @@ function locate(network: Network, index: u32, mac: u64, p: usize): i32 {
   }
   routeRemoveElsewhere(wanted, index);
   const secure = (flip.flags(p) & flip.FLIP_SECURITY) != 0;
+  greetAsker(index, mac);
   spread(index, p, act, most, secure);
   return FRAME_TAKEN;
 }
@@ -256,6 +257,16 @@ function answer(network: Network, index: u32, mac: u64, p: usize, hops: u32): i3
   countUp(layout.COUNTER_HEREIS_OUT);
   sendPacket(index, mac, head, 44, 0, 0);
   return FRAME_TAKEN;
+}
+
+/**
+ * A router that passes a question on says HELLO to whoever asked, so that by the time the
+ * answer comes it is known whether it may go on with a check.
+ */
+function greetAsker(index: u32, mac: u64): void {
+  if (networkCount < 2) return;
+  const asker = neighbourFor(index, mac);
+  if (changetype<usize>(asker) != 0) neighbourGreet(asker);
 }
 
 /** Broadcasts a packet on all other networks that it may still reach. */
@@ -401,6 +412,7 @@ function multidata(index: u32, mac: u64, p: usize): i32 {
       routeRemoveAll(source);
       routeInstall(source, index, mac, act, 1, trustOf(p));
     }
+    greetAsker(index, mac);
     spread(index, p, act, flip.maxHop(p), (flip.flags(p) & flip.FLIP_SECURITY) != 0);
     if (broadcastListeners) up(p);
     return FRAME_TAKEN;
