@@ -21,7 +21,7 @@ import { locateExpired, locateOpen } from "./flip/locate";
 import { framesHeld, framesReclaim, messagesOpen, neighbourDiscard } from "./flip/messages";
 import { multicastOpen, multicastSend } from "./flip/multicast";
 import { neighbourAt, neighbourExpired, neighboursOpen, neighboursSweep } from "./flip/neighbours";
-import { networkAdd, networkAt, networkCount, networksOpen } from "./flip/networks";
+import { headsReclaim, networkAdd, networkAt, networkCount, networksOpen } from "./flip/networks";
 import {
   routeAddLocal,
   routeCount,
@@ -61,7 +61,7 @@ import { stashOpen } from "./rpc/stash";
 import * as threads from "./rpc/threads";
 import { Thread, threadHandle, threadOf, threadTake, threadsOpen } from "./rpc/threads";
 import { isMulticast, macOf, setMac } from "./wire/ethernet";
-import { headerPort } from "./wire/header";
+import { headerCopy, headerPort } from "./wire/header";
 import { RPC_HEADER } from "./wire/rpc";
 
 export * from "./offline";
@@ -205,6 +205,7 @@ export function tick(now: f64): void {
   setNow(now);
   if (!booted) return;
   framesReclaim();
+  headsReclaim();
   // Bounded: a timer that sets itself to a time already past waits for the next tick.
   for (let left = threadTimers + threads.threadCapacity(); left > 0; left--) {
     const id = timerPop(clock);
@@ -294,7 +295,7 @@ export function rpc_trans(
   thread.header = replyHeader as u32;
   thread.buffer = replyBuffer as u32;
   thread.capacity = replyCapacity as u32;
-  memory.copy(thread.prefix + RPC_HEADER, header, 32);
+  headerCopy(thread.prefix + RPC_HEADER, header);
   thread.state = threads.LOCATE;
   clientBegin(thread, port, data, size as u32, options);
   const handle = threadHandle(thread);

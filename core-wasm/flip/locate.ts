@@ -49,10 +49,6 @@ export function locateOpen(searches: u32, base: u32): void {
   timerBase = base;
 }
 
-export function locatesPending(): u32 {
-  return table.count;
-}
-
 /** Starts looking for an address, or goes on; false when too many are being looked for. */
 export function locateStart(address: u64, source: u64, invalidate: bool): bool {
   if (tableFind(table, address, 0) != 0) return true;
@@ -122,10 +118,3 @@ export function locateFound(address: u64): void {
   located(address, true);
 }
 
-/** Stops looking (nobody waits any more). */
-export function locateCancel(address: u64): void {
-  const search = tableFind(table, address, 0);
-  if (search == 0) return;
-  timerClear(timerBase + tableIndex(table, search));
-  tableRemove(table, search);
-}

@@ -239,7 +239,7 @@ function fragment(
   let bodyLength = length;
   if (start < message.prefixLength) {
     const inHead = min<u32>(message.prefixLength - start, length);
-    memory.copy(head + HEAD_DATA + flip.FLIP_HEADER, message.prefix + start, inHead);
+    copyPrefix(head + HEAD_DATA + flip.FLIP_HEADER, message.prefix + start);
     headLength += inHead;
     bodyLength -= inHead;
   } else {
@@ -247,6 +247,16 @@ function fragment(
   }
   countUp(COUNTER_UNIDATA_OUT);
   sendData(network, neighbour.key, neighbour.checked != 0, count, head, headLength, body, bodyLength);
+}
+
+/** Copies 64 bytes, of which at most 56 count: quicker than just so many with memory.copy. */
+// @ts-ignore: decorator
+@inline
+function copyPrefix(to: usize, from: usize): void {
+  v128.store(to, v128.load(from));
+  v128.store(to, v128.load(from, 16), 16);
+  v128.store(to, v128.load(from, 32), 32);
+  v128.store(to, v128.load(from, 48), 48);
 }
 
 // ---- queues ----------------------------------------------------------------------

@@ -46,10 +46,6 @@ export function routesOpen(addresses: u32, places: u32): void {
   routesEpoch = 1;
 }
 
-export function routesKnown(): u32 {
-  return routes.count;
-}
-
 // @ts-ignore: decorator
 @inline
 export function routeFind(address: u64): Route {

@@ -10,7 +10,7 @@ import { COUNTER_DUPLICATES, COUNTER_REPEATS_ASKED } from "../layout";
 import { EXTENSION_SELECTIVE_REPEAT } from "../limits";
 import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
-import { HEADER } from "../wire/header";
+import { HEADER, headerCopy } from "../wire/header";
 import { RPC_HEADER, RPC_REPLY_FLAG, RPC_REQUEST_FLAG } from "../wire/rpc";
 import { gapEnd, gapStart, gapsCount, gapsFill, gapsHave, gapsOpen } from "./gaps";
 import { REPEAT_RANGES_MAX, repeatRange, sendRepeat } from "./packets";
@@ -40,13 +40,6 @@ export function fragmentsOpen(thread: Thread, source: u64, id: u32, total: u32):
   thread.asked = 0;
   thread.interval = STALL_US;
   threadReceive(thread, source, id);
-}
-
-/** True when nothing is missing any more. */
-// @ts-ignore: decorator
-@inline
-export function fragmentsDone(thread: Thread): bool {
-  return gapsCount(thread.gaps) == 0;
 }
 
 /** Takes one fragment; true when the message is complete with it. */
@@ -79,7 +72,7 @@ export function fragmentCopy(thread: Thread, data: usize, length: u32, offset: u
   const end = offset + length;
   if (offset < MESSAGE_PREFIX) {
     // check() has seen to it that a first fragment holds both headers whole.
-    if (offset == 0) memory.copy(thread.header, data + RPC_HEADER, HEADER);
+    if (offset == 0) headerCopy(thread.header, data + RPC_HEADER);
     if (end <= MESSAGE_PREFIX) return;
     data += MESSAGE_PREFIX - offset;
     offset = MESSAGE_PREFIX;

@@ -17,7 +17,7 @@ import { messageNewId } from "../flip/ids";
 import { locateStart } from "../flip/locate";
 import { MESSAGE_IDLE, messageCancel, messageProgress, messageRepeat, messageSend } from "../flip/messages";
 import { FLIP_DATA_1500, FLIP_SECURITY } from "../wire/flip";
-import { HEADER } from "../wire/header";
+import { headerCopy } from "../wire/header";
 import * as rpc from "../wire/rpc";
 import { complete, event } from "./completions";
 import {
@@ -268,7 +268,7 @@ export function serverSignalled(thread: Thread): void {
 
 /** putrep: `header` is the caller's 32 bytes, `data` stays the kernel's until completion. */
 export function serverReply(thread: Thread, header: usize, data: usize, size: u32): void {
-  memory.copy(thread.prefix + rpc.RPC_HEADER, header, HEADER);
+  headerCopy(thread.prefix + rpc.RPC_HEADER, header);
   thread.message.body = data as u32;
   thread.message.total = MESSAGE_PREFIX + size;
   thread.message.prefixLength = MESSAGE_PREFIX;

@@ -26,6 +26,16 @@ export function swapHeader(p: usize): void {
   swap16(p + HEADER_EXTRA_AT);
 }
 
+/** Copies a header; quicker than memory.copy, which leaves the module for so few bytes. */
+// @ts-ignore: decorator
+@inline
+export function headerCopy(to: usize, from: usize): void {
+  const first = v128.load(from);
+  const second = v128.load(from, 16);
+  v128.store(to, first);
+  v128.store(to, second, 16);
+}
+
 // @ts-ignore: decorator
 @inline
 export function headerPort(p: usize): u64 {
