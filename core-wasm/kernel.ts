@@ -3,68 +3,47 @@
 // - A host writes the limits record, calls boot, attaches its networks, and from then on
 //   turns: flush what was transmitted; tick(now); receive each frame; flush; drain the
 //   completion ring; sleep until nextDeadline or the next frame.
-// - Calls answer at once: a handle (>= 0) or a status of status.ts. Buffers lie in the
-//   linear memory and are the kernel's until the handle's completion.
+// - The calls themselves: rpc/calls.ts, flip/calls.ts; those without a network: offline.ts.
 // - Time is whole microseconds in a double (exact below 2^53), never read, never compared
 //   as a double.
-// - Offline functions (one-way functions, capabilities, text, checks): offline.ts.
 
 import * as host from "./host";
 import * as layout from "./layout";
 import * as limits from "./limits";
 import * as status from "./status";
 import { flipOneWay } from "./crypto/des";
-import { portOneWay } from "./crypto/oneway";
+import { kernelAbort } from "./memory/assert";
+import { now as clock, resetNow, setNow } from "./memory/clock";
+import { broadcastsOpen } from "./flip/broadcasts";
+import { flipCallsOpen } from "./flip/calls";
 import { creditsExpired, creditsOpen } from "./flip/credits";
-import { idsOpen, messageNewId } from "./flip/ids";
+import { idsOpen } from "./flip/ids";
 import { locateExpired, locateOpen } from "./flip/locate";
 import { framesHeld, framesReclaim, messagesOpen, neighbourDiscard } from "./flip/messages";
-import { multicastOpen, multicastSend } from "./flip/multicast";
+import { multicastOpen } from "./flip/multicast";
 import { neighbourAt, neighbourExpired, neighboursOpen, neighboursSweep } from "./flip/neighbours";
 import { headsReclaim, networkAdd, networkAt, networkCount, networksOpen } from "./flip/networks";
-import {
-  routeAddLocal,
-  routeCount,
-  routeIsLocal,
-  routeRemoveLocal,
-  routesOpen,
-  routesSweep,
-} from "./flip/routes";
+import { routeAddLocal, routesOpen, routesSweep } from "./flip/routes";
 import { switchListen, switchOpen, switchReceive } from "./flip/switch";
 import { upcallsOpen } from "./flip/upcalls";
 import { allocate, arenaOpen, arenaSeal } from "./memory/arena";
-import { insist, kernelAbort } from "./memory/assert";
-import { now as clock, resetNow, setNow } from "./memory/clock";
+import { boundsOpen, inMemory } from "./memory/bounds";
 import { countersOpen } from "./memory/counters";
 import { setting, settingsOpen } from "./memory/settings";
 import { NEVER, timerPop, timerSet, timersNext, timersOpen } from "./memory/timers";
-import { clientBegin, clientGo, clientSignal } from "./rpc/client";
-import { clientFull, clientSettleOldest, clientTakeOwing } from "./rpc/client-end";
-import { completionMask, completionsOpen, completionsPending, event } from "./rpc/completions";
+import { completionMask, completionsOpen, event } from "./rpc/completions";
 import { duplicatesOpen } from "./rpc/duplicates";
-import {
-  localBegin,
-  localClientGone,
-  localFound,
-  localOrphan,
-  localOrphanGone,
-  localReply,
-  localServerGone,
-  localSignal,
-} from "./rpc/local";
 import { negotiateOpen } from "./rpc/negotiate";
-import { address, packetsOpen } from "./rpc/packets";
-import { portWait, portsOpen } from "./rpc/ports";
+import { packetsOpen } from "./rpc/packets";
+import { portsOpen } from "./rpc/ports";
 import { rpcDeliver, rpcExpired, rpcLocated, rpcSettled, rpcUndeliverable } from "./rpc/receive";
-import { serverForward, serverKill, serverReply, serverSignal } from "./rpc/server";
 import { stashOpen } from "./rpc/stash";
-import * as threads from "./rpc/threads";
-import { Thread, threadHandle, threadOf, threadTake, threadsOpen } from "./rpc/threads";
+import { threadCapacity, threadsOpen } from "./rpc/threads";
 import { isMulticast, macOf, setMac } from "./wire/ethernet";
-import { headerCopy, headerPort } from "./wire/header";
-import { RPC_HEADER } from "./wire/rpc";
 
+export * from "./flip/calls";
 export * from "./offline";
+export * from "./rpc/calls";
 
 export const ABI_VERSION: i32 = layout.ABI;
 
@@ -72,13 +51,11 @@ const PAGE: usize = 65536;
 const SWEEP_US: i64 = 5000000;
 const ROUTE_IDLE_MS: u32 = 100000;
 
-let memoryEnd: usize = 0;
 let neighbourTimers: u32 = 0;
 let locateTimers: u32 = 0;
 let sweepTimer: u32 = 0;
 let threadTimers: u32 = 0;
 let eventMac: usize = 0;
-let endpoints: u32 = 0; // registered by the host
 let booted: bool = false;
 
 // ---- boot ------------------------------------------------------------------------
@@ -91,7 +68,8 @@ export function boot(): i32 {
   const given: usize = setting(limits.LIMIT_MEMORY_BYTES);
   const all: usize = (memory.size() as usize) * PAGE;
   if (given > all) return status.KERNEL_NOMEMORY;
-  memoryEnd = given != 0 ? given : all;
+  const memoryEnd = given != 0 ? given : all;
+  boundsOpen(0);
   const base: usize = setting(limits.LIMIT_TABLE_BASE);
   arenaOpen(base != 0 ? base : __heap_base, memoryEnd);
   resetNow();
@@ -100,6 +78,7 @@ export function boot(): i32 {
   if (end >= memoryEnd) return status.KERNEL_NOMEMORY;
   record(layout.LAYOUT_ABI, layout.ABI);
   record(layout.LAYOUT_HOST_BASE, ((end + PAGE - 1) & ~(PAGE - 1)) as u32);
+  boundsOpen(memoryEnd);
   booted = true;
   return status.STD_OK;
 }
@@ -137,7 +116,8 @@ function openTables(): void {
   idsOpen();
   multicastOpen();
   messagesOpen(threadCount + frames, frames, setting(limits.LIMIT_FRAME_BYTES));
-  switchOpen(setting(limits.LIMIT_BROADCASTS_SEEN));
+  switchOpen();
+  broadcastsOpen(setting(limits.LIMIT_BROADCASTS_SEEN));
   threadsOpen(threadCount, threadTimers);
   portsOpen(setting(limits.LIMIT_PORTS), setting(limits.LIMIT_PORT_CACHE));
   duplicatesOpen(
@@ -148,12 +128,12 @@ function openTables(): void {
   stashOpen(setting(limits.LIMIT_STASH_BYTES));
   negotiateOpen();
   packetsOpen(kid, own);
+  flipCallsOpen(own);
   record(layout.LAYOUT_COMPLETIONS, completionsOpen(threadCount * 2 + 64) as u32);
   record(layout.LAYOUT_COMPLETION_MASK, completionMask());
   upcallsOpen(rpcDeliver, rpcUndeliverable, rpcLocated, rpcSettled, listen);
   if (arenaFull()) return;
   routeAddLocal(own);
-  endpoints = 0;
   switchListen();
   timerSet(sweepTimer, clock + SWEEP_US);
 }
@@ -196,7 +176,7 @@ export function receive(network: i32, pointer: usize, length: i32, now: f64): i3
   setNow(now);
   if (!booted || length < 0 || !inMemory(pointer, length as u32)) return status.RPC_BADADDRESS;
   const answer = switchReceive(network as u32, pointer, length as u32);
-  busy();
+  held();
   return answer;
 }
 
@@ -207,12 +187,12 @@ export function tick(now: f64): void {
   framesReclaim();
   headsReclaim();
   // Bounded: a timer that sets itself to a time already past waits for the next tick.
-  for (let left = threadTimers + threads.threadCapacity(); left > 0; left--) {
+  for (let left = threadTimers + threadCapacity(); left > 0; left--) {
     const id = timerPop(clock);
     if (id < 0) break;
     expired(id as u32);
   }
-  busy();
+  held();
 }
 
 function expired(id: u32): void {
@@ -236,234 +216,6 @@ export function nextDeadline(): f64 {
   return next == NEVER ? -1 : (next as f64);
 }
 
-function busy(): void {
-  record(layout.LAYOUT_THREADS_BUSY, threads.threadsBusy);
+function held(): void {
   record(layout.LAYOUT_FRAMES_HELD, framesHeld());
-}
-
-// ---- arguments -------------------------------------------------------------------
-
-// @ts-ignore: decorator
-@inline
-function inMemory(pointer: usize, length: u32): bool {
-  return pointer >= (layout.SCRATCH_ADDRESS as usize) && (pointer as u64) + length <= (memoryEnd as u64);
-}
-
-/** A buffer that a caller may give: nothing of length 0, or something inside the memory. */
-// @ts-ignore: decorator
-@inline
-function isBuffer(pointer: usize, length: i32): bool {
-  if (length < 0 || length > limits.DATA_BYTES_MAX) return false;
-  return length == 0 || inMemory(pointer, length as u32);
-}
-
-/** Two entries for every busy thread fit the ring: no completion can ever be lost. */
-// @ts-ignore: decorator
-@inline
-function ringIsFull(): bool {
-  return completionsPending() + 2 * (threads.threadsBusy + 1) > completionMask() + 1;
-}
-
-// ---- RPC -------------------------------------------------------------------------
-
-/**
- * Calls the port in the header at `header`; `data`, `size`: the request. The reply's header
- * goes to `replyHeader`, its data to `replyBuffer` (at most `replyCapacity` bytes; more is
- * cut off). `options`: the record of layout.ts, or 0. A handle, or a status.
- */
-export function rpc_trans(
-  header: usize,
-  data: usize,
-  size: i32,
-  replyHeader: usize,
-  replyBuffer: usize,
-  replyCapacity: i32,
-  options: usize,
-  now: f64,
-): i32 {
-  setNow(now);
-  if (!booted || !inMemory(header, 32) || !inMemory(replyHeader, 32)) return status.RPC_BADADDRESS;
-  if (!isBuffer(data, size) || !isBuffer(replyBuffer, replyCapacity)) return status.RPC_BADADDRESS;
-  if (options != 0 && !inMemory(options, layout.OPTION_BYTES)) return status.RPC_BADADDRESS;
-  const port = headerPort(header);
-  if (port == 0) return status.RPC_BADPORT;
-  if (ringIsFull()) return clientFull();
-  let thread = clientTakeOwing(port);
-  if (changetype<usize>(thread) == 0) thread = threadTake();
-  if (changetype<usize>(thread) == 0 && clientSettleOldest()) thread = threadTake();
-  if (changetype<usize>(thread) == 0) return clientFull();
-  thread.header = replyHeader as u32;
-  thread.buffer = replyBuffer as u32;
-  thread.capacity = replyCapacity as u32;
-  headerCopy(thread.prefix + RPC_HEADER, header);
-  thread.state = threads.LOCATE;
-  clientBegin(thread, port, data, size as u32, options);
-  const handle = threadHandle(thread);
-  if (!localBegin(thread)) clientGo(thread);
-  busy();
-  return handle;
-}
-
-/**
- * Waits for a request to the get-port in the header at `header`; the request's header
- * goes there, its data to `buffer`. A handle, or a status.
- */
-export function rpc_getreq(header: usize, buffer: usize, capacity: i32, now: f64): i32 {
-  setNow(now);
-  if (!booted || !inMemory(header, 32) || !isBuffer(buffer, capacity)) return status.RPC_BADADDRESS;
-  const getPort = headerPort(header);
-  if (getPort == 0) return status.RPC_BADPORT;
-  if (ringIsFull()) return clientFull();
-  let thread = threadTake();
-  if (changetype<usize>(thread) == 0 && clientSettleOldest()) thread = threadTake();
-  if (changetype<usize>(thread) == 0) return clientFull();
-  thread.header = header as u32;
-  thread.buffer = buffer as u32;
-  thread.capacity = capacity as u32;
-  thread.state = threads.GETREQ;
-  thread.port = publicPort(getPort);
-  if (!portWait(thread.port, getPort, thread)) {
-    threads.threadFree(thread);
-    return status.KERNEL_FULL;
-  }
-  const handle = threadHandle(thread);
-  if (threads.locating.first != 0) localFound(thread.port);
-  busy();
-  return handle;
-}
-
-let lastGetPort: u64 = 0;
-let lastPutPort: u64 = 0;
-
-/** The put-port of a get-port; a server asks for the same one again and again. */
-function publicPort(getPort: u64): u64 {
-  if (getPort != lastGetPort) {
-    lastGetPort = getPort;
-    lastPutPort = portOneWay(getPort);
-  }
-  return lastPutPort;
-}
-
-/**
- * Replies to the request of a service; the buffers are the kernel's until the handle's
- * second completion (acknowledged, or RPC_FAILURE). A status.
- */
-export function rpc_putrep(handle: i32, header: usize, data: usize, size: i32, now: f64): i32 {
-  setNow(now);
-  const thread = threadOf(handle);
-  if (changetype<usize>(thread) == 0 || thread.state != threads.SERVING) return status.KERNEL_BADHANDLE;
-  if (!inMemory(header, 32) || !isBuffer(data, size)) return status.RPC_BADADDRESS;
-  if (thread.flags & threads.ORPHAN) localOrphan(thread);
-  else if (thread.partner != 0) localReply(thread, header, data, size as u32);
-  else serverReply(thread, header, data, size as u32);
-  busy();
-  return status.STD_OK;
-}
-
-/** trans, getreq, putrep: as above with the original's limit of 30,000 bytes a buffer. */
-export function trans(
-  header: usize,
-  data: usize,
-  size: i32,
-  replyHeader: usize,
-  replyBuffer: usize,
-  replyCapacity: i32,
-  options: usize,
-  now: f64,
-): i32 {
-  if (size > limits.LEGACY_BYTES_MAX || replyCapacity > limits.LEGACY_BYTES_MAX) return status.RPC_FAILURE;
-  return rpc_trans(header, data, size, replyHeader, replyBuffer, replyCapacity, options, now);
-}
-
-export function getreq(header: usize, buffer: usize, capacity: i32, now: f64): i32 {
-  if (capacity > limits.LEGACY_BYTES_MAX) return status.RPC_FAILURE;
-  return rpc_getreq(header, buffer, capacity, now);
-}
-
-export function putrep(handle: i32, header: usize, data: usize, size: i32, now: f64): i32 {
-  if (size > limits.LEGACY_BYTES_MAX) return status.RPC_FAILURE;
-  return rpc_putrep(handle, header, data, size, now);
-}
-
-/** Sends the client of a service on to the server at the FLIP address at `target`. */
-export function rpc_forward(handle: i32, target: usize, now: f64): i32 {
-  setNow(now);
-  const thread = threadOf(handle);
-  if (changetype<usize>(thread) == 0 || thread.state != threads.SERVING) return status.KERNEL_BADHANDLE;
-  if (!inMemory(target, 8)) return status.RPC_BADADDRESS;
-  if (thread.partner != 0 || thread.flags & threads.ORPHAN) return status.RPC_FAILURE;
-  serverForward(thread, load<u64>(target));
-  return status.STD_OK;
-}
-
-/** A signal: ends a wait, or asks the server of a call to end it early. A status. */
-export function rpc_signal(handle: i32, now: f64): i32 {
-  setNow(now);
-  const thread = threadOf(handle);
-  if (changetype<usize>(thread) == 0 || thread.state == threads.OWING) return status.KERNEL_BADHANDLE;
-  if (thread.state == threads.LOCAL) localSignal(thread);
-  else if (thread.state >= threads.GETREQ) serverSignal(thread);
-  else clientSignal(thread);
-  busy();
-  return status.STD_OK;
-}
-
-/** The death of a thread: no completion of it comes any more, its buffers are free. A status. */
-export function rpc_kill(handle: i32, now: f64): i32 {
-  setNow(now);
-  const thread = threadOf(handle);
-  if (changetype<usize>(thread) == 0 || thread.state == threads.OWING) return status.KERNEL_BADHANDLE;
-  if (thread.state == threads.LOCAL) {
-    localClientGone(thread);
-    threads.threadFree(thread);
-  } else if (thread.state < threads.GETREQ) threads.threadFree(thread);
-  else if (thread.state == threads.SERVING && thread.partner != 0) localServerGone(thread);
-  else if (thread.state == threads.SERVING && thread.flags & threads.ORPHAN) localOrphanGone(thread);
-  else serverKill(thread);
-  busy();
-  return status.STD_OK;
-}
-
-// ---- FLIP for other protocols ------------------------------------------------------
-
-/** Registers the private FLIP address at `pointer`: packets to its public form come here. */
-export function flip_register(pointer: usize): i32 {
-  if (!booted || !inMemory(pointer, 8)) return status.RPC_BADADDRESS;
-  if (endpoints >= setting(limits.LIMIT_ENDPOINTS)) return status.KERNEL_FULL; // routes are for others too
-  if (!routeAddLocal(flipOneWay(load<u64>(pointer)))) return status.KERNEL_FULL;
-  endpoints++;
-  return status.STD_OK;
-}
-
-export function flip_unregister(pointer: usize): i32 {
-  if (!booted || !inMemory(pointer, 8)) return status.RPC_BADADDRESS;
-  const own = flipOneWay(load<u64>(pointer));
-  if (!routeIsLocal(own)) return status.STD_OK;
-  routeRemoveLocal(own);
-  endpoints--;
-  return status.STD_OK;
-}
-
-/**
- * Sends `size` bytes to all endpoints of the public address at `group`, when `endpoints`
- * of them are known; RPC_TRYAGAIN while they are being looked for.
- */
-export function flip_multicast(group: usize, data: usize, size: i32, endpoints: i32, now: f64): i32 {
-  setNow(now);
-  if (!booted || !inMemory(group, 8) || !isBuffer(data, size)) return status.RPC_BADADDRESS;
-  const sent = multicastSend(
-    load<u64>(group),
-    address,
-    messageNewId(),
-    data,
-    size as u32,
-    max<i32>(endpoints, 0) as u32,
-  );
-  return sent ? status.STD_OK : status.RPC_TRYAGAIN;
-}
-
-/** How many endpoints of the public address at `pointer` are known, here and elsewhere. */
-export function flip_known(pointer: usize): i32 {
-  if (!booted || !inMemory(pointer, 8)) return status.RPC_BADADDRESS;
-  return routeCount(load<u64>(pointer), 0xffffffff, false) as i32;
 }

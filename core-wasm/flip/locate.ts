@@ -117,4 +117,3 @@ export function locateFound(address: u64): void {
   tableRemove(table, search);
   located(address, true);
 }
-

@@ -9,87 +9,48 @@
 
 import * as layout from "../layout";
 import { FRAME_MALFORMED, FRAME_NOT_OURS, FRAME_TAKEN, KERNEL_BADNETWORK } from "../status";
-import { allocate } from "../memory/arena";
 import { countUp } from "../memory/counters";
 import * as ethernet from "../wire/ethernet";
 import * as flip from "../wire/flip";
-import { creditsAsked, creditsGranted, creditsReturn, creditsSet, creditsTaken } from "./credits";
+import { duplicate, greetAsker, spread } from "./broadcasts";
+import { creditsAsked, creditsGranted, creditsSet, creditsTaken } from "./credits";
+import { forward, multicastForward, returned } from "./forward";
 import { locateFound } from "./locate";
-import { neighbourPump, packetForward } from "./messages";
+import { neighbourPump } from "./messages";
 import { multicastControl } from "./multicast";
 import {
   Neighbour,
-  neighbourAwait,
-  neighbourChecked,
   neighbourDoubt,
   neighbourFind,
   neighbourFor,
   neighbourFree,
-  neighbourGreet,
   neighbourHello,
-  neighbourSettled,
 } from "./neighbours";
+import { HEAD_DATA, Network, frameHolds, headNew, networkAt, networkCount, networkSpend } from "./networks";
+import { sendPacket } from "./packets";
 import {
-  HEAD_DATA,
-  Network,
-  frameHolds,
-  headNew,
-  networkAt,
-  networkCount,
-  networkSpend,
-  sendData,
-} from "./networks";
-import {
-  ANY_NETWORK,
   Location,
-  ROUTE_UNSAFE,
   routeBest,
   routeCount,
-  routeFind,
   routeInstall,
   routeIsLocal,
   routeRemove,
   routeRemoveAll,
   routeRemoveElsewhere,
 } from "./routes";
-import { deliver, settled, undeliverable } from "./upcalls";
+import { deliver, settled } from "./upcalls";
 
-const SEEN_BYTES: usize = 24; // source u64, message id u32, offset u32, valid u32
-
-let seen: usize = 0;
-let seenMask: u32 = 0;
 let broadcastListeners: u32 = 0;
 let cameChecked: bool = false; // the frame being switched had a check
 
-export function switchOpen(broadcastsSeen: u32): void {
-  let slots: u32 = 16;
-  while (slots < broadcastsSeen) slots <<= 1;
-  seen = allocate((slots as usize) * SEEN_BYTES);
-  seenMask = slots - 1;
+export function switchOpen(): void {
   broadcastListeners = 0;
+  cameChecked = false;
 }
 
 /** Broadcasts are delivered here from now on (registering the null address). */
 export function switchListen(): void {
   broadcastListeners = 1;
-}
-
-/** True when this packet of a broadcast was seen before; notes it otherwise. */
-function duplicate(packet: usize): bool {
-  const source = flip.source(packet);
-  const id = flip.messageId(packet);
-  const offset = flip.dataOffset(packet);
-  const slot = (((source as u32) + ((source >> 32) as u32) + id + offset) & seenMask) as usize;
-  const at = seen + slot * SEEN_BYTES;
-  if (load<u32>(at, 16) && load<u64>(at) == source && load<u32>(at, 8) == id && load<u32>(at, 12) == offset) {
-    countUp(layout.COUNTER_BROADCASTS_DROPPED);
-    return true;
-  }
-  store<u64>(at, source);
-  store<u32>(at, id, 8);
-  store<u32>(at, offset, 12);
-  store<u32>(at, 1, 16);
-  return false;
 }
 
 /** One frame from a network: its Ethernet header at `frame`. A FRAME_* status. */
@@ -139,12 +100,6 @@ function malformed(): i32 {
 function notOurs(): i32 {
   countUp(layout.COUNTER_NOT_OURS);
   return FRAME_NOT_OURS;
-}
-
-/** Sends a FLIP packet to a neighbour, with a check where that one understands it. */
-function sendPacket(index: u32, mac: u64, head: usize, length: u32, body: usize, bodyLength: u32): void {
-  const checked = neighbourChecked(neighbourFind(index, mac));
-  sendData(index, mac, checked, 0, head, length, body, bodyLength);
 }
 
 /** Fragment control other than DATA. */
@@ -259,32 +214,6 @@ function answer(network: Network, index: u32, mac: u64, p: usize, hops: u32): i3
   return FRAME_TAKEN;
 }
 
-/**
- * A router that passes a question on says HELLO to whoever asked, so that by the time the
- * answer comes it is known whether it may go on with a check.
- */
-function greetAsker(index: u32, mac: u64): void {
-  if (networkCount < 2) return;
-  const asker = neighbourFor(index, mac);
-  if (changetype<usize>(asker) != 0) neighbourGreet(asker);
-}
-
-/** Broadcasts a packet on all other networks that it may still reach. */
-function spread(from: u32, p: usize, act: u32, most: u32, secure: bool): void {
-  const length = flip.dataLength(p);
-  for (let i: u32 = 0; i < networkCount; i++) {
-    const network = networkAt(i);
-    if (i == from || !network.up || act + network.weight > most) continue;
-    if (secure && !network.trusted) continue;
-    if (length > network.mtu - 42) continue;
-    const head = headNew();
-    memory.copy(head + HEAD_DATA, p, 40);
-    flip.setActHop(head + HEAD_DATA, act + network.weight);
-    countUp(layout.COUNTER_FORWARDED);
-    sendData(i, ethernet.MAC_BROADCAST, false, 0, head, 40, p + 40, length);
-  }
-}
-
 /** Rule 2. */
 function hereis(network: Network, index: u32, mac: u64, p: usize): i32 {
   countUp(layout.COUNTER_HEREIS_IN);
@@ -345,57 +274,7 @@ function unidata(network: Network, index: u32, mac: u64, p: usize, unicast: bool
     return FRAME_TAKEN;
   }
   if (wanted == 0) return notOurs();
-  return forward(network, index, mac, p, from);
-}
-
-/** Sends a packet on towards its destination, or back when there is no way. */
-function forward(network: Network, index: u32, mac: u64, p: usize, from: Neighbour): i32 {
-  const act = flip.actHop(p);
-  const most = flip.maxHop(p);
-  const secure = (flip.flags(p) & flip.FLIP_SECURITY) != 0;
-  const best = routeBest(flip.destination(p), index, most - act, secure);
-  if (best <= 0) {
-    if (best == ROUTE_UNSAFE)
-      return sendBack(network, index, mac, p, flip.FLIP_UNTRUSTED, flip.FLIP_UNREACHABLE);
-    return sendBack(network, index, mac, p, flip.FLIP_NOTHERE, 0);
-  }
-  const location = changetype<Location>(best as usize);
-  const outIndex = location.key2 as u32;
-  const out = networkAt(outIndex);
-  if (act + out.weight > most) return sendBack(network, index, mac, p, flip.FLIP_NOTHERE, 0);
-  const next = neighbourFor(outIndex, location.key);
-  if (changetype<usize>(next) == 0) return FRAME_TAKEN;
-  // What came with a check does not go on without one while there is hope: the ends repeat it.
-  if (cameChecked && !neighbourSettled(next, true, false)) {
-    neighbourAwait(next);
-    return FRAME_TAKEN;
-  }
-  flip.setActHop(p, act + out.weight);
-  if (!out.trusted) flip.setFlags(p, flip.flags(p) | flip.FLIP_UNSAFE);
-  packetForward(p, next, from);
-  if (changetype<usize>(from) != 0) creditsReturn(from);
-  return FRAME_TAKEN;
-}
-
-/** How much of a packet travels back over this network: its beginning says whose it was. */
-function returnLength(network: Network, p: usize): u32 {
-  return min<u32>(flip.dataLength(p), network.mtu - 46);
-}
-
-/** A packet without a way goes back to where it came from, as NOTHERE or UNTRUSTED. */
-function sendBack(network: Network, index: u32, mac: u64, p: usize, type: u32, flag: u32): i32 {
-  const act = flip.actHop(p);
-  if (flip.source(p) == 0 || act < network.weight) return FRAME_TAKEN;
-  const length = returnLength(network, p);
-  const head = headNew();
-  memory.copy(head + HEAD_DATA, p, 40);
-  flip.setFlipType(head + HEAD_DATA, type);
-  flip.setFlags(head + HEAD_DATA, flip.flags(p) | flag);
-  flip.setActHop(head + HEAD_DATA, act - network.weight);
-  flip.setDataLength(head + HEAD_DATA, length);
-  countUp(type == flip.FLIP_NOTHERE ? layout.COUNTER_NOTHERE_OUT : layout.COUNTER_UNTRUSTED_OUT);
-  sendPacket(index, mac, head, 40, p + 40, length);
-  return FRAME_TAKEN;
+  return forward(network, index, mac, p, from, cameChecked);
 }
 
 /** Rule 4. */
@@ -436,33 +315,6 @@ function up(p: usize): void {
   );
 }
 
-/** A group's packet goes on to every place of the group on other networks. */
-function multicastForward(from: u32, p: usize, act: u32): void {
-  const route = routeFind(flip.destination(p));
-  if (changetype<usize>(route) == 0) return;
-  let at: usize = route.locations;
-  let sent: u32 = 0; // networks that had the hardware multicast, a bit each
-  while (at != 0) {
-    const location = changetype<Location>(at);
-    at = location.sibling;
-    const index = location.key2 as u32;
-    const network = networkAt(index);
-    if (index == from || !network.up || act + network.weight > flip.maxHop(p)) continue;
-    if (flip.dataLength(p) > network.mtu - 42) continue;
-    let mac = location.key;
-    if (location.multicast) {
-      if (sent & (1 << index)) continue;
-      sent |= 1 << index;
-      mac = ethernet.multicastMac(flip.destination(p));
-    }
-    const head = headNew();
-    memory.copy(head + HEAD_DATA, p, 40);
-    flip.setActHop(head + HEAD_DATA, act + network.weight);
-    countUp(layout.COUNTER_FORWARDED);
-    sendData(index, mac, false, 0, head, 40, p + 40, flip.dataLength(p));
-  }
-}
-
 /** Rule 5. */
 function nothere(network: Network, index: u32, mac: u64, p: usize): i32 {
   countUp(layout.COUNTER_NOTHERE_IN);
@@ -479,112 +331,4 @@ function untrusted(network: Network, index: u32, mac: u64, p: usize): i32 {
     routeInstall(wanted, index, mac, max<u32>(flip.maxHop(p) - flip.actHop(p), network.weight), 1, 0);
   }
   return returned(index, p, 0x20);
-}
-
-/** A packet that came back: another way, or back to its source, or up to whoever sent it. */
-function returned(index: u32, p: usize, reason: u32): i32 {
-  const source = flip.source(p);
-  if (source == 0 || routeIsLocal(flip.destination(p))) return notOurs();
-  const act = flip.actHop(p);
-  const secure = (flip.flags(p) & flip.FLIP_SECURITY) != 0;
-  const best = routeBest(flip.destination(p), index, flip.HOPS_MAX, secure);
-  if (best > 0) {
-    const location = changetype<Location>(best as usize);
-    const out = networkAt(location.key2 as u32);
-    const next = neighbourFor(location.key2 as u32, location.key);
-    if (act + location.hops <= flip.HOPS_MAX && changetype<usize>(next) != 0) {
-      flip.setFlipType(p, flip.FLIP_UNIDATA);
-      flip.setFlags(p, flip.flags(p) & ~flip.FLIP_UNREACHABLE);
-      flip.setMaxHop(p, act + location.hops);
-      flip.setActHop(p, act + out.weight);
-      packetForward(p, next, changetype<Neighbour>(0));
-      return FRAME_TAKEN;
-    }
-  }
-  if (routeIsLocal(source)) {
-    undeliverable(p + 40, flip.dataLength(p), flip.destination(p), flip.dataOffset(p), reason);
-    return FRAME_TAKEN;
-  }
-  const back = routeBest(source, index, flip.HOPS_MAX, false);
-  if (back <= 0) return FRAME_TAKEN;
-  const location = changetype<Location>(back as usize);
-  const out = networkAt(location.key2 as u32);
-  if (act < out.weight) return FRAME_TAKEN;
-  const length = returnLength(out, p);
-  const head = headNew();
-  memory.copy(head + HEAD_DATA, p, 40);
-  flip.setActHop(head + HEAD_DATA, act - out.weight);
-  flip.setDataLength(head + HEAD_DATA, length);
-  countUp(layout.COUNTER_FORWARDED);
-  sendPacket(location.key2 as u32, location.key, head, 40, p + 40, length);
-  return FRAME_TAKEN;
-}
-
-// ---- what this machine itself sends without a Message -----------------------------
-
-/**
- * One small packet (at most 72 bytes at `data`) to an address whose route is known.
- * False when there is no route; nothing was sent then.
- */
-export function packetSend(
-  destination: u64,
-  source: u64,
-  id: u32,
-  data: usize,
-  length: u32,
-  flags: u32,
-): bool {
-  const best = routeBest(destination, ANY_NETWORK, flip.HOPS_MAX, (flags & flip.FLIP_SECURITY) != 0);
-  if (best <= 0) return false;
-  const location = changetype<Location>(best as usize);
-  const index = location.key2 as u32;
-  const network = networkAt(index);
-  const neighbour = neighbourFor(index, location.key);
-  if (changetype<usize>(neighbour) != 0) neighbourGreet(neighbour);
-  const head = headNew();
-  flip.flipHeader(
-    head + HEAD_DATA,
-    flip.FLIP_UNIDATA,
-    flags,
-    network.weight,
-    max<u32>(location.hops, network.weight),
-    destination,
-    source,
-    id,
-    length,
-    0,
-    length,
-  );
-  memory.copy(head + HEAD_DATA + 40, data, length);
-  countUp(layout.COUNTER_UNIDATA_OUT);
-  sendPacket(index, location.key, head, 40 + length, 0, 0);
-  return true;
-}
-
-/** A small packet to everyone within `hops`; false when no network is that near. */
-export function packetBroadcast(source: u64, id: u32, data: usize, length: u32, hops: u32): bool {
-  let any = false;
-  for (let i: u32 = 0; i < networkCount; i++) {
-    const network = networkAt(i);
-    if (!network.up || network.weight > hops) continue;
-    const head = headNew();
-    flip.flipHeader(
-      head + HEAD_DATA,
-      flip.FLIP_MULTIDATA,
-      0,
-      network.weight,
-      hops,
-      0,
-      source,
-      id,
-      length,
-      0,
-      length,
-    );
-    memory.copy(head + HEAD_DATA + 40, data, length);
-    countUp(layout.COUNTER_MULTIDATA_OUT);
-    sendData(i, ethernet.MAC_BROADCAST, false, 0, head, 40 + length, 0, 0);
-    any = true;
-  }
-  return any;
 }

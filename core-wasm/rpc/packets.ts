@@ -10,7 +10,7 @@ import { allocate } from "../memory/arena";
 import { nowMs } from "../memory/clock";
 import { messageNewId } from "../flip/ids";
 import { locateStart } from "../flip/locate";
-import { packetBroadcast, packetSend } from "../flip/switch";
+import { packetBroadcast, packetSend } from "../flip/packets";
 import { ANY_NETWORK, routeBest } from "../flip/routes";
 import { FLIP_SECURITY, HOPS_MAX } from "../wire/flip";
 import * as rpc from "../wire/rpc";

@@ -8,6 +8,7 @@
 //   thread's next request or goes out by itself after the ack delay.
 // - Lists are doubly linked by thread address; a thread is in one list at a time.
 
+import { LAYOUT_ADDRESS, LAYOUT_THREADS_BUSY } from "../layout";
 import { allocate } from "../memory/arena";
 import { insist } from "../memory/assert";
 import { now } from "../memory/clock";
@@ -113,7 +114,7 @@ export function threadsOpen(threads: u32, timers: u32): void {
   stride = (offsetof<Thread>() + PREFIX_BYTES + GAPS_BYTES + MESSAGE_BYTES + 15) & ~15;
   capacity = threads;
   timerBase = timers;
-  threadsBusy = 0;
+  busy(0);
   receivers = 0;
   base = allocate((threads as u64) * stride);
   free = listNew();
@@ -186,6 +187,14 @@ export function listLeave(thread: Thread): void {
   thread.list = 0;
 }
 
+/** The host reads it in the layout record. */
+// @ts-ignore: decorator
+@inline
+function busy(count: u32): void {
+  threadsBusy = count;
+  store<u32>((LAYOUT_ADDRESS as usize) + (LAYOUT_THREADS_BUSY as usize) * 4, count);
+}
+
 // ---- life ------------------------------------------------------------------------
 
 /** A free thread, or null. */
@@ -193,7 +202,7 @@ export function threadTake(): Thread {
   const thread = changetype<Thread>(free.first);
   if (changetype<usize>(thread) == 0) return thread;
   listLeave(thread);
-  threadsBusy++;
+  busy(threadsBusy + 1);
   threadReset(thread);
   return thread;
 }
@@ -222,7 +231,7 @@ export function threadFree(thread: Thread): void {
   listLeave(thread);
   thread.state = FREE;
   thread.generation = (thread.generation + 1) & 0x7fff;
-  threadsBusy--;
+  busy(threadsBusy - 1);
   listPush(free, thread);
 }
 
