@@ -25,7 +25,8 @@ import {
   localSignal,
 } from "./local";
 import { portWait } from "./ports";
-import { serverForward, serverKill, serverReply, serverSignal } from "./server";
+import { serverKill, serverSignal } from "./server";
+import { serverForward, serverReply } from "./server-reply";
 import * as threads from "./threads";
 import { threadHandle, threadOf, threadTake } from "./threads";
 import { headerCopy, headerPort } from "../wire/header";

@@ -23,17 +23,14 @@ import {
 } from "./client-request";
 import { REPEAT_RANGES_MAX, sendAck } from "./packets";
 import {
-  serverAck,
   serverAsked,
   serverEnquire,
   serverExpired,
   serverFragment,
   serverLocate,
-  serverNak,
-  serverRepeat,
   serverRequest,
-  serverUndeliverable,
 } from "./server";
+import { serverAck, serverNak, serverRepeat, serverUndeliverable } from "./server-reply";
 import { stashKeep } from "./stash";
 import * as t from "./threads";
 import { Thread } from "./threads";

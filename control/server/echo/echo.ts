@@ -7,8 +7,8 @@
 import { STD_ARGBAD, STD_OK } from "../../../core-wasm/status.js";
 import * as format from "../../../core-wasm/wire/formats.js";
 import { ECHO_BYTES_MAX, ECHO_EXECUTIONS, ECHO_SINK, ECHO_SOURCE } from "../../interface/echo.js";
-import { type GiveReply, type Request, Service, type ServiceOptions } from "../../kernel/calls.js";
 import type { Kernel } from "../../kernel/kernel.js";
+import { type GiveReply, type Request, Service, type ServiceOptions } from "../../kernel/service.js";
 
 export class EchoServer {
   /** Commands executed since the start, ECHO_EXECUTIONS excepted. */

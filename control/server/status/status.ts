@@ -4,8 +4,9 @@
 //   else: STD_COMBAD.
 
 import { STD_COMBAD, STD_OK } from "../../../core-wasm/status.js";
-import { type GiveReply, type Request, readHeader, Service, writeHeader } from "../../kernel/calls.js";
+import { readHeader, writeHeader } from "../../kernel/calls.js";
 import type { Kernel } from "../../kernel/kernel.js";
+import { type GiveReply, type Request, Service } from "../../kernel/service.js";
 
 export const STD_INFO = 1004;
 export const STD_STATUS = 1006;
