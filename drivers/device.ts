@@ -56,6 +56,13 @@ export interface Device {
    * (0: only look) for the first frame. Returns how many frames are listed in `arrived`.
    */
   poll(spinMicroseconds: number): number;
+  /**
+   * When the last `poll` ended, in whole microseconds of CLOCK_MONOTONIC, where the device
+   * knows that anyway; undefined otherwise.
+   */
+  readonly polledAt?: number | undefined;
+  /** When it began, by the same clock or some milliseconds behind it; with polledAt only. */
+  readonly pollBegan?: number | undefined;
   /** Pairs [pointer, length] of the frames of the last poll, Ethernet header first. */
   readonly arrived: Int32Array;
   /** Calls back from the event loop when frames may have arrived; null stops that. */

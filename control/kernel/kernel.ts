@@ -12,8 +12,10 @@ import * as layout from "../../core-wasm/layout.js";
 import type { Device } from "../../drivers/device.js";
 import { type Counters, readCounters } from "./counters.js";
 import { statusError } from "./errors.js";
+import type { KernelExports } from "./exports.js";
 import { type Limits, writeLimits } from "./limits.js";
 import { LinearMemory } from "./linear-memory.js";
+import { KernelTime } from "./time.js";
 
 const pageBytes = 65536;
 const defaultMemoryBytes = 128 * 1024 * 1024;
@@ -26,6 +28,8 @@ export interface KernelOptions {
   readonly module: WebAssembly.Module;
   /** The time in microseconds, from any fixed point. */
   readonly clock: () => number;
+  /** `clock` is the system's CLOCK_MONOTONIC: a device that has just read that is believed. */
+  readonly monotonic?: boolean;
   /** Fills bytes with random ones. */
   readonly random: (bytes: Uint8Array) => void;
   readonly limits?: Partial<Limits>;
@@ -46,32 +50,6 @@ export interface NetworkOptions {
 /** Called with 0 or a status below zero, and how many bytes of data came. */
 export type Completed = (status: number, length: number, handle: number) => void;
 
-interface Exports {
-  readonly boot: () => number;
-  readonly network_add: (mac: number, mtu: number, weight: number, trusted: number, frames: number) => number;
-  readonly network_set: (network: number, up: number, trusted: number) => number;
-  readonly receive: (network: number, pointer: number, length: number, now: number) => number;
-  readonly tick: (now: number) => void;
-  readonly nextDeadline: () => number;
-  readonly rpc_trans: (
-    header: number,
-    data: number,
-    size: number,
-    replyHeader: number,
-    replyBuffer: number,
-    replyCapacity: number,
-    options: number,
-    now: number,
-  ) => number;
-  readonly rpc_getreq: (header: number, buffer: number, capacity: number, now: number) => number;
-  readonly rpc_putrep: (handle: number, header: number, data: number, size: number, now: number) => number;
-  readonly rpc_signal: (handle: number, now: number) => number;
-  readonly rpc_kill: (handle: number, now: number) => number;
-  readonly rpc_forward: (handle: number, target: number, now: number) => number;
-  readonly port_one_way: (port: number, out: number) => void;
-  readonly ABI_VERSION: { readonly value: number };
-}
-
 export class Kernel {
   readonly memory: WebAssembly.Memory;
   readonly bytes: Uint8Array;
@@ -81,10 +59,10 @@ export class Kernel {
   /** Calls a server's signals: (handle, signal). */
   onSignal: ((handle: number, signal: number) => void) | null = null;
   wake: (() => void) | null;
-  readonly #exports: Exports;
+  readonly #exports: KernelExports;
   readonly #words: Uint32Array;
   readonly #options: KernelOptions;
-  readonly #clock: () => number;
+  readonly #time: KernelTime;
   readonly #pending: (Completed | undefined)[] = [];
   readonly #handles: number[] = []; // whose callback stands in #pending
   /** Callbacks of threads that were taken again before their completion was drained, by handle. */
@@ -92,11 +70,10 @@ export class Kernel {
   readonly #ring: number;
   readonly #ringMask: number;
   #waiting = false; // frames were transmitted since the last flush
-  #now = 0;
 
   constructor(options: KernelOptions) {
     this.#options = options;
-    this.#clock = options.clock;
+    this.#time = new KernelTime(options.clock, options.monotonic ?? false);
     this.wake = options.wake ?? null;
     const memoryBytes = options.limits?.memoryBytes ?? defaultMemoryBytes;
     this.memory = new WebAssembly.Memory({ initial: Math.ceil(memoryBytes / pageBytes) });
@@ -104,7 +81,7 @@ export class Kernel {
     this.view = new DataView(this.memory.buffer);
     this.#words = new Uint32Array(this.memory.buffer);
     const instance = new WebAssembly.Instance(options.module, { env: this.#imports() });
-    this.#exports = instance.exports as unknown as Exports;
+    this.#exports = instance.exports as unknown as KernelExports;
     if (this.#exports.ABI_VERSION.value !== layout.ABI) {
       throw new Error("kernel.wasm and this program are of different versions: build again");
     }
@@ -198,16 +175,14 @@ export class Kernel {
     if (devices.length === 1) {
       const device = devices[0] as Device;
       const count = device.poll(spinMicroseconds);
-      const now = this.#clock();
-      this.#now = now;
+      const now = this.#time.turn(device);
       this.#exports.tick(now);
       if (count > 0) this.#receive(0, device.arrived, count, now);
       received = count;
     } else {
       const share = devices.length > 0 ? spinMicroseconds / devices.length : 0;
       const counts = devices.map((device) => device.poll(share));
-      const now = this.#clock();
-      this.#now = now;
+      const now = this.#time.turn(null);
       this.#exports.tick(now);
       counts.forEach((count, network) => {
         this.#receive(network, (devices[network] as Device).arrived, count, now);
@@ -217,6 +192,7 @@ export class Kernel {
     // What is queued may lie in buffers that the completions give back to their owners.
     if (this.#waiting && this.#hasCompletions()) this.flush();
     received += this.drain();
+    this.#time.endTurn();
     return this.#waiting ? received + 1 : received;
   }
 
@@ -239,13 +215,18 @@ export class Kernel {
 
   /** When the last turn looked at the clock. */
   get turnedAt(): number {
-    return this.#now;
+    return this.#time.last;
+  }
+
+  /** The host slept between its turns, until `now` by `clock`: time.ts. */
+  rested(now: number): void {
+    this.#time.rested(now);
   }
 
   /** When the next turn is wanted at the latest, by `clock`; Infinity: when a frame comes. */
   nextDeadline(): number {
     const next = this.#exports.nextDeadline();
-    return next < 0 ? Number.POSITIVE_INFINITY : next;
+    return next < 0 ? Number.POSITIVE_INFINITY : this.#time.byClock(next);
   }
 
   #hasCompletions(): boolean {
@@ -326,7 +307,7 @@ export class Kernel {
     options: number,
     done: Completed,
   ): number {
-    const now = this.#clock();
+    const now = this.#time.read();
     const handle = this.#exports.rpc_trans(
       header,
       data,
@@ -342,7 +323,8 @@ export class Kernel {
 
   /** rpc_getreq: `done` is called with the request. */
   getreq(header: number, buffer: number, capacity: number, done: Completed): number {
-    return this.#begin(this.#exports.rpc_getreq(header, buffer, capacity, this.#clock()), done);
+    // No timer begins here: the time of the last turn will do.
+    return this.#begin(this.#exports.rpc_getreq(header, buffer, capacity, this.#time.recent()), done);
   }
 
   /** rpc_putrep: `done` is called when the reply was acknowledged, or given up. */
@@ -350,7 +332,7 @@ export class Kernel {
     const index = handle & indexMask;
     const before = this.#pending[index];
     this.#pending[index] = done;
-    const status = this.#exports.rpc_putrep(handle, header, data, size, this.#clock());
+    const status = this.#exports.rpc_putrep(handle, header, data, size, this.#time.read());
     if (status < 0) this.#pending[index] = before;
     if (this.wake !== null) this.wake();
     return status;
@@ -358,7 +340,7 @@ export class Kernel {
 
   /** Signals a thread: see core-wasm/kernel.ts. */
   signal(handle: number): number {
-    const status = this.#exports.rpc_signal(handle, this.#clock());
+    const status = this.#exports.rpc_signal(handle, this.#time.read());
     this.wake?.();
     return status;
   }
@@ -366,7 +348,7 @@ export class Kernel {
   /** Ends a thread at once; its callback is not called any more. */
   kill(handle: number): number {
     if (this.#waiting) this.flush(); // what waits to be sent may lie in buffers that are free now
-    const status = this.#exports.rpc_kill(handle, this.#clock());
+    const status = this.#exports.rpc_kill(handle, this.#time.read());
     if (status >= 0) this.#pending[handle & indexMask] = undefined;
     this.wake?.();
     return status;
@@ -375,7 +357,7 @@ export class Kernel {
   /** Sends the client of a service to the server at an 8-byte FLIP address instead. */
   forward(handle: number, target: Uint8Array): number {
     this.bytes.set(target, layout.SCRATCH_ADDRESS);
-    const status = this.#exports.rpc_forward(handle, layout.SCRATCH_ADDRESS, this.#clock());
+    const status = this.#exports.rpc_forward(handle, layout.SCRATCH_ADDRESS, this.#time.read());
     this.wake?.();
     return status;
   }

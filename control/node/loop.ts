@@ -1,8 +1,9 @@
 // Takes a kernel's turns on a real machine: spins while something is going on, sleeps when not.
 //
 // - Turns run as microtasks, so that a caller's promise continues between two of them
-//   without a trip through the event loop; every millisecond the loop yields to timers
-//   and other I/O.
+//   without a trip through the event loop; a few follow each other directly while the
+//   callbacks themselves go on calling. Every millisecond the loop yields to timers and
+//   other I/O.
 // - It waits inside a turn (the device's spin) only when the last one had nothing to hand
 //   out; after SPIN_WINDOW without anything it watches the devices and sleeps.
 // - One thread: kernel, rings and servers. An idle machine costs a timer now and then.
@@ -17,10 +18,16 @@ const spinWindowUs = 60;
 const yieldEveryUs = 1000;
 /** Turns without waiting after something was handed out: promises need a few steps to go on. */
 const quietTurns = 6;
+/** Turns in a row without letting microtasks run, while callbacks alone keep the calls going. */
+const turnsInARow = 8;
 
-/** Microseconds of this machine's monotonic clock: the kernel's `clock`. */
+/** Runs a step as a microtask; queueMicrotask makes a resource for tracing each time. */
+const resolved = Promise.resolve();
+
+/** Microseconds of this machine's CLOCK_MONOTONIC: the kernel's `clock`. */
 export function microseconds(): number {
-  return Math.floor(performance.now() * 1000);
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e6 + Math.floor(nanoseconds / 1000);
 }
 
 export class Loop {
@@ -33,6 +40,7 @@ export class Loop {
   #lastYield = 0;
   #timer: NodeJS.Timeout | undefined;
   #failed: ((error: unknown) => void) | null = null;
+  readonly #awake = (): void => this.#wake();
   readonly #step = (): void => this.#hop();
 
   /** Starts at once; the devices are attached already. `failed` gets what a turn throws. */
@@ -50,47 +58,62 @@ export class Loop {
     this.#turning = true;
     this.#lastWork = microseconds();
     this.#lastYield = this.#lastWork;
-    queueMicrotask(this.#step);
+    this.#kernel.rested(this.#lastWork);
+    void resolved.then(this.#step);
   }
 
   #hop(): void {
-    if (this.#closed) return;
     try {
-      const mayWait = this.#turns >= quietTurns;
-      const work = this.#kernel.turn(mayWait ? spinTurnUs : 0);
-      if (work > 0) this.#turns = this.#kernel.sendsPending ? quietTurns : 0;
-      else this.#turns++;
-      const now = microseconds();
-      if (work > 0) this.#lastWork = now;
-      else if (now - this.#lastWork > spinWindowUs && this.#turns > quietTurns) {
-        this.#sleep();
-        return;
+      const kernel = this.#kernel;
+      for (let row = 1; !this.#closed; row++) {
+        const work = kernel.turn(this.#turns >= quietTurns ? spinTurnUs : 0);
+        const now = kernel.turnedAt;
+        const sends = kernel.sendsPending;
+        if (work > 0) {
+          this.#turns = sends ? quietTurns : 0;
+          this.#lastWork = now;
+        } else if (now - this.#lastWork > spinWindowUs && this.#turns >= quietTurns) {
+          this.#sleep();
+          return;
+        } else {
+          this.#turns++;
+        }
+        if (now - this.#lastYield > yieldEveryUs) {
+          this.#lastYield = now;
+          this.#watch(false); // busy: each frame would go through the event loop as well
+          setImmediate(this.#step);
+          return;
+        }
+        if (!sends || row >= turnsInARow) {
+          void resolved.then(this.#step);
+          return;
+        }
       }
-      if (now - this.#lastYield > yieldEveryUs) {
-        this.#lastYield = now;
-        setImmediate(this.#step);
-        return;
-      }
-      queueMicrotask(this.#step);
     } catch (error) {
       this.close();
-      if (this.#failed === null) throw error;
-      this.#failed(error);
+      if (this.#failed !== null) this.#failed(error);
+      else
+        setImmediate(() => {
+          throw error;
+        });
     }
+  }
+
+  #watch(on: boolean): void {
+    if (this.#watching === on) return;
+    this.#watching = on;
+    for (const device of this.#kernel.devices) device.watch(on ? this.#awake : null);
   }
 
   #sleep(): void {
     this.#turning = false;
-    if (!this.#watching) {
-      this.#watching = true;
-      for (const device of this.#kernel.devices) device.watch(() => this.#wake());
-    }
+    this.#watch(true);
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
     const deadline = this.#kernel.nextDeadline();
     if (deadline === Number.POSITIVE_INFINITY) return;
     const wait = Math.max(1, Math.ceil((deadline - microseconds()) / 1000));
-    this.#timer = setTimeout(() => this.#wake(), wait);
+    this.#timer = setTimeout(this.#awake, wait);
   }
 
   /** Stops taking turns and closes the devices. */

@@ -55,6 +55,7 @@ export async function startKernel(options: StartOptions): Promise<RunningKernel>
     const kernel = new Kernel({
       module: new WebAssembly.Module(options.wasm),
       clock: microseconds,
+      monotonic: true,
       random: randomFillSync,
       limits: { frameBytes: frameBytesFor(devices), ...options.limits },
       ...(options.say === undefined ? {} : { log: options.say }),

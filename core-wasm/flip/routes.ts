@@ -44,6 +44,7 @@ export function routesOpen(addresses: u32, places: u32): void {
   routes = tableNew(addresses, offsetof<Route>());
   locations = tableNew(places, offsetof<Location>());
   routesEpoch = 1;
+  lastLocalEpoch = 0;
 }
 
 // @ts-ignore: decorator
@@ -98,6 +99,7 @@ export function routeAddLocal(address: u64): bool {
   const route = routeFor(address);
   if (changetype<usize>(route) == 0) return false;
   route.local++;
+  routesEpoch++;
   return true;
 }
 
@@ -109,11 +111,21 @@ export function routeRemoveLocal(address: u64): void {
   if (route.local == 0 && route.locations == 0) tableRemove(routes, changetype<usize>(route));
 }
 
+let lastLocal: u64 = 0; // the local address that was asked for last, while lastLocalEpoch is routesEpoch
+let lastLocalEpoch: u32 = 0;
+
 // @ts-ignore: decorator
 @inline
 export function routeIsLocal(address: u64): bool {
+  return (address == lastLocal && routesEpoch == lastLocalEpoch) || isLocal(address);
+}
+
+function isLocal(address: u64): bool {
   const route = routeFind(address);
-  return changetype<usize>(route) != 0 && route.local != 0;
+  if (changetype<usize>(route) == 0 || route.local == 0) return false;
+  lastLocal = address;
+  lastLocalEpoch = routesEpoch;
+  return true;
 }
 
 /** Notes that `address` was seen behind `mac` on `network`, `hops` away. */

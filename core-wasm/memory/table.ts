@@ -26,6 +26,7 @@ export class Table {
   recordBytes: u32;
   free: u32;
   count: u32;
+  last: u32; // the record found or added last: most look-ups are for the same one again
 }
 
 /** Mixes two keys into 32 well-spread bits (the finaliser of MurmurHash3). */
@@ -65,9 +66,19 @@ export function tableNew(capacity: u32, recordBytes: u32): Table {
 // @ts-ignore: decorator
 @inline
 export function tableFind(table: Table, key: u64, key2: u64): usize {
+  const last: usize = table.last;
+  if (last != 0 && load<u64>(last, 8) == key && load<u64>(last, 16) == key2 && load<u32>(last, 4))
+    return last;
+  return tableSearch(table, key, key2);
+}
+
+function tableSearch(table: Table, key: u64, key2: u64): usize {
   let at: usize = load<u32>(table.buckets + ((mix(key, key2) & table.mask) as usize) * 4);
   while (at != 0) {
-    if (load<u64>(at, 8) == key && load<u64>(at, 16) == key2) return at;
+    if (load<u64>(at, 8) == key && load<u64>(at, 16) == key2) {
+      table.last = at as u32;
+      return at;
+    }
     at = load<u32>(at);
   }
   return 0;
@@ -86,6 +97,7 @@ export function tableAdd(table: Table, key: u64, key2: u64): usize {
   entry.key = key;
   entry.key2 = key2;
   store<u32>(bucket, at as u32);
+  table.last = at as u32;
   table.count++;
   insist(table.count <= table.capacity, 110);
   return at;

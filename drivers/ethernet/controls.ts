@@ -7,6 +7,7 @@
 // - All of them block the thread until they are done. Results are µs a round trip.
 // - controls-main.ts runs them from a command line.
 
+import { performance } from "node:perf_hooks";
 import { loadAddon, type NativeTcp } from "./addon.js";
 import { EthernetError } from "./errors.js";
 import { type EthernetMode, openEthernet } from "./ethernet.js";
@@ -34,6 +35,8 @@ export interface Rounds {
   readonly rounds: number;
   /** Round trips before the measured ones. Default 1000. */
   readonly warmup?: number;
+  /** Called between the two. */
+  readonly measuring?: () => void;
 }
 
 /** Opens the interface, hands it to `use`, and closes it. */
@@ -56,8 +59,11 @@ export function runFloorServer(control: FloorControl, idleMs = 10_000): number {
 }
 
 /** µs of each round trip. Waits up to 10 s for the server. */
-export function runFloorClient(control: FloorControl, { rounds, warmup = 1000 }: Rounds): Float64Array {
-  return withFloor(control, (floor) => floorClient(floor, rounds, warmup, 10_000));
+export function runFloorClient(
+  control: FloorControl,
+  { rounds, warmup = 1000, measuring }: Rounds,
+): Float64Array {
+  return withFloor(control, (floor) => floorClient(floor, rounds, warmup, 10_000, measuring));
 }
 
 interface TcpTurns {
@@ -111,12 +117,19 @@ export function runSpinTcpServer(control: TcpControl, waitMs = 10_000): number {
 }
 
 /** µs of each round trip. Waits up to 10 s for the server. */
-export function runSpinTcpClient(control: TcpControl, { rounds, warmup = 1000 }: Rounds): Float64Array {
+export function runSpinTcpClient(
+  control: TcpControl,
+  { rounds, warmup = 1000, measuring }: Rounds,
+): Float64Array {
   const turns = openTcp(false, control, 10_000);
   const samples = new Float64Array(rounds);
   try {
     let before = performance.now();
     for (let round = -warmup; round < rounds; round++) {
+      if (round === 0) {
+        measuring?.();
+        before = performance.now();
+      }
       turn(turns, true, 10_000);
       const after = performance.now();
       if (round >= 0) samples[round] = (after - before) * 1000;

@@ -22,7 +22,9 @@ import {
   ARRIVED_MAX,
   CONTROL_ARRIVALS,
   CONTROL_ARRIVED,
+  CONTROL_BEGAN_US,
   CONTROL_BYTES,
+  CONTROL_POLLED_US,
   CONTROL_QUEUE,
   CONTROL_QUEUED,
   CONTROL_RECEIVE_DROPPED,
@@ -191,6 +193,15 @@ export class EthernetDevice implements Device {
     control[CONTROL_SPIN_US] = spinMicroseconds;
     this.socket.turn();
     return control[CONTROL_ARRIVED] ?? 0;
+  }
+
+  get pollBegan(): number | undefined {
+    return this.counted[CONTROL_BEGAN_US];
+  }
+
+  get polledAt(): number | undefined {
+    const time = this.counted[CONTROL_POLLED_US];
+    return time === 0 ? undefined : time;
   }
 
   watch(callback: (() => void) | null): void {

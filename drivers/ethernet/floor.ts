@@ -7,6 +7,7 @@
 //
 //   Ethernet header 14 | "flor" | kind u8, 3 unused | round u32 | zeros
 
+import { performance } from "node:perf_hooks";
 import type { Device } from "../device.js";
 import { FLIP_ETHERTYPE } from "./filter.js";
 
@@ -70,9 +71,16 @@ export function floorServer(floor: Floor, idleMs: number): number {
 
 /**
  * Finds the server, then does `warmup` + `rounds` round trips; returns the µs of each of the
- * last `rounds`. A lost frame is sent again after 100 ms. Throws when no server answers within `findMs`.
+ * last `rounds`, before which it calls `measuring`. A lost frame is sent again after 100 ms. Throws when
+ * no server answers within `findMs`.
  */
-export function floorClient(floor: Floor, rounds: number, warmup: number, findMs: number): Float64Array {
+export function floorClient(
+  floor: Floor,
+  rounds: number,
+  warmup: number,
+  findMs: number,
+  measuring?: () => void,
+): Float64Array {
   const { device, scratch, frameBytes } = floor;
   const bytes = new Uint8Array(floor.memory.buffer);
   const view = new DataView(floor.memory.buffer);
@@ -87,6 +95,10 @@ export function floorClient(floor: Floor, rounds: number, warmup: number, findMs
   const samples = new Float64Array(rounds);
   let before = performance.now();
   for (let round = -warmup; round < rounds; round++) {
+    if (round === 0) {
+      measuring?.();
+      before = performance.now();
+    }
     roundTrip(floor, bytes, view, round + warmup, before + findMs);
     const after = performance.now();
     if (round >= 0) samples[round] = (after - before) * 1000;

@@ -22,6 +22,8 @@ export const CONTROL_RECEIVED = 2;
 export const CONTROL_SENT = 3;
 export const CONTROL_RECEIVE_DROPPED = 4;
 export const CONTROL_SEND_DROPPED = 5;
+export const CONTROL_POLLED_US = 6;
+export const CONTROL_BEGAN_US = 7;
 
 // linux/if_packet.h, linux/if.h, linux/if_arp.h
 export const PACKET_MR_MULTICAST = 0;

@@ -29,7 +29,8 @@ struct control {
   double sent;            // 24
   double receive_dropped; // 32
   double send_dropped;    // 40
-  uint32_t reserved[4];   // 48
+  double polled_us;       // 48  out: CLOCK_MONOTONIC when the last turn ended, whole microseconds
+  double began_us;        // 56  out: when it began, by the coarse clock (some ms behind)
   struct queued_frame queue[QUEUE_MAX];        // 64
   struct arrived_frame arrivals[ARRIVED_MAX];  // 4160
 };

@@ -37,6 +37,13 @@ struct readiness {
   int fd;
 };
 
+/** A place in the ring. */
+struct cursor {
+  uint32_t index;  // of all slots
+  uint32_t within; // the slots of its block
+  uint8_t *slot;
+};
+
 struct device {
   int fd;
   int claim; // holds the interface's own address for this process; -1 without
@@ -52,8 +59,9 @@ struct device {
   size_t region_length;
 
   uint32_t slot_bytes, slots, block_bytes, slots_a_block;
-  uint32_t next; // ring: the slot that fills next
-  uint32_t held; // ring: slots before `next` that the host still reads
+  struct cursor next;   // ring: the slot that fills next
+  struct cursor oldest; // ring: the first slot that the host still reads
+  uint32_t held;        // ring: how many it reads, up to `next`
 
   struct readiness *readiness;
 

@@ -49,7 +49,8 @@ int receive_attach_ring(struct device *device) {
     errno = error;
     return -1;
   }
-  device->next = device->held = 0;
+  device->next = device->oldest = (struct cursor){.slot = device->region};
+  device->held = 0;
   device->mode = RECEIVE_RING;
   return 0;
 }
@@ -72,10 +73,20 @@ void receive_detach(struct device *device) {
   device->mode = RECEIVE_NOTHING;
 }
 
-static inline struct tpacket2_hdr *slot_at(const struct device *device, uint32_t index) {
-  size_t block = index / device->slots_a_block;
-  size_t within = index % device->slots_a_block;
-  return (struct tpacket2_hdr *)(device->region + block * device->block_bytes + within * device->slot_bytes);
+static inline struct tpacket2_hdr *slot_at(const struct cursor *cursor) {
+  return (struct tpacket2_hdr *)cursor->slot;
+}
+
+/** To the next slot; without a division, since every turn comes here. */
+static inline void advance(const struct device *device, struct cursor *cursor) {
+  if (++cursor->index == device->slots) {
+    *cursor = (struct cursor){.slot = device->region};
+  } else if (++cursor->within == device->slots_a_block) {
+    cursor->within = 0;
+    cursor->slot = device->region + (size_t)(cursor->index / device->slots_a_block) * device->block_bytes;
+  } else {
+    cursor->slot += device->slot_bytes;
+  }
 }
 
 static inline bool slot_filled(const struct tpacket2_hdr *slot) {
@@ -83,10 +94,9 @@ static inline bool slot_filled(const struct tpacket2_hdr *slot) {
 }
 
 static void ring_release(struct device *device) {
-  uint32_t index = device->next >= device->held ? device->next - device->held : device->next + device->slots - device->held;
   for (; device->held > 0; device->held--) {
-    __atomic_store_n(&slot_at(device, index)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-    if (++index == device->slots) index = 0;
+    __atomic_store_n(&slot_at(&device->oldest)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+    advance(device, &device->oldest);
   }
 }
 
@@ -94,10 +104,10 @@ static void ring_list(struct device *device) {
   struct control *control = device->control;
   uint32_t listed = 0;
   while (device->held < ARRIVED_MAX && device->held < device->slots) {
-    const struct tpacket2_hdr *slot = slot_at(device, device->next);
+    const struct tpacket2_hdr *slot = slot_at(&device->next);
     if (!slot_filled(slot)) break;
     device->held++;
-    if (++device->next == device->slots) device->next = 0;
+    advance(device, &device->next);
     if (slot->tp_snaplen != slot->tp_len) { // the interface's MTU grew: cut off, useless
       control->receive_dropped += 1;
       continue;
@@ -128,26 +138,29 @@ static void batch_list(struct device *device) {
   control->arrived = listed;
 }
 
+/** Looks until something has arrived, or for `spin_us`; notes when that was. */
 void receive_turn(struct device *device, uint32_t spin_us) {
   struct control *control = device->control;
-  struct spin spin;
-  bool more = spin_us > 0;
+  struct spin spin = {0};
   control->arrived = 0;
+  control->began_us = (double)(coarse_clock_ns() / 1000);
   if (device->mode == RECEIVE_RING) {
     ring_release(device);
     ring_list(device);
-    if (control->arrived > 0 || !more) return;
-    spin_begin(&spin, spin_us);
-    while (more && !slot_filled(slot_at(device, device->next))) more = spin_again(&spin);
-    ring_release(device);
-    ring_list(device);
+    if (control->arrived == 0 && spin_us > 0) {
+      spin_begin(&spin, spin_us);
+      while (!slot_filled(slot_at(&device->next)) && spin_again(&spin)) continue;
+      ring_list(device);
+    }
   } else if (device->mode == RECEIVE_BATCHES) {
     batch_list(device);
-    if (control->arrived > 0 || !more) return;
-    spin_begin(&spin, spin_us);
-    while (more && control->arrived == 0) {
-      more = spin_again(&spin);
-      batch_list(device);
+    if (control->arrived == 0 && spin_us > 0) {
+      spin_begin(&spin, spin_us);
+      for (bool more = true; more && control->arrived == 0;) {
+        more = spin_again(&spin);
+        batch_list(device);
+      }
     }
   }
+  control->polled_us = (double)(spin_time_ns(&spin) / 1000);
 }

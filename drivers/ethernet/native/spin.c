@@ -32,6 +32,12 @@ uint64_t clock_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
+uint64_t coarse_clock_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
 static inline void cpu_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -51,18 +57,27 @@ static void read_affinity(uint64_t now) {
   placement.one_cpu = one_cpu;
 }
 
-void spin_begin(struct spin *spin, uint32_t microseconds) {
-  uint64_t now = clock_ns();
+static void begin_at(struct spin *spin, uint64_t now) {
   if (now - placement.affinity_read_ns > AFFINITY_AGE_NS) read_affinity(now);
-  spin->deadline_ns = now < placement.rest_until_ns ? 0 : now + (uint64_t)microseconds * 1000;
+  spin->now_ns = now;
+  spin->deadline_ns = now < placement.rest_until_ns ? 0 : now + (uint64_t)spin->microseconds * 1000;
   spin->probe_ns = now + placement.probe_every_ns;
-  spin->looks = 0;
 }
 
-/** Lets others run, and learns from how long that took. Answers the time. */
-static uint64_t yield_timed(uint64_t before) {
+void spin_begin(struct spin *spin, uint32_t microseconds) {
+  spin->looks = 0;
+  spin->microseconds = microseconds;
+  spin->now_ns = 0;
+  // On one CPU the first thing is a yield anyway: the clock is read after it.
+  if (!placement.one_cpu) begin_at(spin, clock_ns());
+}
+
+/** Lets others run, and learns from how long that took. */
+static void yield_timed(struct spin *spin) {
+  uint64_t before = spin->now_ns;
   sched_yield();
   uint64_t after = clock_ns();
+  spin->now_ns = after;
   if (after - before >= YIELD_LONG_NS) {
     placement.short_yields = 0;
     placement.yielding = true;
@@ -71,18 +86,29 @@ static uint64_t yield_timed(uint64_t before) {
     placement.short_yields = 0;
     placement.yielding = false;
   }
-  return after;
 }
 
 bool spin_again(struct spin *spin) {
+  if (spin->now_ns == 0) {
+    sched_yield();
+    begin_at(spin, clock_ns());
+    return true;
+  }
   if (spin->deadline_ns == 0) return false;
-  if (placement.yielding) return yield_timed(clock_ns()) < spin->deadline_ns;
+  if (placement.yielding) {
+    yield_timed(spin);
+    return spin->now_ns < spin->deadline_ns;
+  }
   cpu_pause();
   if (++spin->looks % LOOKS_A_CLOCK != 0) return true;
-  uint64_t now = clock_ns();
-  if (now >= spin->probe_ns) {
-    now = yield_timed(now);
-    spin->probe_ns = now + placement.probe_every_ns;
+  spin->now_ns = clock_ns();
+  if (spin->now_ns >= spin->probe_ns) {
+    yield_timed(spin);
+    spin->probe_ns = spin->now_ns + placement.probe_every_ns;
   }
-  return now < spin->deadline_ns;
+  return spin->now_ns < spin->deadline_ns;
+}
+
+uint64_t spin_time_ns(const struct spin *spin) {
+  return spin->now_ns != 0 ? spin->now_ns : clock_ns();
 }

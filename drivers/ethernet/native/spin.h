@@ -15,17 +15,25 @@
 #include <stdint.h>
 
 struct spin {
+  uint64_t now_ns; // when the clock was last read; 0: not yet
   uint64_t deadline_ns;
   uint64_t probe_ns;
   uint32_t looks;
+  uint32_t microseconds;
 };
 
 uint64_t clock_ns(void);
+
+/** The same clock as of the system's last tick: next to free. */
+uint64_t coarse_clock_ns(void);
 
 /** Starts a wait of at most `microseconds`. */
 void spin_begin(struct spin *spin, uint32_t microseconds);
 
 /** Between two looks. False once the time is over: look a last time, then stop. */
 bool spin_again(struct spin *spin);
+
+/** The time, as a wait read it last (at most some hundred nanoseconds ago), or read now. */
+uint64_t spin_time_ns(const struct spin *spin);
 
 #endif

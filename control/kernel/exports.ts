@@ -1,0 +1,29 @@
+// What kernel.wasm exports to a host that has a network: core-wasm/kernel.ts in TypeScript's
+// terms. Addresses are offsets into the memory, times microseconds, answers a handle or a
+// status. The exports without a network are in offline.ts.
+
+export interface KernelExports {
+  readonly boot: () => number;
+  readonly network_add: (mac: number, mtu: number, weight: number, trusted: number, frames: number) => number;
+  readonly network_set: (network: number, up: number, trusted: number) => number;
+  readonly receive: (network: number, pointer: number, length: number, now: number) => number;
+  readonly tick: (now: number) => void;
+  readonly nextDeadline: () => number;
+  readonly rpc_trans: (
+    header: number,
+    data: number,
+    size: number,
+    replyHeader: number,
+    replyBuffer: number,
+    replyCapacity: number,
+    options: number,
+    now: number,
+  ) => number;
+  readonly rpc_getreq: (header: number, buffer: number, capacity: number, now: number) => number;
+  readonly rpc_putrep: (handle: number, header: number, data: number, size: number, now: number) => number;
+  readonly rpc_signal: (handle: number, now: number) => number;
+  readonly rpc_kill: (handle: number, now: number) => number;
+  readonly rpc_forward: (handle: number, target: number, now: number) => number;
+  readonly port_one_way: (port: number, out: number) => void;
+  readonly ABI_VERSION: { readonly value: number };
+}
