@@ -87,6 +87,7 @@ function keeps(pid: number | undefined): boolean {
 
 /** Inodes of all namespaces of nodes that a keeper holds. */
 export function keptNamespaces(keeper: number): number[] {
+  if (!keeps(keeper)) return []; // until its own /run is there, it shows the system's namespaces
   try {
     return readdirSync(namespacePath(keeper, "")).flatMap(
       (name) => statSync(namespacePath(keeper, name)).ino,

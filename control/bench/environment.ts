@@ -1,0 +1,55 @@
+// Where a benchmark runs: versions, processor, and the cores that the ends are pinned to.
+// It goes into every report, since a figure without its machine means nothing.
+
+import { readFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { exitCodes, ProteusError } from "../kernel/errors.js";
+import type { Placement } from "./types.js";
+
+/** Cores of a list such as `0-1,4`. */
+export function parseCores(list: string): number[] {
+  return list
+    .trim()
+    .split(",")
+    .flatMap((part) => {
+      const match = /^(\d+)(?:-(\d+))?$/.exec(part);
+      if (match === null) return [];
+      const first = Number(match[1]);
+      const last = Number(match[2] ?? match[1]);
+      return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    });
+}
+
+/** The cores that this process may use. */
+export function allowedCores(): number[] {
+  const line = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync("/proc/self/status", "utf8"));
+  return parseCores(line?.[1] ?? "0");
+}
+
+/** Where the ends run. Throws BENCH_CORES when X is wanted of one core. */
+export function coresOf(
+  placement: Placement,
+  allowed: readonly number[],
+): { client: number; server: number } {
+  const [first = 0, second] = allowed;
+  if (placement === "S") return { client: first, server: first };
+  if (second !== undefined) return { client: first, server: second };
+  throw new ProteusError({
+    code: "BENCH_CORES",
+    exit: exitCodes.failed,
+    message: "placement X needs two cores, and this process may use one",
+    unchanged: "nothing was measured",
+    hint: "measure the other placement alone: --placement S",
+  });
+}
+
+/** The machine in words. */
+export function machine(): { cpu: string; cores: number; kernel: string; node: string } {
+  const all = cpus();
+  return {
+    cpu: all[0]?.model.trim() ?? "unknown",
+    cores: all.length,
+    kernel: release(),
+    node: process.version,
+  };
+}
