@@ -105,7 +105,10 @@ export function multicastForward(from: u32, p: usize, act: u32): void {
 /** A packet that came back: another way, or back to its source, or up to whoever sent it. */
 export function returned(index: u32, p: usize, reason: u32): i32 {
   const source = flip.source(p);
-  if (source == 0 || routeIsLocal(flip.destination(p))) return FRAME_NOT_OURS;
+  if (source == 0 || routeIsLocal(flip.destination(p))) {
+    countUp(layout.COUNTER_NOT_OURS);
+    return FRAME_NOT_OURS;
+  }
   const act = flip.actHop(p);
   const secure = (flip.flags(p) & flip.FLIP_SECURITY) != 0;
   const best = routeBest(flip.destination(p), index, flip.HOPS_MAX, secure);
