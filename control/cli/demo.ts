@@ -159,7 +159,9 @@ async function measure({ proteus, narrate, abort }: DemoOptions): Promise<void> 
     narrate("\nThe measurement against TCP/IP is not part of this build.");
     return;
   }
-  const words = ["bench", "null-rpc", "call-1m"];
+  // Three runs and the systems that matter most: half a minute. `proteus bench` takes its time.
+  const systems = "flip,floor,spin-tcp,node-tcp,iperf3,iperf3-no-offload";
+  const words = ["bench", "null-rpc", "call-1m", "--runs", "3", "--mtu", "1500,9000", "--system", systems];
   narrate(`\n$ proteus ${words.join(" ")}`);
   await new Shown("", [...proteus, ...words], {}).finish("the measurement", benchDeadlineMs, abort);
 }
