@@ -2,9 +2,9 @@
 // It goes into every report, since a figure without its machine means nothing.
 
 import { readFileSync } from "node:fs";
-import { cpus, release } from "node:os";
+import { cpus, loadavg, release } from "node:os";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
-import type { Placement } from "./types.js";
+import type { Environment, Placement } from "./types.js";
 
 /** Cores of a list such as `0-1,4`. */
 export function parseCores(list: string): number[] {
@@ -44,11 +44,12 @@ export function coresOf(
 }
 
 /** The machine in words. */
-export function machine(): { cpu: string; cores: number; kernel: string; node: string } {
+export function machine(): Pick<Environment, "cpu" | "cores" | "load" | "kernel" | "node"> {
   const all = cpus();
   return {
     cpu: all[0]?.model.trim() ?? "unknown",
     cores: all.length,
+    load: loadavg()[0] ?? 0,
     kernel: release(),
     node: process.version,
   };

@@ -1,6 +1,6 @@
 // iperf3, pinned like everything else: a server for one test and its client.
 //
-// - One stream, one second, standard buffers. The rate is what the receiver got; the CPU
+// - One stream, one second; standard buffers (128 KiB) unless told otherwise. The rate is what the receiver got; the CPU
 //   time is the client's own, for each 1 MiB.
 
 import { spawn } from "node:child_process";
@@ -70,10 +70,14 @@ function listen(command: readonly string[]): Promise<{ ended: Promise<void> }> {
 }
 
 /** One measurement. */
-export async function runIperf3(pair: Pair, cores: { client: number; server: number }): Promise<Run> {
+export async function runIperf3(
+  pair: Pair,
+  cores: { client: number; server: number },
+  options: readonly string[] = [],
+): Promise<Run> {
   const serve = ["iperf3", "-s", "-1", "--forceflush", "-B", addresses.server];
   const server = await listen(pinned(pair, "server", cores.server, serve));
-  const call = ["iperf3", "-J", "-i", "0", "-t", `${seconds}`, "-c", addresses.server];
+  const call = ["iperf3", "-J", "-i", "0", "-t", `${seconds}`, "-c", addresses.server, ...options];
   const { output } = await runTool(pinned(pair, "client", cores.client, call));
   await server.ended;
   return parseIperf3(output);

@@ -25,8 +25,17 @@ export const addresses: Readonly<Record<End, string>> = { client: "10.0.0.1", se
 const macs: Readonly<Record<End, string>> = { client: "02:00:00:00:00:01", server: "02:00:00:00:00:02" };
 const ends: readonly End[] = ["client", "server"];
 
-/** What `ethtool -K` switches for TCP's segmentation offload; all of it is on by default. */
-export const segmentation = ["tso", "gso", "gro"] as const;
+/** TCP's segmentation offload: what `ethtool -K` calls it, and `ethtool -k`. */
+const segmentation: Readonly<Record<string, string>> = {
+  tso: "tcp-segmentation-offload",
+  gso: "generic-segmentation-offload",
+  gro: "generic-receive-offload",
+};
+
+/** The words for `ethtool -K` that put segmentation offload back as it was. Pure. */
+export function segmentationWords(offloads: Readonly<Record<string, boolean>>): string[] {
+  return Object.entries(segmentation).flatMap(([word, name]) => [word, offloads[name] ? "on" : "off"]);
+}
 
 /** The lines that make the pair, for `ip -batch`. Pure. */
 export function planPair(name: string, mtu: number): LabPlan {
@@ -140,10 +149,17 @@ export class Pair {
     this.#mtu = mtu;
   }
 
-  /** Switches segmentation offload of both interfaces. */
-  async setSegmentation(on: boolean): Promise<void> {
-    const words = segmentation.flatMap((each) => [each, on ? "on" : "off"]);
-    await Promise.all(ends.map((end) => this.#tool(end, ["ethtool", "-K", interfaceName, ...words])));
+  /** Runs `work` without segmentation offload on either interface. */
+  async withoutSegmentation<T>(work: () => Promise<T>): Promise<T> {
+    const before = await this.offloads();
+    const set = (words: readonly string[]) =>
+      Promise.all(ends.map((end) => this.#tool(end, ["ethtool", "-K", interfaceName, ...words])));
+    await set(segmentationWords({}));
+    try {
+      return await work();
+    } finally {
+      await set(segmentationWords(before));
+    }
   }
 
   /** What `ethtool -k` says, by the names of the features that can be on. */

@@ -96,9 +96,17 @@ export function ratiosOf(results: readonly Result[]): Ratio[] {
   });
 }
 
+/** From this load on the machine was not idle before the benchmark. */
+const loadMax = 0.5;
+
 /** What has to be said so that nobody reads too much into the figures. */
-export function remarksOf(results: readonly Result[]): string[] {
+export function remarksOf(results: readonly Result[], load: number): string[] {
   const remarks: string[] = [];
+  if (load > loadMax) {
+    remarks.push(
+      `Other work was running (load ${load.toFixed(1)}): figures and spread suffer, ratios less so.`,
+    );
+  }
   const ours = figureOf(results, bulk("flip", 1500));
   const theirs = figureOf(results, bulk("iperf3", 1500));
   if (ours !== null && theirs !== null && theirs > ours) {
@@ -107,6 +115,19 @@ export function remarksOf(results: readonly Result[]): string[] {
         "on a virtual wire it sends segments of 64 KB that nothing ever cuts, and raw frames cannot.",
     );
   }
+  const offload = figureOf(results, bulk("iperf3-no-offload", 1500));
+  if (offload !== null)
+    remarks.push(
+      "Without segmentation offload Linux still makes large TCP segments and cuts them in software, at once; " +
+        "raw frames go through the whole stack one by one.",
+    );
+  const standard = figureOf(results, bulk("iperf3", 65521));
+  const large = figureOf(results, bulk("iperf3-1m", 65521));
+  if (standard !== null && large !== null && large > standard)
+    remarks.push(
+      "iperf3 writes 128 KiB at a time; with 1 MiB (iperf3-1m) it is " +
+        `${(large / standard).toFixed(1)} times as fast at MTU 65521.`,
+    );
   if (figureOf(results, nullCall("node-tcp", "X")) !== null)
     remarks.push(
       "In X most of the gain over Node TCP is that nobody sleeps: waking an idle core costs tens of µs. " +

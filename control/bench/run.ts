@@ -48,7 +48,7 @@ async function runWorkers({ client, server }: Workers, job: Job): Promise<Run> {
   return answer.run;
 }
 
-const isIperf3 = (system: SystemName): boolean => system === "iperf3" || system === "iperf3-no-offload";
+const isIperf3 = (system: SystemName): boolean => system.startsWith("iperf3");
 
 /** What the outside tools of a benchmark are. */
 interface Tools {
@@ -127,12 +127,9 @@ class Bench {
       case "iperf3":
         return runIperf3(this.pair, cores);
       case "iperf3-no-offload":
-        await this.pair.setSegmentation(false);
-        try {
-          return await runIperf3(this.pair, cores);
-        } finally {
-          await this.pair.setSegmentation(true);
-        }
+        return this.pair.withoutSegmentation(() => runIperf3(this.pair, cores));
+      case "iperf3-1m":
+        return runIperf3(this.pair, cores, ["-l", "1M"]);
       default: {
         const { system, test } = each;
         const { wasm } = this.options;
@@ -157,6 +154,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
   const cores = new Map(
     [...new Set(cases.map(({ placement }) => placement))].map((each) => [each, coresOf(each, allowed)]),
   );
+  const host = machine();
   const iperf3 = await iperf3Version();
   const pair = await Pair.make(cases[0]?.mtu ?? 1500, options.abort);
   try {
@@ -166,7 +164,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     const results = bench.results();
     const environment: Environment = {
       proteus: options.version,
-      ...machine(),
+      ...host,
       isolation: pair.isolation,
       link: "veth",
       mtus: [...new Set(cases.map(({ mtu }) => mtu))],
@@ -175,7 +173,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
       offloads,
       iperf3,
     };
-    return { environment, results, ratios: ratiosOf(results), remarks: remarksOf(results) };
+    return { environment, results, ratios: ratiosOf(results), remarks: remarksOf(results, host.load) };
   } finally {
     await pair.remove();
   }

@@ -15,6 +15,7 @@ export const systems = [
   "spin-tcp",
   "iperf3",
   "iperf3-no-offload",
+  "iperf3-1m",
 ] as const;
 export type SystemName = (typeof systems)[number];
 
@@ -67,6 +68,8 @@ export interface Environment {
   readonly kernel: string;
   readonly cpu: string;
   readonly cores: number;
+  /** Processes that wanted to run when it began, over the last minute: above 0.5 others were at work. */
+  readonly load: number;
   readonly isolation: string;
   readonly link: "veth";
   readonly mtus: readonly number[];

@@ -60,19 +60,22 @@ describe.skipIf(!isRoot)("two networks and a router", () => {
     const asked = ({ rpc }: Dissection) => rpc?.type === "LOCATE" && rpc.port === server.putPort;
     const [onNear, onFar] = await Promise.all([
       near.stop((frame) => asked(frame) && frame.flip?.max_hop === 7),
-      far.stop(({ rpc }) => rpc?.type === "ACK"),
+      far.stop(({ rpc, flip }) => rpc?.type === "ACK" && flip?.act_hop === 6),
     ]);
-    // The first LOCATE reaches its own network (an Ethernet weighs 3), the next one passes the router.
-    expect(hops(onNear.filter(asked), "LOCATE")).toEqual(["3/3", "3/7"]);
-    expect(hops(onFar.filter(asked), "LOCATE")).toEqual(["6/7"]);
-    expect(hops(onFar, "REQUEST")).toEqual(["6/6"]);
-    expect(hops(onFar, "ACK")).toEqual(["6/6"]);
-    expect(hops(onFar, "HEREIS")).toEqual(["3/6"]);
-    expect(hops(onFar, "REPLY")).toEqual(["3/6"]);
     // To n2 all of it comes from the router's interface on its network.
     const router = pool.ready("r1").interfaces[1]?.mac;
-    const requests = onFar.filter(({ rpc }) => rpc?.type === "REQUEST");
-    expect(new Set(requests.map(({ ethernet }) => ethernet?.src))).toEqual(new Set([router]));
+    const toFar = onFar.filter(({ ethernet }) => ethernet?.src === router);
+    // The first LOCATE reaches its own network (an Ethernet weighs 3), the next one passes the router.
+    // On a busy machine others follow that go further still, and the server answers questions with ACK.
+    expect(hops(onNear.filter(asked), "LOCATE").slice(0, 2)).toEqual(["3/3", "3/7"]);
+    expect(hops(toFar.filter(asked), "LOCATE")[0]).toBe("6/7");
+    expect(hops(toFar, "REQUEST")).toEqual(["6/6"]);
+    expect(hops(toFar, "ACK")).toEqual(["6/6"]);
+    expect(hops(onFar, "HEREIS")).toEqual(["3/6"]);
+    expect(hops(onFar, "REPLY")).toEqual(["3/6"]);
+    expect(onFar.filter(({ rpc }) => rpc?.type === "REQUEST").every((frame) => toFar.includes(frame))).toBe(
+      true,
+    );
     expect([...onNear, ...onFar].filter(({ error }) => error !== undefined)).toEqual([]);
   });
 
