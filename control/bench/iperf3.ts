@@ -1,6 +1,7 @@
 // iperf3, pinned like everything else: a server for one test and its client.
 //
-// - One stream, one second; standard buffers (128 KiB) unless told otherwise. The rate is what the receiver got; the CPU
+// - One stream, one second; standard buffers (128 KiB) unless told otherwise. The rate is
+//   what the receiver got; the CPU
 //   time is the client's own, for each 1 MiB.
 
 import { spawn } from "node:child_process";
