@@ -56,3 +56,23 @@ export function planCases(wanted: Wanted): Case[] {
       ),
     );
 }
+
+/** Cases that share their processes. */
+export interface CaseGroup {
+  readonly placement: Placement;
+  readonly cases: readonly Case[];
+}
+
+/** Cases of one test, placement and MTU together, in their order. */
+export function groupCases(cases: readonly Case[]): CaseGroup[] {
+  const groups = new Map<string, Case[]>();
+  for (const each of cases) {
+    const key = `${each.test} ${each.placement} ${each.mtu}`;
+    const group = groups.get(key) ?? [];
+    groups.set(key, group);
+    group.push(each);
+  }
+  return [...groups.values()].flatMap((group) =>
+    group[0] === undefined ? [] : [{ placement: group[0].placement, cases: group }],
+  );
+}

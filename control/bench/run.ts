@@ -1,18 +1,19 @@
 // A whole benchmark: makes the pair, runs the rounds, takes the pair down.
 //
-// - A round runs every case once. The processes that it needs are new in every round and
-//   placement, so a lucky or unlucky start of one shows in the spread and not in the median.
+// - A round runs every case once. Cases with the same test, placement and MTU share their
+//   processes, which are new in every round: a lucky or unlucky start of one shows in the
+//   spread and not in the median.
 // - A case that fails, or whose tool is missing, becomes a row with a problem; the rest
 //   goes on. Only what makes every figure impossible (no namespaces, no cores) is thrown.
 
 import { allowedCores, coresOf, machine } from "./environment.js";
 import { iperf3Version, runIperf3 } from "./iperf3.js";
 import { addresses, interfaceName, Pair } from "./pair.js";
-import { planCases, type Wanted } from "./plan.js";
+import { groupCases, planCases, type Wanted } from "./plan.js";
 import { ratiosOf, remarksOf } from "./ratios.js";
 import { resultOf } from "./samples.js";
 import type { Job } from "./systems/system.js";
-import type { Case, Environment, Placement, Report, Run, SystemName, TestName } from "./types.js";
+import type { Case, Environment, Placement, Report, Result, Run, SystemName, TestName } from "./types.js";
 import { Worker } from "./worker.js";
 
 export interface BenchOptions extends Wanted {
@@ -26,16 +27,30 @@ export interface BenchOptions extends Wanted {
   readonly abort: AbortSignal;
 }
 
-const milliseconds: Readonly<Record<TestName, number>> = { "null-rpc": 300, "call-1m": 500 };
+const milliseconds: Readonly<Record<TestName, number>> = { "null-rpc": 250, "call-1m": 300 };
 
 interface Cores {
   readonly client: number;
   readonly server: number;
 }
 
-interface Workers {
+/** The two processes of our own that a group of cases shares. */
+class Workers {
   readonly client: Worker;
   readonly server: Worker;
+
+  constructor(
+    pair: Pair,
+    readonly cores: Cores,
+  ) {
+    this.client = new Worker(pair, "client", cores.client);
+    this.server = new Worker(pair, "server", cores.server);
+  }
+
+  readonly kill = (): void => {
+    this.client.kill();
+    this.server.kill();
+  };
 }
 
 /** Measures with a server and a client of our own. */
@@ -65,21 +80,17 @@ function missingTool({ system }: Case, tools: Tools): string | undefined {
 }
 
 class Bench {
+  readonly #options: BenchOptions;
+  readonly #pair: Pair;
+  readonly #cases: readonly Case[];
   readonly #runs = new Map<Case, Run[]>();
   readonly #problems = new Map<Case, string>();
-  readonly #cases: readonly Case[];
-  readonly #cores: ReadonlyMap<Placement, Cores>;
   #done = 0;
 
-  constructor(
-    readonly options: BenchOptions,
-    readonly pair: Pair,
-    readonly tools: Tools,
-    cases: readonly Case[],
-    cores: ReadonlyMap<Placement, Cores>,
-  ) {
+  constructor(options: BenchOptions, pair: Pair, tools: Tools, cases: readonly Case[]) {
+    this.#options = options;
+    this.#pair = pair;
     this.#cases = cases;
-    this.#cores = cores;
     for (const each of cases) {
       const missing = missingTool(each, tools);
       if (missing !== undefined) this.#problems.set(each, missing);
@@ -87,52 +98,63 @@ class Bench {
     }
   }
 
-  results() {
+  results(): Result[] {
     return this.#cases.map((each) => resultOf(each, this.#runs.get(each) ?? [], this.#problems.get(each)));
   }
 
-  /** Every case once. */
-  async round(): Promise<void> {
-    for (const [placement, cores] of this.#cores) {
-      const cases = this.#cases.filter((each) => each.placement === placement);
-      const workers = {
-        client: new Worker(this.pair, "client", cores.client),
-        server: new Worker(this.pair, "server", cores.server),
-      };
-      try {
-        for (const each of cases) await this.#measure(each, cores, workers);
-      } finally {
-        workers.client.kill();
-        workers.server.kill();
-      }
+  /** Every case once; `coresOf` says where a case runs. */
+  async round(coresOf: (placement: Placement) => Cores): Promise<void> {
+    for (const { placement, cases } of groupCases(this.#cases)) {
+      let left = cases;
+      while (left.length > 0) left = await this.#group(left, coresOf(placement));
     }
   }
 
-  async #measure(each: Case, cores: Cores, workers: Workers): Promise<void> {
-    const { abort, runs, progress } = this.options;
+  /** Measures cases with the same two processes; answers those behind one that failed, for new ones. */
+  async #group(cases: readonly Case[], cores: Cores): Promise<readonly Case[]> {
+    const { abort } = this.#options;
+    const workers = new Workers(this.#pair, cores);
+    abort.addEventListener("abort", workers.kill);
+    try {
+      for (const [index, each] of cases.entries()) {
+        if (!(await this.#measure(each, workers))) return cases.slice(index + 1);
+      }
+      return [];
+    } finally {
+      abort.removeEventListener("abort", workers.kill);
+      workers.kill();
+    }
+  }
+
+  /** False when it failed: its processes may be in any state. */
+  async #measure(each: Case, workers: Workers): Promise<boolean> {
+    const { abort, runs, progress } = this.#options;
     abort.throwIfAborted();
     progress(each, this.#done++, this.#cases.length * runs);
-    if (this.#problems.has(each)) return;
+    if (this.#problems.has(each)) return true;
     try {
-      await this.pair.setMtu(each.mtu);
-      this.#runs.get(each)?.push(await this.#once(each, cores, workers));
+      await this.#pair.setMtu(each.mtu);
+      this.#runs.get(each)?.push(await this.#once(each, workers));
+      return true;
     } catch (error) {
       abort.throwIfAborted();
       this.#problems.set(each, error instanceof Error ? error.message : String(error));
+      return false;
     }
   }
 
-  async #once(each: Case, cores: Cores, workers: Workers): Promise<Run> {
+  async #once(each: Case, workers: Workers): Promise<Run> {
+    const { cores } = workers;
     switch (each.system) {
       case "iperf3":
-        return runIperf3(this.pair, cores);
+        return runIperf3(this.#pair, cores);
       case "iperf3-no-offload":
-        return this.pair.withoutSegmentation(() => runIperf3(this.pair, cores));
+        return this.#pair.withoutSegmentation(() => runIperf3(this.#pair, cores));
       case "iperf3-1m":
-        return runIperf3(this.pair, cores, ["-l", "1M"]);
+        return runIperf3(this.#pair, cores, ["-l", "1M"]);
       default: {
         const { system, test } = each;
-        const { wasm } = this.options;
+        const { wasm } = this.#options;
         const address = addresses.server;
         return runWorkers(workers, {
           system,
@@ -151,16 +173,16 @@ class Bench {
 export async function runBench(options: BenchOptions): Promise<Report> {
   const cases = planCases(options);
   const allowed = allowedCores();
-  const cores = new Map(
-    [...new Set(cases.map(({ placement }) => placement))].map((each) => [each, coresOf(each, allowed)]),
-  );
+  const places = [...new Set(cases.map(({ placement }) => placement))];
+  const cores = Object.fromEntries(places.map((each) => [each, coresOf(each, allowed)]));
   const host = machine();
   const iperf3 = await iperf3Version();
   const pair = await Pair.make(cases[0]?.mtu ?? 1500, options.abort);
   try {
     const offloads = await pair.offloads().catch(() => null);
-    const bench = new Bench(options, pair, { iperf3, offloads }, cases, cores);
-    for (let round = 0; round < options.runs; round++) await bench.round();
+    const bench = new Bench(options, pair, { iperf3, offloads }, cases);
+    for (let round = 0; round < options.runs; round++)
+      await bench.round((placement) => coresOf(placement, allowed));
     const results = bench.results();
     const environment: Environment = {
       proteus: options.version,
@@ -169,7 +191,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
       link: "veth",
       mtus: [...new Set(cases.map(({ mtu }) => mtu))],
       runs: options.runs,
-      placements: Object.fromEntries(cores),
+      placements: cores,
       offloads,
       iperf3,
     };

@@ -59,6 +59,14 @@ const heads = {
 } as const;
 const aligns: readonly Align[] = ["left", "left", ...Array.from({ length: 7 }, (): Align => "right")];
 
+/** What `ethtool -k` lists on its own level; all of it is in the JSON. */
+const mainOffloads = [
+  "tcp-segmentation-offload",
+  "generic-segmentation-offload",
+  "generic-receive-offload",
+  "tx-checksumming",
+] as const;
+
 function environmentText(environment: Environment): string[] {
   const { placements, offloads } = environment;
   const places = Object.entries(placements).map(([name, { client, server }]) =>
@@ -69,11 +77,9 @@ function environmentText(environment: Environment): string[] {
   const on =
     offloads === null
       ? "unknown (ethtool is not installed)"
-      : Object.entries(offloads)
-          .flatMap(([name, isOn]) => (isOn && name.includes("segmentation") ? [name] : []))
-          .join(", ") || "no segmentation";
+      : mainOffloads.map((name) => `${name} ${offloads[name] ? "on" : "off"}`).join(", ");
   return [
-    `${environment.cpu}, ${environment.cores} cores, Linux ${environment.kernel}, Node ${environment.node}`,
+    `${environment.cpu}, ${environment.cores} cores, Linux ${environment.kernel}, Node ${environment.node}, load ${environment.load.toFixed(1)}`,
     `veth pair, ${environment.isolation}; ${places.join("; ")}`,
     `offloads: ${on}`,
   ];

@@ -184,5 +184,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     const { processes } = await down(state);
     narrate(`\nThe lab is down again: ${processes} processes ended, nothing is left of it.`);
   }
-  if (options.bench) await measure(options);
+  if (!options.bench) return;
+  if (state.isolation === "memory") narrate("\nThe measurement needs network namespaces: left out.");
+  else await measure(options);
 }
