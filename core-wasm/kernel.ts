@@ -42,6 +42,7 @@ import { threadCapacity, threadsOpen } from "./rpc/threads";
 import { isMulticast, macOf, setMac } from "./wire/ethernet";
 
 export * from "./flip/calls";
+export * from "./group/calls";
 export * from "./offline";
 export * from "./rpc/calls";
 

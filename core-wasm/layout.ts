@@ -11,7 +11,7 @@
 //
 // Plain constants: AssemblyScript and TypeScript compile this same file.
 
-export const ABI = 1;
+export const ABI = 2;
 
 export const LIMITS_ADDRESS = 1024;
 export const LAYOUT_ADDRESS = 2048;
@@ -39,13 +39,81 @@ export const COMPLETION_ENTRIES = 16;
 export const COMPLETION_BYTES = 16;
 export const COMPLETION_HANDLE = 0; // i32; an EVENT_* when negative
 export const COMPLETION_STATUS = 4; // i32: 0 or an error of status.ts
-export const COMPLETION_POINTER = 8; // of the 32-byte header that came
-export const COMPLETION_LENGTH = 12; // bytes of data in the caller's buffer
+export const COMPLETION_POINTER = 8; // of the 32-byte header that came; grp_send: the message id
+export const COMPLETION_LENGTH = 12; // bytes of data in the caller's buffer; grp_send: the seqno
 
 // Events, in COMPLETION_HANDLE
 export const EVENT_MULTICAST_JOIN = -1; // status: network; pointer: 6-byte MAC
 export const EVENT_MULTICAST_LEAVE = -2;
 export const EVENT_SIGNAL = -3; // status: handle of the service; length: signal number
+
+// Handles of group operations have this bit, handles of RPC never do.
+export const HANDLE_GROUP = 0x40000000;
+
+// A delivery: what grp_receive writes, DELIVERY_BYTES from where the caller says. The 32-byte
+// message header comes first, then u32 fields; the view is a u64.
+export const DELIVERY_SEQNO = 32;
+export const DELIVERY_MEMBER = 36; // id of who sent it; of a reset: the coordinator
+export const DELIVERY_KIND = 40; // DELIVERED_*
+export const DELIVERY_MESSAGE = 44; // the sender's message id, as grp_send's completion gave it
+export const DELIVERY_MORE = 48; // further messages that are ready
+export const DELIVERY_INCARNATION = 52;
+export const DELIVERY_LENGTH = 56; // bytes of data that were sent; what did not fit was cut off
+export const DELIVERY_VIEW = 64; // u64: a bit for every member once this message is delivered
+export const DELIVERY_BYTES = 72;
+
+export const DELIVERED_DATA = 0;
+export const DELIVERED_JOIN = 1;
+export const DELIVERED_LEAVE = 2;
+export const DELIVERED_RESET = 3;
+
+// What grp_info writes (u32 fields; view and port are u64)
+export const GROUP_INFO_STATE = 0; // GROUP_STATE_*
+export const GROUP_INFO_EXPECT = 4; // seqno that grp_receive gives next
+export const GROUP_INFO_NEXT = 8; // seqno that comes next from the sequencer
+export const GROUP_INFO_UNSTABLE = 12; // lowest seqno that some member may still need
+export const GROUP_INFO_TOTAL = 16;
+export const GROUP_INFO_MY_ID = 20;
+export const GROUP_INFO_SEQUENCER = 24;
+export const GROUP_INFO_INCARNATION = 28;
+export const GROUP_INFO_RESILIENCE = 32;
+export const GROUP_INFO_MEMBERS_MAX = 36;
+export const GROUP_INFO_LOG_HISTORY = 40;
+export const GROUP_INFO_LOG_MESSAGE = 44;
+export const GROUP_INFO_LARGE = 48;
+export const GROUP_INFO_HISTORY_USED = 52; // messages in the history
+export const GROUP_INFO_FEATURES = 56; // extensions that hold in the whole group; 0 with an original
+export const GROUP_INFO_VIEW = 64; // u64: a bit for every member
+export const GROUP_INFO_PORT = 72; // u64, 6 bytes
+export const GROUP_INFO_BYTES = 80;
+
+export const GROUP_STATE_FREE = 0;
+export const GROUP_STATE_LOCATING = 1; // join: looking for the sequencer
+export const GROUP_STATE_JOINING = 2; // join: asked for, not yet ordered
+export const GROUP_STATE_NORMAL = 3;
+export const GROUP_STATE_ABORTED = 4; // a member died: wants grp_reset
+export const GROUP_STATE_COORDINATOR = 5; // recovering, by us
+export const GROUP_STATE_COHORT = 6; // recovering, by another
+export const GROUP_STATE_LEFT = 7; // its user left, it goes on as sequencer
+
+// What grp_member writes
+export const GROUP_MEMBER_INFO_STATE = 0; // the wire's: 0 unused, 1 member, 2 joining, 3 leaving, 4 left
+export const GROUP_MEMBER_INFO_EXPECT = 4;
+export const GROUP_MEMBER_INFO_MESSAGE = 8; // its last message id
+export const GROUP_MEMBER_INFO_SILENT_MS = 12; // since it was last heard
+export const GROUP_MEMBER_INFO_ADDRESS = 16; // 8 bytes, FLIP
+export const GROUP_MEMBER_INFO_RPC_ADDRESS = 24; // 8 bytes, FLIP: of its kernel
+export const GROUP_MEMBER_INFO_BYTES = 32;
+
+// What grp_set sets; 0 takes the standard again
+export const GROUP_SET_SYNC_MS = 1;
+export const GROUP_SET_REPLY_MS = 2;
+export const GROUP_SET_ALIVE_MS = 3; // silence after which a member is asked
+export const GROUP_SET_RESET_MS = 4;
+export const GROUP_SET_LOCATE_MS = 5;
+export const GROUP_SET_RETRIES = 6;
+export const GROUP_SET_LARGE = 7; // bytes: from there on the data is multicast by the sender (BB)
+export const GROUP_SET_DETECT_MS = 8; // silence after which a member is dead, in a group of ours
 
 // Options of a call (u32 record; a null pointer or a 0 field takes the default)
 export const OPTION_LOCATE_TIMEOUT_MS = 0;
@@ -94,4 +162,11 @@ export const COUNTER_CALLS_FAILED = 36;
 export const COUNTER_KERNELS_FORGOTTEN = 37;
 export const COUNTER_HOPS_DROPPED = 38;
 export const COUNTER_HELLOS_IN = 39;
-export const COUNTER_COUNT = 40;
+export const COUNTER_GROUP_SENT = 40; // messages that this machine gave a number, or asked one for
+export const COUNTER_GROUP_DELIVERED = 41; // messages handed to members here
+export const COUNTER_GROUP_RETRANS_OUT = 42; // missing messages asked for
+export const COUNTER_GROUP_REPEATED = 43; // messages sent again
+export const COUNTER_GROUP_HISTORY_FULL = 44; // requests that found no room
+export const COUNTER_GROUP_RESETS = 45; // incarnations begun
+export const COUNTER_GROUP_DROPPED = 46; // group packets that fit nothing
+export const COUNTER_COUNT = 47;

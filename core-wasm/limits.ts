@@ -35,7 +35,10 @@ export const LIMIT_ACK_DELAY_US = 21; // 1000  how long the next request may car
 export const LIMIT_VERIFY_MS = 22; // 500   age after which a cached place is asked first
 export const LIMIT_BROADCASTS_PER_SECOND = 23; // 1000 locates forwarded or answered a network
 export const LIMIT_EXTENSIONS = 24; // bits below + 0x8000 to say "this is set"
-export const LIMIT_FIELDS = 25;
+export const LIMIT_GROUPS = 25; // 10    groups that this kernel may be in
+export const LIMIT_GROUP_OPERATIONS = 26; // 256   joins, sends, receives, resets in progress
+export const LIMIT_GROUP_BYTES = 27; // 4 MiB  messages that groups keep: histories, and what comes in
+export const LIMIT_FIELDS = 28;
 
 // Bits of LIMIT_EXTENSIONS: what this kernel offers; write 0x8000 alone to be an original
 export const EXTENSIONS_GIVEN = 0x8000;
@@ -45,11 +48,13 @@ export const EXTENSION_FRESH_TID = 0x0004; // a refused request comes back under
 export const EXTENSION_LINK = 0x0008; // HELLO: larger MTU and credit window
 export const EXTENSION_SHORT_TIMERS = 0x0010;
 export const EXTENSION_CHECKED = 0x0020; // a check in every frame to a neighbour of ours
-export const EXTENSIONS_ALL = 0x003f;
+export const EXTENSION_GROUP = 0x0040; // groups: several sends under way, short timers
+export const EXTENSIONS_ALL = 0x007f;
 
 // Fixed by the wire or by the shape of a record
 export const NETWORKS_MAX = 16;
 export const DATA_BYTES_MAX = 0x7fffff00; // of one request or reply
 export const LEGACY_BYTES_MAX = 30000; // trans, getreq, putrep
 export const GAPS_MAX: u32 = 16; // missing ranges tracked a message
+export const GROUP_MEMBERS_MAX: u32 = 64;
 export const TRANSMIT_PENDING_MAX: u32 = 256; // heads that stay valid: see transmit in host.ts

@@ -16,6 +16,14 @@ export const RPC_TRYAGAIN = -5; // a table is full: nothing was done, try later
 export const RPC_BADPORT = -8; // the null port
 export const RPC_UNSAFE = -9; // only an untrusted route exists
 
+export const BC_FAIL = -20; // what became of it is not known, or a signal ended it
+export const BC_ABORT = -21; // a member died: the group wants a reset
+export const BC_TOOBIG = -22; // longer than the group's largest message
+export const BC_BADPORT = -23; // the null port, or no such group here
+export const BC_NOEXIST = -24; // no such group can be found, or we are no member
+export const BC_TOOMANY = -25; // too many groups, members, or calls waiting
+export const BC_ILLRESET = -28; // fewer members than the reset asked for
+
 // Kernel calls outside RPC.
 export const KERNEL_NOMEMORY = -64; // the limits do not fit the memory
 export const KERNEL_BADLIMIT = -65; // a limit out of its range

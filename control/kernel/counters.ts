@@ -45,6 +45,13 @@ export const counterNames = [
   "kernelsForgotten",
   "hopsDropped",
   "hellosIn",
+  "groupSent",
+  "groupDelivered",
+  "groupRetransOut",
+  "groupRepeated",
+  "groupHistoryFull",
+  "groupResets",
+  "groupDropped",
 ] as const;
 
 export type CounterName = (typeof counterNames)[number];

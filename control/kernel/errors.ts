@@ -113,6 +113,47 @@ const words: Readonly<Record<StatusName, StatusWords>> = {
     unchanged: notExecuted,
     hint: "mark the network as trusted, or call without the security flag",
   },
+  BC_FAIL: {
+    exit: exitCodes.unreachable,
+    why: "the group began to recover while the call was under way: the message may or may not have been ordered",
+    hint: "reset the group and see whether the message was delivered",
+  },
+  BC_ABORT: {
+    exit: exitCodes.degraded,
+    why: "a member of the group died or cannot be reached",
+    unchanged: "nothing was sent",
+    hint: "reset the group, then try again",
+  },
+  BC_TOOBIG: {
+    exit: exitCodes.usage,
+    why: "the message is longer than the group's largest",
+    unchanged: "nothing was sent",
+    hint: "send it in pieces, or create the group with a larger limit",
+  },
+  BC_BADPORT: {
+    exit: exitCodes.usage,
+    why: "the null port names no group",
+    unchanged: "nothing was sent",
+    hint: "give the group a name",
+  },
+  BC_NOEXIST: {
+    exit: exitCodes.notFound,
+    why: "no group of that name answers, or this program is not a member of it",
+    unchanged: "nothing was sent",
+    hint: "check the name, or create the group",
+  },
+  BC_TOOMANY: {
+    exit: exitCodes.failed,
+    why: "too many groups, members, or calls that wait",
+    unchanged: "nothing was sent",
+    hint: "try again when fewer are waiting, or create the group for more members",
+  },
+  BC_ILLRESET: {
+    exit: exitCodes.degraded,
+    why: "fewer members can be reached than the reset asked for",
+    unchanged: "the group stays closed",
+    hint: "wait until more members are back, or reset with a smaller minimum",
+  },
   KERNEL_NOMEMORY: {
     exit: exitCodes.failed,
     why: "the kernel's limits do not fit its memory",

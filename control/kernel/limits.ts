@@ -29,6 +29,9 @@ export interface Limits {
   readonly ackDelayUs: number;
   readonly verifyMs: number;
   readonly broadcastsPerSecond: number;
+  readonly groups: number;
+  readonly groupOperations: number;
+  readonly groupBytes: number;
   /** Bits EXTENSION_*; 0 makes the kernel behave as an original. */
   readonly extensions: number;
 }
@@ -58,6 +61,9 @@ const fields: Readonly<Record<keyof Limits, number>> = {
   ackDelayUs: constants.LIMIT_ACK_DELAY_US,
   verifyMs: constants.LIMIT_VERIFY_MS,
   broadcastsPerSecond: constants.LIMIT_BROADCASTS_PER_SECOND,
+  groups: constants.LIMIT_GROUPS,
+  groupOperations: constants.LIMIT_GROUP_OPERATIONS,
+  groupBytes: constants.LIMIT_GROUP_BYTES,
   extensions: constants.LIMIT_EXTENSIONS,
 };
 

@@ -61,6 +61,12 @@ function standard(field: i32): u32 {
       return 500;
     case limits.LIMIT_BROADCASTS_PER_SECOND:
       return 1000;
+    case limits.LIMIT_GROUPS:
+      return 10;
+    case limits.LIMIT_GROUP_OPERATIONS:
+      return 256;
+    case limits.LIMIT_GROUP_BYTES:
+      return 4194304;
     case limits.LIMIT_EXTENSIONS:
       return limits.EXTENSIONS_GIVEN | limits.EXTENSIONS_ALL;
     default:
@@ -84,6 +90,12 @@ function bound(field: i32): u32 {
       return 1 << 26;
     case limits.LIMIT_EXTENSIONS:
       return 0xffff;
+    case limits.LIMIT_GROUPS:
+      return 256;
+    case limits.LIMIT_GROUP_OPERATIONS:
+      return 32767; // an operation's index is 15 bits of a handle
+    case limits.LIMIT_GROUP_BYTES:
+      return 1 << 30;
     case limits.LIMIT_LOCATE_TIMEOUT_MS:
     case limits.LIMIT_POLL_MS:
     case limits.LIMIT_DEAD_MS:
