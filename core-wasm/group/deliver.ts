@@ -27,7 +27,7 @@ import {
 } from "./groups";
 import { Record, headerOf, historyAt, historyTrim, payloadOf } from "./history";
 import { Operation, operationEnd } from "./operations";
-import { tell, tellSequencer } from "./packets";
+import { tellAlive, tellSequencer } from "./packets";
 import { requestsGo, requestDone } from "./requests";
 
 /** Makes final what can be, hands out what is final, and tells who needs to know. */
@@ -171,7 +171,7 @@ export function forget(group: Group): void {
     const member = memberAt(group, i);
     if (!member.refused || member.state != MEMBER) continue;
     member.refused = 0;
-    tell(group, member.address, wire.GROUP_ALIVE, group.next, 0, 0, isPure(group));
+    tellAlive(group, member.address);
   }
 }
 

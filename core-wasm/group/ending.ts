@@ -1,4 +1,6 @@
 // The end of a membership: everything that waits ends, everything that was kept is given back.
+//
+// - Nobody is told: grp_end says DEAD before, a leave has been ordered, a reset goes on without us.
 
 import { couriersForget } from "./couriers";
 import { receivesEnd } from "./deliver";

@@ -175,16 +175,24 @@ export function memberExpired(group: Group): void {
   }
 }
 
-/** The sequencer says what the next number is: everything before it should be here. */
-export function memberHears(group: Group, seqno: u32): void {
+/**
+ * The sequencer says what the next number is: everything before it should be here. In a group
+ * of ours it also says what is final (0: it does not).
+ */
+export function memberHears(group: Group, seqno: u32, accepted: u32): void {
   const ahead = (seqno - group.highest) as i32;
   if (ahead > 0 && seqno - group.next <= group.slots) group.highest = seqno;
+  const news = accepted != 0 && ((accepted - group.acceptedAhead) as i32) > 0;
+  if (news && isPure(group) && accepted - group.accepted <= group.slots) {
+    group.acceptedAhead = accepted;
+    advance(group);
+  }
   if (((group.highest - group.next) as i32) > 0) ask(group);
 }
 
 /** SYNC: the sequencer wants to know where those are that it names. */
 export function memberSync(group: Group, p: usize, length: u32): void {
-  memberHears(group, wire.seqno(p));
+  memberHears(group, wire.seqno(p), wire.groupMessageId(p));
   const names = (length - wire.GROUP_HEADER) >> 1;
   for (let i: u32 = 0; i < names; i++) {
     if (wire.syncMember(p + wire.GROUP_HEADER, i) != group.me) continue;

@@ -17,7 +17,7 @@ import { PACKET_NO_ROUTE, packetSendParts } from "../flip/packets";
 import { FLIP_DATA_1500 } from "../wire/flip";
 import * as wire from "../wire/group";
 import { courierSend } from "./couriers";
-import { Group, TIMER_PACE, groupTimer, isPure, isSequencer, memberAt } from "./groups";
+import { Group, TIMER_PACE, groupTimer, isOpen, isPure, isSequencer, memberAt } from "./groups";
 import { Record, payloadOf, recordHold, recordRelease } from "./history";
 
 /** Messages up to this long go in one packet, with a check and without. */
@@ -92,6 +92,12 @@ function post(
 ): void {
   const sent = packetSendParts(address, group.myAddress, id, packet, length, body, bodyLength, careful);
   if (sent == PACKET_NO_ROUTE) locateStart(address, group.myAddress, false);
+}
+
+/** We live; what the next number is, and among ours what is final, or 0 while the group is closed. */
+export function tellAlive(group: Group, address: u64): void {
+  const accepted = isPure(group) && isOpen(group) ? group.accepted : 0;
+  tell(group, address, wire.GROUP_ALIVE, group.next, accepted, 0, isPure(group));
 }
 
 /** Sends a small packet to the sequencer. */

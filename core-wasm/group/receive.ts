@@ -29,7 +29,7 @@ import {
 import { Record, headerOf, recordRelease, recordTake } from "./history";
 import { joinHere, joinLocate, joinRequest, joinTake } from "./join";
 import { memberEarly, memberHears, memberSync, memberTake } from "./member";
-import { tell } from "./packets";
+import { tell, tellAlive } from "./packets";
 import {
   recoveryAlive,
   recoveryReform,
@@ -356,7 +356,7 @@ function control(group: Group, p: usize, length: u32, source: u64): void {
       return;
     case wire.GROUP_ALIVE:
       if ((id as u32) == group.sequencer && group.state == layout.GROUP_STATE_NORMAL) {
-        memberHears(group, seqno);
+        memberHears(group, seqno, wire.groupMessageId(p));
         requestsHeard(group);
       }
       recoveryAlive(group, id, p);
@@ -382,6 +382,5 @@ function alive(group: Group, id: i32, p: usize, source: u64): void {
     noteMember(group, member, wire.expect(p));
     if (isSequencer(group)) forgetWhatAllHave(group);
   }
-  const open = isOpen(group);
-  tell(group, source, wire.GROUP_ALIVE, group.next, open ? 0 : 1, 0, isPure(group));
+  tellAlive(group, source);
 }

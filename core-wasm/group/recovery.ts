@@ -55,7 +55,7 @@ import {
 import { joinEnd } from "./join";
 import { earlyForget, memberTake, missing, place, takeIn } from "./member";
 import { Operation, operationEnd } from "./operations";
-import { paceStop, sendRecord, tell } from "./packets";
+import { paceStop, sendRecord, tell, tellAlive } from "./packets";
 import { requestsFail, requestsGo } from "./requests";
 import { watchStart } from "./watch";
 
@@ -198,7 +198,7 @@ function countVotes(group: Group): void {
     if (member.voted != NOT_VOTED && member.state == MEMBER) votes++;
   }
   if (votes < group.minimum) fail(group, BC_ILLRESET);
-  else fetch(group);
+  else catchUp(group);
 }
 
 /** The reset does not succeed; who has voted is told. */
@@ -231,7 +231,7 @@ function furthest(group: Group): i32 {
   return best;
 }
 
-function fetch(group: Group): void {
+function catchUp(group: Group): void {
   const best = furthest(group);
   if (best < 0) {
     update(group);
@@ -278,7 +278,7 @@ export function recoveryTake(group: Group, p: usize, record: Record, source: u64
   if (group.phase == FETCHING) {
     if (furthest(group) < 0) update(group);
     else if (((group.highest - group.next) as i32) > 0) return;
-    else fetch(group);
+    else catchUp(group);
   } else if (group.phase == FOLLOWING && group.next == group.highest) upToDate(group);
 }
 
@@ -400,8 +400,7 @@ function countResults(group: Group): void {
   opened(group);
   for (let i: u32 = 0; i < group.membersMax; i++) {
     const member = memberAt(group, i);
-    if (i != group.me && member.state == MEMBER)
-      tell(group, member.address, wire.GROUP_ALIVE, group.next, 0, 0, isPure(group));
+    if (i != group.me && member.state == MEMBER) tellAlive(group, member.address);
   }
 }
 
@@ -495,7 +494,7 @@ function upToDate(group: Group): void {
 /** ALIVE of the coordinator: it is there, and perhaps it has opened the group. */
 export function recoveryAlive(group: Group, id: u32, p: usize): void {
   if (group.state != layout.GROUP_STATE_COHORT || id != group.coordinator) return;
-  const open = wire.groupMessageId(p) == 0 && wire.incarnation(p) == group.incarnation;
+  const open = wire.groupMessageId(p) != 0 && wire.incarnation(p) == group.incarnation;
   if (group.phase == READY && open) opened(group);
 }
 
@@ -604,7 +603,7 @@ export function recoveryExpired(group: Group): void {
       if (late) again(group, furthest(group));
       else {
         tick(group);
-        fetch(group);
+        catchUp(group);
       }
       return;
     case UPDATING:

@@ -23,7 +23,7 @@ import {
   memberAt,
 } from "./groups";
 import { Record, historyAt, historyFind, historyPut, recordBytes, recordRelease } from "./history";
-import { castRecord, packetPayload, repeatRecord, tell, tellAll } from "./packets";
+import { castRecord, packetPayload, repeatRecord, tellAlive, tellAll } from "./packets";
 
 const SYNC_NAMES_MAX: u32 = 40;
 const SYNC_AGAIN_US: i64 = 10000;
@@ -69,7 +69,7 @@ function sync(group: Group, names: bool): void {
     wire.setSyncMember(packetPayload(), count++, i);
   }
   if (names && count == 0) return;
-  tellAll(group, wire.GROUP_SYNC, group.next, 0, count * 2);
+  tellAll(group, wire.GROUP_SYNC, group.next, isPure(group) ? group.accepted : 0, count * 2);
 }
 
 /** Gives a record the next number. There is room for it. */
@@ -175,7 +175,7 @@ export function sequencerTake(group: Group, record: Record): bool {
 function again(group: Group, member: Member, request: Record): void {
   const record = historyFind(group, request.member, request.message);
   if (changetype<usize>(record) == 0) {
-    tell(group, member.address, wire.GROUP_ALIVE, group.next, 0, 0, isPure(group));
+    tellAlive(group, member.address);
   } else if (record.accepted) {
     repeatRecord(group, member.address, record.kind, record);
   } else if (now - record.sentAt >= SYNC_AGAIN_US) {
