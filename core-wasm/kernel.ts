@@ -33,7 +33,7 @@ import { groupDeliver } from "./group/receive";
 import { allocate, arenaOpen, arenaSeal } from "./memory/arena";
 import { boundsOpen, inMemory } from "./memory/bounds";
 import { countersOpen } from "./memory/counters";
-import { segmentsOpen } from "./memory/segments";
+import { segmentsOpen, segmentsTaken } from "./memory/segments";
 import { setting, settingsOpen } from "./memory/settings";
 import { NEVER, timerPop, timerSet, timersNext, timersOpen } from "./memory/timers";
 import { completionMask, completionsOpen, event } from "./rpc/completions";
@@ -270,4 +270,5 @@ export function nextDeadline(): f64 {
 
 function held(): void {
   record(layout.LAYOUT_FRAMES_HELD, framesHeld());
+  record(layout.LAYOUT_GROUP_BYTES, segmentsTaken());
 }
