@@ -14,7 +14,7 @@ import {
   STD_OK,
 } from "../../core-wasm/status.js";
 import { SeededRandom } from "../../drivers/fault/random.js";
-import type { CallEnd, Incoming, Outgoing } from "./calls.js";
+import type { CallEnd, Incoming, Outgoing } from "../../simulation/engine/programs.js";
 
 const documented = new Set([STD_OK, RPC_FAILURE, RPC_NOTFOUND, RPC_ABORTED, RPC_TRYAGAIN, RPC_UNSAFE]);
 const notExecuted = new Set([RPC_NOTFOUND, RPC_ABORTED, RPC_TRYAGAIN, RPC_UNSAFE]);

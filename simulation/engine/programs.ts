@@ -7,7 +7,7 @@
 import type { Kernel } from "../../control/kernel/kernel.js";
 import { RPC_TRYAGAIN } from "../../core-wasm/status.js";
 import { HEADER } from "../../core-wasm/wire/formats.js";
-import type { Machine } from "./world.js";
+import type { Machine } from "./machine.js";
 
 /** The 32-byte header of a message, as far as these programs use it. */
 export interface MessageHeader {
