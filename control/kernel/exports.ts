@@ -24,6 +24,31 @@ export interface KernelExports {
   readonly rpc_signal: (handle: number, now: number) => number;
   readonly rpc_kill: (handle: number, now: number) => number;
   readonly rpc_forward: (handle: number, target: number, now: number) => number;
+  readonly grp_create: (
+    port: number,
+    resilience: number,
+    membersMax: number,
+    logHistory: number,
+    logMessage: number,
+    now: number,
+  ) => number;
+  readonly grp_join: (header: number, now: number) => number;
+  readonly grp_leave: (gid: number, header: number, now: number) => number;
+  readonly grp_send: (gid: number, header: number, data: number, size: number, now: number) => number;
+  readonly grp_receive: (
+    gid: number,
+    delivery: number,
+    buffer: number,
+    capacity: number,
+    now: number,
+  ) => number;
+  readonly grp_reset: (gid: number, header: number, minimum: number, now: number) => number;
+  readonly grp_signal: (handle: number, now: number) => number;
+  readonly grp_end: (gid: number, now: number) => number;
+  readonly grp_info: (gid: number, out: number) => number;
+  readonly grp_member: (gid: number, member: number, out: number, now: number) => number;
+  readonly grp_set: (gid: number, setting: number, value: number, now: number) => number;
+  readonly grp_forward: (gid: number, handle: number, member: number, now: number) => number;
   readonly port_one_way: (port: number, out: number) => void;
   readonly ABI_VERSION: { readonly value: number };
 }

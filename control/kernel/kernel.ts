@@ -13,14 +13,15 @@ import type { Device } from "../../drivers/device.js";
 import { type Counters, readCounters } from "./counters.js";
 import { statusError } from "./errors.js";
 import type { KernelExports } from "./exports.js";
+import { GroupCalls } from "./groups.js";
 import { type Limits, writeLimits } from "./limits.js";
 import { LinearMemory } from "./linear-memory.js";
+import { Pending } from "./pending.js";
 import { KernelTime } from "./time.js";
 
 const pageBytes = 65536;
 const defaultMemoryBytes = 128 * 1024 * 1024;
 const ethernetWeight = 3;
-const indexMask = 0x7fff;
 
 /** What a kernel needs of the world. */
 export interface KernelOptions {
@@ -56,6 +57,8 @@ export class Kernel {
   readonly view: DataView;
   readonly buffers: LinearMemory;
   readonly devices: Device[] = [];
+  /** Group communication: groups.ts. */
+  readonly groups: GroupCalls;
   /** Calls a server's signals: (handle, signal). */
   onSignal: ((handle: number, signal: number) => void) | null = null;
   wake: (() => void) | null;
@@ -63,10 +66,7 @@ export class Kernel {
   readonly #words: Uint32Array;
   readonly #options: KernelOptions;
   readonly #time: KernelTime;
-  readonly #pending: (Completed | undefined)[] = [];
-  readonly #handles: number[] = []; // whose callback stands in #pending
-  /** Callbacks of threads that were taken again before their completion was drained, by handle. */
-  readonly #overtaken = new Map<number, Completed>();
+  readonly #pending = new Pending<Completed>();
   readonly #ring: number;
   readonly #ringMask: number;
   #waiting = false; // frames were transmitted since the last flush
@@ -91,6 +91,13 @@ export class Kernel {
     this.buffers = new LinearMemory(this.#layout(layout.LAYOUT_HOST_BASE), this.bytes.length);
     this.#ring = this.#layout(layout.LAYOUT_COMPLETIONS);
     this.#ringMask = this.#layout(layout.LAYOUT_COMPLETION_MASK);
+    this.groups = new GroupCalls({
+      exports: this.#exports,
+      bytes: this.bytes,
+      view: this.view,
+      now: () => this.#time.read(),
+      called: () => this.wake?.(),
+    });
   }
 
   #imports(): Record<string, WebAssembly.ImportValue> {
@@ -253,23 +260,11 @@ export class Kernel {
       consumed = (consumed + 1) >>> 0;
       words[ring + 1] = consumed;
       count++;
-      if (handle >= 0) this.#complete(handle, status, length);
+      if (handle >= layout.HANDLE_GROUP) this.groups.complete(handle, status, pointer, length);
+      else if (handle >= 0) this.#pending.take(handle)?.(status, length, handle);
       else this.#event(handle, status, pointer, length);
     }
     return count;
-  }
-
-  #complete(handle: number, status: number, length: number): void {
-    const index = handle & indexMask;
-    if (this.#handles[index] !== handle) {
-      const overtaken = this.#overtaken.get(handle);
-      this.#overtaken.delete(handle);
-      overtaken?.(status, length, handle);
-      return;
-    }
-    const done = this.#pending[index];
-    this.#pending[index] = undefined;
-    done?.(status, length, handle);
   }
 
   #event(kind: number, status: number, pointer: number, length: number): void {
@@ -285,13 +280,7 @@ export class Kernel {
   // ---- calls ---------------------------------------------------------------------
 
   #begin(handle: number, done: Completed): number {
-    if (handle >= 0) {
-      const index = handle & indexMask;
-      const before = this.#pending[index];
-      if (before !== undefined) this.#overtaken.set(this.#handles[index] as number, before);
-      this.#pending[index] = done;
-      this.#handles[index] = handle;
-    }
+    if (handle >= 0) this.#pending.add(handle, done);
     if (this.wake !== null) this.wake();
     return handle;
   }
@@ -329,11 +318,9 @@ export class Kernel {
 
   /** rpc_putrep: `done` is called when the reply was acknowledged, or given up. */
   putrep(handle: number, header: number, data: number, size: number, done: Completed): number {
-    const index = handle & indexMask;
-    const before = this.#pending[index];
-    this.#pending[index] = done;
+    const before = this.#pending.replace(handle, done);
     const status = this.#exports.rpc_putrep(handle, header, data, size, this.#time.read());
-    if (status < 0) this.#pending[index] = before;
+    if (status < 0) this.#pending.replace(handle, before);
     if (this.wake !== null) this.wake();
     return status;
   }
@@ -349,7 +336,7 @@ export class Kernel {
   kill(handle: number): number {
     if (this.#waiting) this.flush(); // what waits to be sent may lie in buffers that are free now
     const status = this.#exports.rpc_kill(handle, this.#time.read());
-    if (status >= 0) this.#pending[handle & indexMask] = undefined;
+    if (status >= 0) this.#pending.replace(handle, undefined);
     this.wake?.();
     return status;
   }
