@@ -36,6 +36,7 @@ export interface Air {
   readonly dice: SeededRandom;
   readonly events: EventQueue;
   readonly hash: EventHash;
+  readonly onSend: ((frame: Uint8Array) => void) | null;
 }
 
 /** True: this frame is lost on its way from one machine to another. */
@@ -142,6 +143,7 @@ export class Lan {
     hash.event(HASH_SENT, now, sender.id, frame.length);
     hash.words(frame.words, (frame.length + 3) >> 2);
     this.tap?.(frame.content.slice(), sender.name);
+    this.#air.onSend?.(frame.content);
     const left = Math.max(now, sender.busyUntil) + frame.length / this.#bytesPerMicrosecond;
     sender.busyUntil = left;
     const toAll = ((frame.bytes[0] as number) & 1) === 1;

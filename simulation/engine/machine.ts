@@ -51,6 +51,8 @@ export class Machine {
   due = Number.POSITIVE_INFINITY;
   /** What its programs do after every boot. */
   onBoot: (() => void) | null = null;
+  /** Called just before its kernel is gone. */
+  onCrash: (() => void) | null = null;
   /** What a turn that did something costs; 0 on a machine of ordinary speed. */
   slowMicroseconds = 0;
   /** What its clock is ahead of the world's. */
@@ -110,6 +112,7 @@ export class Machine {
   /** The power goes. */
   crash(): void {
     if (this.kernel === null) return;
+    this.onCrash?.();
     for (const socket of this.sockets) socket.device?.close();
     this.kernel = null;
     this.due = Number.POSITIVE_INFINITY;
@@ -126,6 +129,13 @@ export class Machine {
     if (this.kernel === null) return;
     this.#readyAt = Math.max(this.#readyAt, until);
     this.#stalled = busy;
+  }
+
+  /** Awake and as fast as others again. */
+  recover(): void {
+    this.#readyAt = 0;
+    this.slowMicroseconds = 0;
+    this.wake();
   }
 
   /** Its clock jumps. */

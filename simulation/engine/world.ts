@@ -28,6 +28,8 @@ export class World implements Air {
   now = 0;
   /** Goes up when a program may have something to do: a completion was handed out. */
   activity = 0;
+  /** Sees every frame that is sent, on any LAN. */
+  onSend: ((frame: Uint8Array) => void) | null = null;
   readonly random: SeededRandom;
   readonly dice: SeededRandom;
   readonly events = new EventQueue();

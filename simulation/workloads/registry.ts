@@ -1,0 +1,25 @@
+// The built-in workloads by name.
+
+import { usageError } from "../../control/kernel/errors.js";
+import { callsWorkload } from "./calls.js";
+import type { Workload } from "./workload.js";
+
+const builders: Readonly<Record<string, () => Workload>> = {
+  calls: () => callsWorkload(),
+};
+
+export const workloadNames: readonly string[] = Object.keys(builders);
+export const standardWorkload = "calls";
+
+/** A fresh workload of that name. Throws a usage error. */
+export function workloadNamed(name: string): Workload {
+  const build = builders[name];
+  if (build === undefined) {
+    throw usageError(
+      `there is no workload "${name}"`,
+      `the built-in ones are ${workloadNames.join(", ")}; a path to a module of your own begins with ./ or /`,
+      "WORKLOAD_UNKNOWN",
+    );
+  }
+  return build();
+}
