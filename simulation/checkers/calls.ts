@@ -1,8 +1,8 @@
 // The judge of calls: what each asked for, how often it was executed, how it ended.
 //
 // - The servers count executions here themselves; replies prove nothing.
-// - Request and reply data are pieces of one random table, chosen by the call's id, which
-//   stands in the data as well: an answer that belongs to another call shows.
+// - Request and reply data are pieces of one random table, chosen by the call's id: an answer
+//   that belongs to another call shows. Nothing is copied to compare.
 // - A call's data is forgotten some time after its end, how often it was executed never:
 //   two bytes a call, so a run may go on for as long as one likes.
 
@@ -21,7 +21,9 @@ const documented = new Set([STD_OK, RPC_FAILURE, RPC_NOTFOUND, RPC_ABORTED, RPC_
 const notExecuted = new Set([RPC_NOTFOUND, RPC_ABORTED, RPC_TRYAGAIN, RPC_UNSAFE]);
 
 const tableBytes = 1 << 22;
-const startsBelow = 1 << 21;
+/** Where pieces begin: ordinary ones near each other, so that the table stays in the cache. */
+const startsBelow = { ordinary: 1 << 17, long: 1 << 21 };
+const ordinaryBytes = 1 << 16;
 let filled: Uint8Array | null = null;
 
 function table(): Uint8Array {
@@ -33,21 +35,29 @@ function table(): Uint8Array {
   return filled;
 }
 
-/** The data of a call's request (way 0) or reply (way 1): its id first, then its piece of the table. */
-export function dataOf(id: number, way: 0 | 1, length: number): Uint8Array {
-  const start = (Math.imul(id * 2 + way + 1, 0x9e3779b1) >>> 11) % startsBelow;
-  const data = table().slice(start, start + length);
-  if (length >= 4) new DataView(data.buffer).setUint32(0, id * 2 + way);
-  return data;
+/** The data of a call's request (way 0) or reply (way 1): a piece of the table, not to be changed. */
+function dataOf(id: number, way: 0 | 1, length: number): Uint8Array {
+  const below = length <= ordinaryBytes ? startsBelow.ordinary : startsBelow.long;
+  const start = (Math.imul(id * 2 + way + 1, 0x9e3779b1) >>> 11) % below;
+  return table().subarray(start, start + length);
 }
 
 /** The private part of the header: what length the request has and the reply is to have. */
 function lengths(request: number, reply: number): Uint8Array {
   const bytes = new Uint8Array(10);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, request, true);
-  view.setUint32(4, reply, true);
+  for (let i = 0; i < 3; i++) {
+    bytes[i] = request >> (8 * i);
+    bytes[5 + i] = reply >> (8 * i);
+  }
   return bytes;
+}
+
+/** Whether a header's private part says so. */
+function saysLengths(given: Uint8Array | undefined, request: number, reply: number): boolean {
+  if (given === undefined) return false;
+  const at = (place: number): number =>
+    (given[place] ?? 0) | ((given[place + 1] ?? 0) << 8) | ((given[place + 2] ?? 0) << 16);
+  return at(0) === request && at(5) === reply;
 }
 
 export interface Call {
@@ -142,7 +152,7 @@ export class CallLedger {
     const right =
       header.command === command &&
       header.extra === extraOf(id) &&
-      same(header.private ?? data, lengths(call.requestBytes, call.replyBytes)) &&
+      saysLengths(header.private, call.requestBytes, call.replyBytes) &&
       same(data, dataOf(id, 0, call.requestBytes));
     if (!right) this.#fail("answers", `${machine.name} executed a damaged request (call ${id})`);
     return { command: 0, offset: id, extra: header.extra + 1, data: dataOf(id, 1, call.replyBytes) };

@@ -13,16 +13,19 @@ export class Frame {
   /** The same bytes as 32-bit words; what is behind `length` in the last one is zero. */
   readonly words: Int32Array;
   readonly #pool: FramePool;
+  #content: Uint8Array;
 
   constructor(pool: FramePool, capacity: number) {
     this.#pool = pool;
     this.words = new Int32Array((capacity + 3) >> 2);
     this.bytes = new Uint8Array(this.words.buffer);
+    this.#content = this.bytes;
   }
 
   /** The bytes that count. */
   get content(): Uint8Array {
-    return this.bytes.subarray(0, this.length);
+    if (this.#content.length !== this.length) this.#content = this.bytes.subarray(0, this.length);
+    return this.#content;
   }
 
   release(): void {

@@ -175,8 +175,8 @@ export class Machine {
   }
 
   /** So many threads wait for requests to a get-port, from now until the next crash. */
-  serve(getPort: Uint8Array, threads: number, capacity: number, handler: Handler): void {
-    for (let i = 0; i < threads; i++) serveOn(this, getPort, capacity, handler);
+  serve(getPort: Uint8Array, threads: number, capacity: number, handler: Handler, borrow = false): void {
+    for (let i = 0; i < threads; i++) serveOn(this, getPort, capacity, handler, borrow);
   }
 
   /** One turn of its kernel; for the world only. */

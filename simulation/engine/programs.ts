@@ -1,6 +1,8 @@
 // What programs do with a kernel: make a call, serve a port. Buffers come from the
 // kernel's own memory and go back there; nothing here waits.
 //
+// - Data that is borrowed lies in the kernel's memory and counts until the callback returns;
+//   else it is the program's own.
 // - A call ends once, with a status, the reply's header and its data.
 // - A server thread takes its next request when its reply was acknowledged.
 
@@ -30,6 +32,8 @@ export interface CallRequest extends Partial<Omit<MessageHeader, "port">> {
   readonly port: Uint8Array;
   readonly data?: Uint8Array;
   readonly replyCapacity?: number;
+  /** Only lend me the reply's data. */
+  readonly borrow?: boolean;
   readonly options?: CallOptions;
 }
 
@@ -96,11 +100,12 @@ export function callOn(machine: Machine, request: CallRequest, done: (end: CallE
   bytes.set(data, body);
   writeOptions(kernel, head + 64, request.options ?? {});
   const end = (status: number, length: number): void => {
-    const reply = { status, header: readHeader(kernel, head + 32), data: bytes.slice(room, room + length) };
+    const lent = bytes.subarray(room, room + length);
+    const reply = request.borrow === true ? lent : lent.slice();
+    done({ status, header: readHeader(kernel, head + 32), data: reply, took: machine.world.now - started });
     buffers.give(head);
     if (body > 0) buffers.give(body);
     if (room > 0) buffers.give(room);
-    done({ ...reply, took: machine.world.now - started });
   };
   const handle = kernel.trans(head, body, data.length, head + 32, room, capacity, head + 64, end);
   if (handle < 0) end(handle, 0);
@@ -108,7 +113,13 @@ export function callOn(machine: Machine, request: CallRequest, done: (end: CallE
 }
 
 /** One thread that serves a get-port until its machine crashes. */
-export function serveOn(machine: Machine, getPort: Uint8Array, capacity: number, handler: Handler): void {
+export function serveOn(
+  machine: Machine,
+  getPort: Uint8Array,
+  capacity: number,
+  handler: Handler,
+  borrow = false,
+): void {
   const kernel = machine.running;
   const { buffers } = kernel;
   const head = buffers.take(64);
@@ -119,7 +130,8 @@ export function serveOn(machine: Machine, getPort: Uint8Array, capacity: number,
     writeHeader(kernel, head, { port: getPort });
     const handle = kernel.getreq(head, room, capacity, (status, length, given) => {
       if (status < 0) return;
-      const data = kernel.bytes.slice(room, room + length);
+      const lent = kernel.bytes.subarray(room, room + length);
+      const data = borrow ? lent : lent.slice();
       const request = { header: readHeader(kernel, head), data, machine, handle: given };
       handler(request, (outgoing) => alive() && answer(given, outgoing));
     });

@@ -13,6 +13,7 @@ import { EchoClient } from "../../control/stub/echo.js";
 import type { SeededRandom } from "../../drivers/fault/random.js";
 import { type Call, CallLedger } from "../checkers/calls.js";
 import type { Machine, MachineOptions } from "../engine/machine.js";
+import type { Handler } from "../engine/programs.js";
 import { MILLISECOND, SECOND } from "../engine/world.js";
 import { remember } from "./counters.js";
 import type { Activity, Cluster, Plan, Workload } from "./workload.js";
@@ -28,6 +29,7 @@ export interface CallsOptions {
 
 interface Service {
   readonly getPort: Uint8Array;
+  readonly putPort: Uint8Array;
   home: Machine;
 }
 
@@ -104,6 +106,7 @@ class Calls implements Activity {
   readonly #ledger: CallLedger;
   readonly #servers: readonly Machine[];
   readonly #clients: readonly Machine[];
+  readonly #originals: ReadonlySet<Machine>;
   readonly #services: Service[] = [];
   readonly #underWay = new Map<Machine, Set<Call>>();
   readonly #pauseMax: number;
@@ -114,6 +117,7 @@ class Calls implements Activity {
     this.#draw = draw;
     this.#options = options;
     this.#ledger = new CallLedger((checker, what) => cluster.fail(checker, what));
+    this.#originals = new Set(cluster.machines.filter((_, index) => draw.originals.has(index)));
     this.#servers = cluster.machines.slice(0, draw.servers);
     this.#clients = cluster.machines.slice(draw.servers);
     const lanes = this.#clients.length * lanesAtRate;
@@ -121,7 +125,8 @@ class Calls implements Activity {
     this.#pauseMax = options.storm === undefined ? Math.ceil((2 * SECOND) / perLane) : 5 * MILLISECOND;
     for (let i = 0; i < 3; i++) {
       const getPort = Uint8Array.of(1 + i, 2, 3, 4, 5, 6);
-      this.#services.push({ getPort, home: this.#pick(this.#servers) });
+      const home = this.#pick(this.#servers);
+      this.#services.push({ getPort, putPort: home.running.publicPort(getPort), home });
     }
     for (const [index, server] of this.#servers.entries())
       cluster.program(server, () => this.#serveAt(server, index));
@@ -149,7 +154,7 @@ class Calls implements Activity {
 
   #serve({ getPort, home }: Service): void {
     const { world } = this.#cluster;
-    home.serve(getPort, this.#draw.threads, this.#draw.large ? 1 << 20 : 65536, (request, reply) => {
+    const serve: Handler = (request, reply) => {
       const outgoing = this.#ledger.execute(request);
       this.#cluster.timeline?.mark(home.index, `executes ${request.header.offset}`);
       if (this.#chance(0.7)) reply(outgoing);
@@ -159,7 +164,8 @@ class Calls implements Activity {
           : 20 * MILLISECOND;
         world.after(1 + this.#below(longest), () => reply(outgoing));
       }
-    });
+    };
+    home.serve(getPort, this.#draw.threads, this.#draw.large ? 1 << 20 : 65536, serve, true);
   }
 
   /** A service comes up elsewhere under its old get-port; its old machine crashes. */
@@ -195,37 +201,38 @@ class Calls implements Activity {
     machine.after(Math.max(0, at - now), () => this.#next(machine, Math.max(at, now)));
   }
 
+  /** Bytes of a request or reply: at the rate of a run mostly small, in a storm anything. */
   #size(): number {
+    const { storm } = this.#options;
     if (this.#chance(0.6)) return this.#pick(boundaries);
     if (this.#draw.large && this.#chance(0.1)) return (1 << 20) - this.#below(2);
-    return this.#chance(this.#options.storm === undefined ? 0.05 : 0.2)
-      ? this.#below(65537)
-      : this.#below(8000);
+    if (storm !== undefined) return this.#chance(0.2) ? this.#below(65537) : this.#below(8000);
+    if (this.#chance(0.025)) return this.#below(65537);
+    return this.#chance(0.35) ? this.#below(8000) : this.#below(500);
   }
 
   #next(machine: Machine, since: number): void {
     const { storm } = this.#options;
     if (this.#over || (storm !== undefined && this.#ledger.begun >= storm)) return;
-    const { getPort, home } = this.#pick(this.#services);
+    const { putPort, home } = this.#pick(this.#services);
     const kernel = machine.running;
-    const { originals } = this.#draw;
-    const ours =
-      !originals.has(this.#cluster.machines.indexOf(machine)) &&
-      !originals.has(this.#cluster.machines.indexOf(home));
+    const ours = !this.#originals.has(machine) && !this.#originals.has(home);
     const call = this.#ledger.begin(this.#size(), this.#size(), ours);
     const name = `call ${call.id}`;
     const { timeline } = this.#cluster;
     const shown = timeline?.begin(machine.index, "call", name, { to: home.name, bytes: call.requestBytes });
     const request = this.#ledger.request(call);
-    const port = kernel.publicPort(getPort);
     const calls = this.#underWay.get(machine) ?? new Set();
     calls.add(call);
-    const handle = machine.begin({ ...request, port, replyCapacity: call.replyBytes }, (end) => {
-      this.#ledger.end(call, end);
-      calls.delete(call);
-      if (shown !== undefined) timeline?.end(machine.index, "call", name, shown, { status: end.status });
-      this.#later(machine, storm === undefined ? since : machine.world.now);
-    });
+    const handle = machine.begin(
+      { ...request, port: putPort, replyCapacity: call.replyBytes, borrow: true },
+      (end) => {
+        this.#ledger.end(call, end);
+        calls.delete(call);
+        if (shown !== undefined) timeline?.end(machine.index, "call", name, shown, { status: end.status });
+        this.#later(machine, storm === undefined ? since : machine.world.now);
+      },
+    );
     if (handle >= 0 && this.#chance(0.02)) {
       machine.after(this.#below(50 * MILLISECOND), () => {
         if (call.status !== null) return;
