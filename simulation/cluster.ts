@@ -48,10 +48,14 @@ export function buildCluster(world: World, plan: Plan, count: number, hooks: Clu
     machines.push(world.machine(name, placeOf(world, lans, index), options));
   }
   for (const machine of world.machines) hooks.timeline?.machine(machine.index, machine.name);
+  const programs = new Map<Machine, ((machine: Machine) => void)[]>();
   const program: Cluster["program"] = (machine, start) => {
+    const starts = programs.get(machine) ?? [];
+    programs.set(machine, starts);
+    starts.push(start);
     machine.onBoot = () => {
       hooks.timeline?.mark(machine.index, "boot", { boots: machine.boots });
-      start(machine);
+      for (const each of starts) each(machine);
     };
     if (machine.kernel !== null) start(machine);
   };

@@ -14,33 +14,11 @@ import {
   RPC_UNSAFE,
   STD_OK,
 } from "../../core-wasm/status.js";
-import { SeededRandom } from "../../drivers/fault/random.js";
 import type { CallEnd, Incoming, Outgoing } from "../engine/programs.js";
+import { dataOf } from "./data.js";
 
 const documented = new Set([STD_OK, RPC_FAILURE, RPC_NOTFOUND, RPC_ABORTED, RPC_TRYAGAIN, RPC_UNSAFE]);
 const notExecuted = new Set([RPC_NOTFOUND, RPC_ABORTED, RPC_TRYAGAIN, RPC_UNSAFE]);
-
-const tableBytes = 1 << 22;
-/** Where pieces begin: ordinary ones near each other, so that the table stays in the cache. */
-const startsBelow = { ordinary: 1 << 17, long: 1 << 21 };
-const ordinaryBytes = 1 << 16;
-let filled: Uint8Array | null = null;
-
-function table(): Uint8Array {
-  if (filled !== null) return filled;
-  const random = new SeededRandom(1);
-  const words = new Uint32Array(tableBytes >> 2);
-  for (let i = 0; i < words.length; i++) words[i] = random.next();
-  filled = new Uint8Array(words.buffer);
-  return filled;
-}
-
-/** The data of a call's request (way 0) or reply (way 1): a piece of the table, not to be changed. */
-function dataOf(id: number, way: 0 | 1, length: number): Uint8Array {
-  const below = length <= ordinaryBytes ? startsBelow.ordinary : startsBelow.long;
-  const start = (Math.imul(id * 2 + way + 1, 0x9e3779b1) >>> 11) % below;
-  return table().subarray(start, start + length);
-}
 
 /** The private part of the header: what length the request has and the reply is to have. */
 function lengths(request: number, reply: number): Uint8Array {
@@ -127,7 +105,7 @@ export class CallLedger {
       offset: call.id,
       extra: extraOf(call.id),
       private: lengths(call.requestBytes, call.replyBytes),
-      data: dataOf(call.id, 0, call.requestBytes),
+      data: dataOf(2 * call.id, call.requestBytes),
     };
   }
 
@@ -153,9 +131,9 @@ export class CallLedger {
       header.command === command &&
       header.extra === extraOf(id) &&
       saysLengths(header.private, call.requestBytes, call.replyBytes) &&
-      same(data, dataOf(id, 0, call.requestBytes));
+      same(data, dataOf(2 * id, call.requestBytes));
     if (!right) this.#fail("answers", `${machine.name} executed a damaged request (call ${id})`);
-    return { command: 0, offset: id, extra: header.extra + 1, data: dataOf(id, 1, call.replyBytes) };
+    return { command: 0, offset: id, extra: header.extra + 1, data: dataOf(2 * id + 1, call.replyBytes) };
   }
 
   #deniedYet(id: number): void {
@@ -177,7 +155,9 @@ export class CallLedger {
     }
     if (status !== STD_OK) return;
     const right =
-      header.offset === id && header.extra === extraOf(id) + 1 && same(data, dataOf(id, 1, call.replyBytes));
+      header.offset === id &&
+      header.extra === extraOf(id) + 1 &&
+      same(data, dataOf(2 * id + 1, call.replyBytes));
     if (!right) this.#fail("answers", `call ${id} got a wrong reply`);
     if (executions === 0) this.#fail("answers", `call ${id} was answered and never executed`);
   }

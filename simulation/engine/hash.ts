@@ -10,6 +10,8 @@ export const HASH_DELIVERED = 2;
 export const HASH_FAULT = 3;
 export const HASH_COMPLETED = 4;
 export const HASH_BOOT = 5;
+/** What a workload thinks worth it. */
+export const HASH_NOTED = 6;
 
 export class EventHash {
   /** How many events went in. */

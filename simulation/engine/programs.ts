@@ -59,7 +59,8 @@ export interface Outgoing extends Partial<MessageHeader> {
 /** Handles one request; calls `reply` once, now or later. */
 export type Handler = (request: Incoming, reply: (outgoing: Outgoing) => void) => void;
 
-function writeHeader(kernel: Kernel, at: number, header: Partial<MessageHeader>): void {
+/** Writes a header at an address of the kernel's memory; what is left out is zero. */
+export function writeHeader(kernel: Kernel, at: number, header: Partial<MessageHeader>): void {
   kernel.bytes.fill(0, at, at + HEADER);
   if (header.port !== undefined) kernel.bytes.set(header.port, at);
   if (header.private !== undefined) kernel.bytes.set(header.private, at + 12);

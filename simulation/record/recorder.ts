@@ -1,4 +1,5 @@
-// What a run writes down for people: frames as pcap, a timeline. Where to, is the caller's.
+// What a run writes down for people: frames as pcap, a timeline. Where to, is the caller's:
+// nothing here opens a file.
 
 import type { World } from "../engine/world.js";
 import { pcapHead, pcapRecord } from "./pcap.js";

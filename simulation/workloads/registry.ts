@@ -1,11 +1,16 @@
-// The built-in workloads by name.
+// The built-in workloads by name. Each run gets a fresh one: a workload keeps what it drew for
+// its seed.
 
 import { usageError } from "../../control/kernel/errors.js";
 import { callsWorkload } from "./calls.js";
+import { groupsWorkload } from "./groups.js";
+import { mixedWorkload } from "./mixed.js";
 import type { Workload } from "./workload.js";
 
 const builders: Readonly<Record<string, () => Workload>> = {
   calls: () => callsWorkload(),
+  groups: () => groupsWorkload(),
+  mixed: () => mixedWorkload(),
 };
 
 export const workloadNames: readonly string[] = Object.keys(builders);
