@@ -30,9 +30,9 @@ export const smallLimits: Partial<Limits> = {
   duplicateWindow: 4096,
   forgottenKernels: 256,
   stashBytes: 65536,
-  groups: 8,
+  groups: 2,
   groupOperations: 64,
-  groupBytes: 1024 * 1024,
+  groupBytes: 65536,
 };
 
 export interface MachineOptions {

@@ -51,7 +51,7 @@ export function groupsWorkload(options: GroupsOptions = {}): Workload {
     callbacks: true,
     plan: (random): Plan => ({
       lan: { receiveFrames: [32, 64][random.below(2)] ?? 64 },
-      machine: () => ({ limits: { memoryBytes, groupBytes } }),
+      machine: () => ({ limits: { memoryBytes, groupBytes, groups: 4 } }),
     }),
     start: (cluster) => new Groups(cluster, options),
   };
