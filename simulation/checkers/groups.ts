@@ -17,6 +17,7 @@ export interface Delivered {
   /** The number that the workload gave this message, join, leave or reset. */
   readonly id: number;
   readonly seqno: number;
+  /** Where the group is; a late member may be delivered what was said before. */
   readonly incarnation: number;
   readonly view: bigint;
 }
@@ -108,11 +109,6 @@ export class GroupJudge {
     if (member.last >= 0 && what.seqno !== member.last + 1)
       this.#wrong("total-order", `${member.name} was delivered ${what.seqno} after ${member.last}`);
     const log = what.kind === "reset" ? this.#reset(member, what) : (member.log ?? this.#found(what));
-    if (what.kind !== "reset" && log.incarnation !== what.incarnation)
-      this.#wrong(
-        "total-order",
-        `${member.name} was delivered ${what.seqno} of incarnation ${what.incarnation} in ${log.incarnation}`,
-      );
     const known = log.entries.get(what.seqno);
     if (known === undefined) this.#append(log, what);
     else if (known !== what.id)
@@ -126,10 +122,10 @@ export class GroupJudge {
 
   /** The log that this first delivery of a member belongs to. */
   #found({ incarnation, seqno, id }: Delivered): Log {
-    const fits = this.#logs.filter((log) => log.incarnation === incarnation);
-    const sure = fits.find((log) => log.entries.get(seqno) === id);
-    const open = fits.findLast((log) => !log.entries.has(seqno));
-    return sure ?? open ?? fits.at(-1) ?? this.#log(incarnation, null, seqno, false);
+    const sure = this.#logs.findLast((log) => log.entries.get(seqno) === id);
+    const next = this.#logs.filter((log) => log.last + 1 === seqno);
+    const same = next.findLast((log) => log.incarnation === incarnation);
+    return sure ?? same ?? next.at(-1) ?? this.#logs.at(-1) ?? this.#log(incarnation, null, seqno, false);
   }
 
   #log(incarnation: number, parent: Log | null, from: number, lossy: boolean): Log {

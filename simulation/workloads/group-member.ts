@@ -66,6 +66,7 @@ export class GroupMember {
   readonly #options: MembershipOptions;
   #state: State = "out";
   #gid = -1;
+  #leftGid = -1;
   #resets = 0;
   #under = 0;
   #over = false;
@@ -143,10 +144,19 @@ export class GroupMember {
       if (this.#state !== "joining") return;
       this.#status("join", status);
       if (status >= 0) this.#entered(gid);
-      else this.#after(status === STD_EXISTS ? SECOND : this.#below(200 * MILLISECOND), () => this.join());
+      else if (status === STD_EXISTS) this.#haunted();
+      else this.#after(this.#below(200 * MILLISECOND), () => this.join());
     };
     const handle = this.kernel.groups.join(header, joined);
     if (handle < 0) joined(handle, 0);
+  }
+
+  /** We left, were sequencer, and still are: for a while the others may have it so. */
+  #haunted(): void {
+    this.#after(this.#over ? 0 : this.#below(8 * SECOND), () => {
+      this.kernel.groups.end(this.#leftGid);
+      this.join();
+    });
   }
 
   #entered(gid: number): void {
@@ -173,6 +183,7 @@ export class GroupMember {
       this.kernel.buffers.give(header);
       this.#status("leave", status);
       if (this.#state !== "leaving") return;
+      this.#leftGid = this.#gid;
       this.#rejoin(this.#below(5 * SECOND));
     };
     const handle = this.kernel.groups.leave(this.#gid, header, left);
