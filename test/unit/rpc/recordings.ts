@@ -14,8 +14,8 @@ import { packageRoot } from "../../../control/cli/package-files.js";
 import { fromHex, toHex } from "../../../control/kernel/bytes.js";
 import { encodeFrame } from "../../../control/kernel/encode.js";
 import type { Dissection } from "../../../control/kernel/wire.js";
+import type { Lan, Socket } from "../../../simulation/engine/lan.js";
 import { layersOf, reader } from "../../simulation/pairs.js";
-import type { Lan, Socket } from "../../simulation/wire.js";
 import type { Machine, World } from "../../simulation/world.js";
 
 export interface RecordedFrame {
