@@ -1,0 +1,11 @@
+// The one thing that control/group wants of a clock: to be called later. It reads no time.
+
+/** Calls `action` after so many milliseconds, unless the answer was called before. */
+export type After = (milliseconds: number, action: () => void) => () => void;
+
+/** A promise that resolves after so many milliseconds. */
+export function pause(after: After, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    after(milliseconds, resolve);
+  });
+}
