@@ -1,4 +1,6 @@
 // A group as one of its members describes it to others, and how two descriptions compare.
+//
+// - A description is what this member knows now; another may be a few messages ahead.
 
 import type { GroupDocument } from "../interface/group.js";
 import { toHex } from "../kernel/bytes.js";

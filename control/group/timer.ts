@@ -1,4 +1,6 @@
-// The one thing that control/group wants of a clock: to be called later. It reads no time.
+// The one thing that control/group wants of a clock: to be called later.
+//
+// - Nothing here reads the time: the simulator's virtual time does as well as a machine's.
 
 /** Calls `action` after so many milliseconds, unless the answer was called before. */
 export type After = (milliseconds: number, action: () => void) => () => void;

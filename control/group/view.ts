@@ -1,4 +1,6 @@
-// Views: which members a group has, a bit for each. Nothing here knows how they came about.
+// Views: which members a group has, a bit for each.
+//
+// - The kernel gives a view with every delivery; nothing here knows how it came about.
 
 /** The ids in a view, ascending. */
 export function membersOf(view: bigint): number[] {

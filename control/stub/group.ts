@@ -9,6 +9,8 @@ import {
   GROUP_SUBMIT,
   type GroupDocument,
   groupDocumentSchema,
+  ROSTER_PLACES,
+  rosterPort,
   SNAPSHOT_PIECE_BYTES,
 } from "../interface/group.js";
 import { type CallOptions, type Header, type Reply, trans } from "../kernel/calls.js";
@@ -93,4 +95,20 @@ export async function snapshotDone(
   options?: CallOptions,
 ): Promise<void> {
   await call(kernel, getPort, "ending the snapshot", { command: GROUP_SNAPSHOT_DONE }, joiner, options);
+}
+
+/** All groups that have a place on the roster, by port; waits that long for those that do not answer. */
+export async function listGroups(kernel: Kernel, locateTimeoutMs: number): Promise<GroupDocument[]> {
+  const places = Array.from({ length: ROSTER_PLACES }, (_, place) => rosterPort(kernel, place));
+  const answers = await Promise.all(
+    places.map((place) =>
+      describeGroup(kernel, place, { locateTimeoutMs, deadMs: 1000 }).catch((error: unknown) => {
+        if (error instanceof ProteusError) return null; // an empty place, or one that is just left
+        throw error;
+      }),
+    ),
+  );
+  const groups = new Map<string, GroupDocument>();
+  for (const group of answers) if (group !== null) groups.set(group.port, group);
+  return [...groups.values()].sort((a, b) => (a.port < b.port ? -1 : 1));
 }

@@ -1,5 +1,6 @@
-// Machines with groups that need no network of their own (fake-groups.ts), RPC between them in
-// virtual time, and promises that go on in between.
+// Machines with groups that need no network of their own (fake-groups.ts).
+//
+// - RPC between them is real, in virtual time; promises go on between two steps of it.
 
 import type { After } from "../../../control/group/timer.js";
 import type { Kernel } from "../../../control/kernel/kernel.js";
