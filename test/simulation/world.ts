@@ -41,6 +41,9 @@ export const smallLimits: Partial<Limits> = {
   duplicateWindow: 4096,
   forgottenKernels: 256,
   stashBytes: 65536,
+  groups: 2,
+  groupOperations: 64,
+  groupBytes: 65536,
 };
 
 export interface MachineOptions {
