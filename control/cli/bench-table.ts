@@ -78,8 +78,9 @@ function environmentText(environment: Environment): string[] {
     offloads === null
       ? "unknown (ethtool is not installed)"
       : mainOffloads.map((name) => `${name} ${offloads[name] ? "on" : "off"}`).join(", ");
+  const { cpu, cores, kernel, node, load } = environment;
   return [
-    `${environment.cpu}, ${environment.cores} cores, Linux ${environment.kernel}, Node ${environment.node}, load ${environment.load.toFixed(1)}`,
+    `${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}, load ${load.toFixed(1)}`,
     `veth pair, ${environment.isolation}; ${places.join("; ")}`,
     `offloads: ${on}`,
   ];
