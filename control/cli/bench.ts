@@ -9,6 +9,7 @@ import { type Command, Option } from "@commander-js/extra-typings";
 import { runBench } from "../bench/run.js";
 import { placements, standardMtus, standardRuns, systems, tests } from "../bench/types.js";
 import { exitCodes } from "../kernel/errors.js";
+import { registerBenchAlarm } from "./bench-alarm.js";
 import { registerBenchGroup } from "./bench-group.js";
 import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
 import { reportText } from "./bench-table.js";
@@ -84,4 +85,5 @@ export function registerBench(program: Command): void {
       if (isDegraded(report.results)) process.exitCode = exitCodes.degraded;
     });
   registerBenchGroup(bench as unknown as Command);
+  registerBenchAlarm(bench as unknown as Command);
 }

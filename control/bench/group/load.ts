@@ -16,6 +16,8 @@ export interface Load {
   readonly bytes: number;
   /** Own messages under way at a time. */
   readonly outstanding: number;
+  /** From the end of a message to the next; left out: at once. */
+  readonly everyMs?: number;
   /** When to begin. */
   readonly startUs: number;
   /** What happens from here … */

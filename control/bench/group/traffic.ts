@@ -149,7 +149,7 @@ export class Traffic {
 
   #send(slot: Slot): void {
     const time = now();
-    if (time >= this.#load.untilUs) return;
+    if (this.#closed || time >= this.#load.untilUs) return;
     slot.begun = time;
     this.#underWay++;
     const handle = this.#kernel.groups.send(this.#gid, slot.header, this.#data, this.#load.bytes, slot.ended);
@@ -172,7 +172,9 @@ export class Traffic {
     }
     if (this.#lastEnd > 0 && time - this.#lastEnd > this.#gap) this.#gap = time - this.#lastEnd;
     this.#lastEnd = time;
-    this.#send(slot);
+    const { everyMs = 0 } = this.#load;
+    if (everyMs > 0) setTimeout(() => this.#send(slot), everyMs);
+    else this.#send(slot);
     const waiting = this.#idle.pop();
     if (waiting !== undefined) this.#send(waiting);
   }
