@@ -84,7 +84,7 @@ export function groupReportText({ environment, results, ratios, remarks }: Group
     [
       `${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}, load ${load.toFixed(1)}`,
       `bridge, MTU ${environment.mtus.join(", ")}, ${isolation}; members on cores ${memberCores.join(", ")} in turn`,
-      corosync ?? "no Corosync here",
+      corosync ?? "Corosync: not measured",
     ].join("\n"),
   ];
   const rows = results.filter(({ test }) => test !== "group-recovery");

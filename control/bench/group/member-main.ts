@@ -18,6 +18,7 @@ import { Traffic } from "./traffic.js";
 
 const memoryBytes = 256 * 1024 * 1024;
 const groupBytes = 96 * 1024 * 1024;
+const groupOperations = 1024;
 const gatherMs = 10_000;
 const joinMs = 10_000;
 
@@ -35,7 +36,7 @@ async function start({ wasm, interfaceName, getPort }: Start): Promise<MemberAns
     wasm: readFileSync(wasm),
     interfaces: [interfaceName],
     say: (line) => process.stderr.write(`${line}\n`),
-    limits: { memoryBytes, groupBytes },
+    limits: { memoryBytes, groupBytes, groupOperations },
   });
   const server = new EchoServer(running.kernel, parsePort(getPort), { threads: 2 });
   return { port: portHex(server.putPort) };
@@ -86,7 +87,7 @@ async function obey(order: MemberOrder): Promise<MemberAnswer> {
   if ("open" in order) return open(order.open);
   if ("gather" in order) return gather(order.gather);
   if ("call" in order) return { calls: await timeRows(started().kernel, order.call) };
-  if ("info" in order) return { incarnation: started().kernel.groups.info(gid)?.incarnation ?? -1 };
+  if ("info" in order) return { counters: started().kernel.counters() };
   if ("close" in order) return close();
   if ("spin" in order) {
     started().spin(order.spin);

@@ -7,6 +7,7 @@
 //   {call}    calls to servers, one after the other, in a row of calls that repeat
 //   {close}   ends the member; the kernel stays for the next group
 
+import type { Counters } from "../../kernel/counters.js";
 import type { GroupParameters } from "../../kernel/groups.js";
 import type { Run } from "../types.js";
 import type { Figures, Load } from "./load.js";
@@ -49,4 +50,4 @@ export type MemberAnswer =
   | { readonly done: true }
   | { readonly figures: Figures }
   | { readonly calls: Run }
-  | { readonly incarnation: number };
+  | { readonly counters: Counters };

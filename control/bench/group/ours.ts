@@ -3,9 +3,11 @@
 //
 // - The second machine makes the group: its sequencer and the first machine, which sends
 //   where one member does, are never on one core.
-// - History: 256 messages; ours is dear with memory only where messages are large.
+// - History: 2048 messages, 256 where they are large: a member that had to wait for its core
+//   is not what the others wait for.
 
 import { fileURLToPath } from "node:url";
+import type { Counters } from "../../kernel/counters.js";
 import type { Run } from "../types.js";
 import { pinned, Worker } from "../worker.js";
 import { type Lan, lanInterface, machineOf, sender, sequencer } from "./lan.js";
@@ -14,7 +16,8 @@ import type { MemberAnswer, MemberOrder } from "./orders.js";
 import { type GroupCase, membersMost } from "./types.js";
 
 const program = fileURLToPath(new URL("./member-main.js", import.meta.url));
-const logHistory = 8;
+const logHistory = { small: 11, large: 8 } as const;
+const largeBytes = 16 * 1024;
 const logMessageMin = 10;
 
 class OurMember implements Member {
@@ -88,7 +91,10 @@ export class Ours implements Session {
     if (wanted === "") return;
     const port = `g${++this.#groups}`;
     const logMessage = Math.max(logMessageMin, Math.ceil(Math.log2(Math.max(bytes, 1))));
-    const create = { resilience: resilience ?? 0, membersMax: membersMost, logHistory, logMessage };
+    const create = {
+      ...{ resilience: resilience ?? 0, membersMax: membersMost, logMessage },
+      logHistory: bytes > largeBytes ? logHistory.large : logHistory.small,
+    };
     const others = this.members.filter((_, index) => index !== sequencer);
     await this.members[sequencer]?.order({ open: { port, create, bytes } });
     await Promise.all(others.map((member) => member.order({ open: { port, create: null, bytes } })));
@@ -104,10 +110,10 @@ export class Ours implements Session {
     return answer.calls;
   }
 
-  /** How often the group of each member began anew. */
-  async incarnations(): Promise<number[]> {
+  /** What each member's kernel has counted. */
+  async counters(): Promise<Counters[]> {
     const answers = await this.#all({ info: true });
-    return answers.flatMap((answer) => ("incarnation" in answer ? [answer.incarnation] : []));
+    return answers.flatMap((answer) => ("counters" in answer ? [answer.counters] : []));
   }
 
   killMachine(member: number): void {
