@@ -26,9 +26,14 @@ import { headsReclaim, networkAdd, networkAt, networkCount, networksOpen } from 
 import { routeAddLocal, routesOpen, routesSweep } from "./flip/routes";
 import { switchListen, switchOpen, switchReceive } from "./flip/switch";
 import { upcallsOpen } from "./flip/upcalls";
+import { COURIERS, couriersLocated, couriersSettled } from "./group/couriers";
+import { groupExpired, groupKnows, groupOpen, groupReclaim } from "./group/group";
+import { TIMERS, groupCapacity } from "./group/groups";
+import { groupDeliver } from "./group/receive";
 import { allocate, arenaOpen, arenaSeal } from "./memory/arena";
 import { boundsOpen, inMemory } from "./memory/bounds";
 import { countersOpen } from "./memory/counters";
+import { segmentsOpen, segmentsTaken } from "./memory/segments";
 import { setting, settingsOpen } from "./memory/settings";
 import { NEVER, timerPop, timerSet, timersNext, timersOpen } from "./memory/timers";
 import { completionMask, completionsOpen, event } from "./rpc/completions";
@@ -56,7 +61,9 @@ let neighbourTimers: u32 = 0;
 let locateTimers: u32 = 0;
 let sweepTimer: u32 = 0;
 let threadTimers: u32 = 0;
+let groupTimers: u32 = 0;
 let eventMac: usize = 0;
+let ownAddress: u64 = 0;
 let booted: bool = false;
 
 // ---- boot ------------------------------------------------------------------------
@@ -98,7 +105,9 @@ function openTables(): void {
   sweepTimer = locateTimers;
   threadTimers = sweepTimer + 1;
   record(layout.LAYOUT_COUNTERS, countersOpen() as u32);
-  timersOpen(threadTimers + threadCount);
+  const groups = setting(limits.LIMIT_GROUPS);
+  groupTimers = threadTimers + threadCount;
+  timersOpen(groupTimers + groups * TIMERS);
   networksOpen(setting(limits.LIMIT_NETWORKS));
   const identity = allocate(32);
   eventMac = allocate(16 * 64);
@@ -116,7 +125,7 @@ function openTables(): void {
   locateOpen(locates, neighbours * 2);
   idsOpen();
   multicastOpen();
-  messagesOpen(threadCount + frames, frames, setting(limits.LIMIT_FRAME_BYTES));
+  messagesOpen(threadCount + frames + COURIERS, frames, setting(limits.LIMIT_FRAME_BYTES));
   switchOpen();
   broadcastsOpen(setting(limits.LIMIT_BROADCASTS_SEEN));
   threadsOpen(threadCount, threadTimers);
@@ -130,13 +139,53 @@ function openTables(): void {
   negotiateOpen();
   packetsOpen(kid, own);
   flipCallsOpen(own);
-  record(layout.LAYOUT_COMPLETIONS, completionsOpen(threadCount * 2 + 64) as u32);
+  record(
+    layout.LAYOUT_COMPLETIONS,
+    completionsOpen(threadCount * 2 + setting(limits.LIMIT_GROUP_OPERATIONS) + 64) as u32,
+  );
   record(layout.LAYOUT_COMPLETION_MASK, completionMask());
-  upcallsOpen(rpcDeliver, rpcUndeliverable, rpcLocated, rpcSettled, listen);
+  segmentsOpen(setting(limits.LIMIT_GROUP_BYTES));
+  groupOpen(groups, groupTimers, setting(limits.LIMIT_GROUP_OPERATIONS), own);
+  ownAddress = own;
+  upcallsOpen(deliver, undeliverable, located, settled, listen);
   if (arenaFull()) return;
   routeAddLocal(own);
   switchListen();
   timerSet(sweepTimer, clock + SWEEP_US);
+}
+
+// What FLIP tells goes to RPC or to groups, by address; the word in front of a broadcast tells which.
+
+function deliver(
+  data: usize,
+  length: u32,
+  destination: u64,
+  source: u64,
+  id: u32,
+  offset: u32,
+  total: u32,
+  flags: u32,
+): void {
+  if (destination == ownAddress) rpcDeliver(data, length, destination, source, id, offset, total, flags);
+  else if (destination != 0) groupDeliver(data, length, destination, source, id, offset, total);
+  else {
+    rpcDeliver(data, length, destination, source, id, offset, total, flags);
+    groupDeliver(data, length, destination, source, id, offset, total);
+  }
+}
+
+function undeliverable(data: usize, length: u32, destination: u64, offset: u32, reason: u32): void {
+  if (!groupKnows(destination)) rpcUndeliverable(data, length, destination, offset, reason);
+}
+
+function located(address: u64, found: bool): void {
+  rpcLocated(address, found);
+  couriersLocated(address, found);
+}
+
+function settled(): void {
+  rpcSettled();
+  couriersSettled();
 }
 
 /** True when some table did not fit; boot then answers KERNEL_NOMEMORY. */
@@ -187,8 +236,9 @@ export function tick(now: f64): void {
   if (!booted) return;
   framesReclaim();
   headsReclaim();
+  groupReclaim();
   // Bounded: a timer that sets itself to a time already past waits for the next tick.
-  for (let left = threadTimers + threadCapacity(); left > 0; left--) {
+  for (let left = groupTimers + groupCapacity * TIMERS; left > 0; left--) {
     const id = timerPop(clock);
     if (id < 0) break;
     expired(id as u32);
@@ -197,14 +247,15 @@ export function tick(now: f64): void {
 }
 
 function expired(id: u32): void {
-  if (id >= threadTimers) rpcExpired(id - threadTimers);
+  if (id >= groupTimers) groupExpired(id - groupTimers);
+  else if (id >= threadTimers) rpcExpired(id - threadTimers);
   else if (id == sweepTimer) {
     neighboursSweep();
     routesSweep(ROUTE_IDLE_MS);
     timerSet(sweepTimer, clock + SWEEP_US);
   } else if (id >= neighbourTimers * 2) locateExpired(id - neighbourTimers * 2);
   else if (id >= neighbourTimers) {
-    if (neighbourExpired(neighbourAt(id - neighbourTimers))) rpcSettled();
+    if (neighbourExpired(neighbourAt(id - neighbourTimers))) settled();
   } else {
     const neighbour = neighbourAt(id);
     if (neighbour.used && creditsExpired(neighbour)) neighbourDiscard(neighbour);
@@ -219,4 +270,5 @@ export function nextDeadline(): f64 {
 
 function held(): void {
   record(layout.LAYOUT_FRAMES_HELD, framesHeld());
+  record(layout.LAYOUT_GROUP_BYTES, segmentsTaken());
 }

@@ -29,7 +29,8 @@ export const LAYOUT_ADDRESS_PUBLIC = 5; // 8 bytes: this kernel's FLIP address
 export const LAYOUT_KERNEL_ID = 6; // 8 bytes
 export const LAYOUT_THREADS_BUSY = 7; // u32: threads not free
 export const LAYOUT_FRAMES_HELD = 8; // u32: frames that wait here on their way through
-export const LAYOUT_FIELDS = 9;
+export const LAYOUT_GROUP_BYTES = 9; // u32: bytes of LIMIT_GROUP_BYTES that something holds
+export const LAYOUT_FIELDS = 10;
 
 // The completion ring: u32 produced, u32 consumed (the host writes it), 8 bytes unused,
 // then entries of 16 bytes. An entry's index is its count & mask.

@@ -37,6 +37,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "measure FLIP against TCP/IP",
     load: async () => (await import("./bench.js")).registerBench,
   },
+  simulate: {
+    summary: "run whole clusters in virtual time, with faults and checkers",
+    load: async () => (await import("./simulate.js")).registerSimulate,
+  },
   port: {
     summary: "ports: what a server listens to, and what clients call",
     load: async () => (await import("./port.js")).registerPort,

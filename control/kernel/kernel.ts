@@ -143,6 +143,11 @@ export class Kernel {
     return this.#layout(layout.LAYOUT_FRAMES_HELD);
   }
 
+  /** Bytes that groups hold here: histories, tables, what comes in and goes out. */
+  get groupBytes(): number {
+    return this.#layout(layout.LAYOUT_GROUP_BYTES);
+  }
+
   counters(): Counters {
     return readCounters(this.#words, this.#layout(layout.LAYOUT_COUNTERS));
   }

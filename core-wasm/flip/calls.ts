@@ -10,7 +10,8 @@ import { inMemory, isBuffer } from "../memory/bounds";
 import { setNow } from "../memory/clock";
 import { setting } from "../memory/settings";
 import { messageNewId } from "./ids";
-import { multicastSend } from "./multicast";
+import { locateStart } from "./locate";
+import { multicastFragments, multicastKnown, multicastMessage } from "./multicast";
 import { routeAddLocal, routeCount, routeIsLocal, routeRemoveLocal } from "./routes";
 
 let endpoints: u32 = 0; // registered by the host
@@ -47,15 +48,14 @@ export function flip_unregister(pointer: usize): i32 {
 export function flip_multicast(group: usize, data: usize, size: i32, endpoints: i32, now: f64): i32 {
   setNow(now);
   if (!inMemory(group, 8) || !isBuffer(data, size)) return status.RPC_BADADDRESS;
-  const sent = multicastSend(
-    load<u64>(group),
-    own,
-    messageNewId(),
-    data,
-    size as u32,
-    max<i32>(endpoints, 0) as u32,
-  );
-  return sent ? status.STD_OK : status.RPC_TRYAGAIN;
+  const to = load<u64>(group);
+  if (multicastKnown(to) < (max<i32>(endpoints, 0) as u32)) {
+    locateStart(to, own, false);
+    return status.RPC_TRYAGAIN;
+  }
+  multicastMessage(to, own, messageNewId(), 0, 0, data, size as u32, false);
+  multicastFragments(0, 0xffffffff);
+  return status.STD_OK;
 }
 
 /** How many endpoints of the public address at `pointer` are known, here and elsewhere. */

@@ -12,6 +12,7 @@ import { multicastMac } from "../wire/ethernet";
 import * as flip from "../wire/flip";
 import { creditsReturn } from "./credits";
 import { packetForward } from "./messages";
+import { multicastChecked } from "./multicast";
 import { Neighbour, neighbourAwait, neighbourFor, neighbourSettled } from "./neighbours";
 import { HEAD_DATA, Network, headNew, networkAt, sendData } from "./networks";
 import { sendPacket } from "./packets";
@@ -75,8 +76,11 @@ function sendBack(network: Network, index: u32, mac: u64, p: usize, type: u32, f
   return FRAME_TAKEN;
 }
 
-/** A group's packet goes on to every place of the group on other networks. */
-export function multicastForward(from: u32, p: usize, act: u32): void {
+/**
+ * A group's packet goes on to every place of the group on other networks: with a check where
+ * that is understood, and without one only if it came so or there is no hope.
+ */
+export function multicastForward(from: u32, p: usize, act: u32, cameChecked: bool): void {
   const route = routeFind(flip.destination(p));
   if (changetype<usize>(route) == 0) return;
   let at: usize = route.locations;
@@ -89,16 +93,24 @@ export function multicastForward(from: u32, p: usize, act: u32): void {
     if (index == from || !network.up || act + network.weight > flip.maxHop(p)) continue;
     if (flip.dataLength(p) > network.mtu - 42) continue;
     let mac = location.key;
-    if (location.multicast) {
+    const neighbour = neighbourFor(index, mac);
+    if (changetype<usize>(neighbour) == 0) continue;
+    let checked = neighbour.checked != 0;
+    const all = multicastChecked(route, index);
+    if (location.multicast && (all || !cameChecked)) {
       if (sent & (1 << index)) continue;
       sent |= 1 << index;
       mac = multicastMac(flip.destination(p));
+      checked = all;
+    } else if (cameChecked && !neighbourSettled(neighbour, true, false)) {
+      neighbourAwait(neighbour);
+      continue;
     }
     const head = headNew();
     memory.copy(head + HEAD_DATA, p, 40);
     flip.setActHop(head + HEAD_DATA, act + network.weight);
     countUp(layout.COUNTER_FORWARDED);
-    sendData(index, mac, false, 0, head, 40, p + 40, flip.dataLength(p));
+    sendData(index, mac, checked, 0, head, 40, p + 40, flip.dataLength(p));
   }
 }
 

@@ -173,7 +173,10 @@ function locate(network: Network, index: u32, mac: u64, p: usize): i32 {
   const most = flip.maxHop(p);
   routeRemoveAll(source);
   routeInstall(source, index, mac, act, 1, trustOf(p));
-  if (routeIsLocal(wanted)) return answer(network, index, mac, p, 0);
+  if (routeIsLocal(wanted)) {
+    answer(network, index, mac, p, 0);
+    if (act >= most) return FRAME_TAKEN; // a group's address may be elsewhere too
+  }
   if (act >= most) {
     const best = routeBest(wanted, index, flip.HOPS_MAX, false);
     if (best > 0) return answer(network, index, mac, p, changetype<Location>(best as usize).hops);
@@ -297,7 +300,7 @@ function multidata(index: u32, mac: u64, p: usize): i32 {
     return FRAME_TAKEN;
   }
   if (first && source != 0) routeInstall(source, index, mac, act, 1, trustOf(p));
-  multicastForward(index, p, act);
+  multicastForward(index, p, act, cameChecked);
   if (routeIsLocal(wanted)) up(p);
   return FRAME_TAKEN;
 }

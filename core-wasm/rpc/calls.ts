@@ -13,7 +13,7 @@ import { inMemory, isBuffer } from "../memory/bounds";
 import { setNow } from "../memory/clock";
 import { clientBegin, clientGo, clientSignal } from "./client";
 import { clientFull, clientSettleOldest, clientTakeOwing } from "./client-end";
-import { completionMask, completionsPending } from "./completions";
+import { completionsRoom } from "./completions";
 import {
   localBegin,
   localClientGone,
@@ -34,13 +34,6 @@ import { RPC_HEADER } from "../wire/rpc";
 
 let lastGetPort: u64 = 0;
 let lastPutPort: u64 = 0;
-
-/** Two entries for every busy thread fit the ring: no completion can ever be lost. */
-// @ts-ignore: decorator
-@inline
-function ringIsFull(): bool {
-  return completionsPending() + 2 * (threads.threadsBusy + 1) > completionMask() + 1;
-}
 
 /**
  * Calls the port in the header at `header`; `data`, `size`: the request. The reply's header
@@ -63,7 +56,7 @@ export function rpc_trans(
   if (options != 0 && !inMemory(options, layout.OPTION_BYTES)) return status.RPC_BADADDRESS;
   const port = headerPort(header);
   if (port == 0) return status.RPC_BADPORT;
-  if (ringIsFull()) return clientFull();
+  if (!completionsRoom()) return clientFull();
   let thread = clientTakeOwing(port);
   if (changetype<usize>(thread) == 0) thread = threadTake();
   if (changetype<usize>(thread) == 0 && clientSettleOldest()) thread = threadTake();
@@ -88,7 +81,7 @@ export function rpc_getreq(header: usize, buffer: usize, capacity: i32, now: f64
   if (!inMemory(header, 32) || !isBuffer(buffer, capacity)) return status.RPC_BADADDRESS;
   const getPort = headerPort(header);
   if (getPort == 0) return status.RPC_BADPORT;
-  if (ringIsFull()) return clientFull();
+  if (!completionsRoom()) return clientFull();
   let thread = threadTake();
   if (changetype<usize>(thread) == 0 && clientSettleOldest()) thread = threadTake();
   if (changetype<usize>(thread) == 0) return clientFull();

@@ -1,7 +1,7 @@
 // The ring in which the kernel tells its host what has ended: see layout.ts.
 //
-// - One entry for every call and service at most, and a few events; calls are refused
-//   (RPC_TRYAGAIN) before the ring could overflow.
+// - An entry for every call, service and group operation, and a few events; calls are
+//   refused (RPC_TRYAGAIN, BC_TOOMANY) before the ring could overflow.
 
 import * as layout from "../layout";
 import { allocate } from "../memory/arena";
@@ -10,9 +10,11 @@ import { threadsBusy } from "./threads";
 
 let ring: usize = 0;
 let mask: u32 = 0;
+let promised: u32 = 0; // entries kept free for operations of groups
 
 /** Room for at least `entries`; answers the ring's address. */
 export function completionsOpen(entries: u32): usize {
+  promised = 0;
   let size: u32 = 16;
   while (size < entries) size <<= 1;
   mask = size - 1;
@@ -31,6 +33,20 @@ export function completionsPending(): u32 {
   return load<u32>(ring, layout.COMPLETION_PRODUCED) - load<u32>(ring, layout.COMPLETION_CONSUMED);
 }
 
+/** True when another call fits: two entries for every busy thread, one for every group operation. */
+// @ts-ignore: decorator
+@inline
+export function completionsRoom(): bool {
+  return completionsPending() + promised + 2 * (threadsBusy + 1) <= mask + 1;
+}
+
+/** Keeps `entries` more free (or fewer). */
+// @ts-ignore: decorator
+@inline
+export function completionsPromise(entries: i32): void {
+  promised += entries as u32;
+}
+
 export function complete(handle: i32, status: i32, pointer: usize, length: u32): void {
   insist(completionsPending() <= mask, 310);
   const produced = load<u32>(ring, layout.COMPLETION_PRODUCED);
@@ -44,9 +60,9 @@ export function complete(handle: i32, status: i32, pointer: usize, length: u32):
 
 /**
  * An event: dropped when the host is far behind, since the protocol repeats its cause. The
- * two entries of every busy thread stay free.
+ * two entries of every busy thread and the one of every group operation stay free.
  */
 export function event(kind: i32, status: i32, pointer: usize, length: u32): void {
-  if (completionsPending() + 2 * threadsBusy > mask) return;
+  if (completionsPending() + promised + 2 * threadsBusy > mask) return;
   complete(kind, status, pointer, length);
 }

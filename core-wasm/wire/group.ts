@@ -54,6 +54,7 @@ import {
   GROUP_MEMBER_RPC_ADDRESS_AT,
   GROUP_MEMBER_STATE_AT,
   GROUP_MESSAGE_ID_AT,
+  GROUP_RESERVED_AT,
   GROUP_RESULT,
   GROUP_RESULT_ALL_ADDRESS_AT,
   GROUP_RESULT_GROUP_ADDRESS_AT,
@@ -83,6 +84,8 @@ export {
   GROUP_HEREIS_BYTES,
   GROUP_JOIN,
   GROUP_JOINREQ,
+  GROUP_JOIN_MEMBERS_AT,
+  GROUP_JOIN_TAIL,
   GROUP_LEAVE,
   GROUP_LEAVEREQ,
   GROUP_LOCATE,
@@ -91,6 +94,8 @@ export {
   GROUP_REFORMREQ,
   GROUP_RESULT,
   GROUP_RESULTACK,
+  GROUP_RESULT_STATES_AT,
+  GROUP_RESULT_TAIL,
   GROUP_RETRANS,
   GROUP_STATE,
   GROUP_SYNC,
@@ -249,6 +254,19 @@ export function resultTail(payload: usize, length: u32): usize {
   return payload + GROUP_RESULT_STATES_AT + resultStates(length) * 4;
 }
 
+/** The state of a member in a RESULT. */
+// @ts-ignore: decorator
+@inline
+export function resultState(payload: usize, index: u32): u32 {
+  return load<u32>(payload + GROUP_RESULT_STATES_AT + index * 4);
+}
+
+// @ts-ignore: decorator
+@inline
+export function setResultState(payload: usize, index: u32, value: u32): void {
+  store<u32>(payload + GROUP_RESULT_STATES_AT + index * 4, value);
+}
+
 /** The i-th member id a SYNC names. */
 // @ts-ignore: decorator
 @inline
@@ -286,6 +304,19 @@ export function groupFlags(p: usize): u32 {
 @inline
 export function setGroupFlags(p: usize, value: u32): void {
   store<u8>(p, <u8>value, GROUP_FLAGS_AT);
+}
+
+/** The reserved field: an original sends 0, ours say in JOIN and RESULT what all members understand. */
+// @ts-ignore: decorator
+@inline
+export function reserved(p: usize): u32 {
+  return load<u16>(p, GROUP_RESERVED_AT);
+}
+
+// @ts-ignore: decorator
+@inline
+export function setReserved(p: usize, value: u32): void {
+  store<u16>(p, <u16>value, GROUP_RESERVED_AT);
 }
 
 // @ts-ignore: decorator

@@ -42,7 +42,8 @@ describe("boot", () => {
   it("finds every amount of memory that is too small, whichever table it ends in", () => {
     const small = { threads: 4, ports: 4, portCache: 4, clientKernels: 1, duplicateWindow: 1024 };
     const tiny = { ...small, neighbours: 2, routes: 2, locations: 2, locates: 2, frames: 2, stashBytes: 64 };
-    const sparse = { ...tiny, broadcastsSeen: 16, forgottenKernels: 2 };
+    const few = { ...tiny, groups: 1, groupOperations: 1, groupBytes: 128 };
+    const sparse = { ...few, broadcastsSeen: 16, forgottenKernels: 2 };
     const outcomes = new Set<number>();
     for (let memoryBytes = 8192; memoryBytes < 262_144; memoryBytes += 448) {
       outcomes.add(bootWith({ ...sparse, memoryBytes }));
@@ -54,7 +55,7 @@ describe("boot", () => {
     const least = Object.fromEntries(
       ["networks", "neighbours", "routes", "locations", "endpoints", "locates", "broadcastsSeen", "frames"]
         .concat(["frameBytes", "threads", "ports", "portCache", "clientKernels", "duplicateWindow"])
-        .concat(["forgottenKernels", "stashBytes"])
+        .concat(["forgottenKernels", "stashBytes", "groups", "groupOperations", "groupBytes"])
         .map((name) => [name, 1]),
     );
     expect(bootWith(least)).toBe(status.STD_OK);

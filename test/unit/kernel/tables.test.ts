@@ -79,7 +79,7 @@ describe("a full table", () => {
 
   it("of completions refuses calls before one could be lost, though the host never looks", () => {
     const room = new Room();
-    const kernel = room.kernel({ threads: 480 });
+    const kernel = room.kernel({ threads: 479, groupOperations: 1 });
     let refused = 0;
     for (let round = 0; round < 3_000; round++) {
       const service = wait(kernel, 1);

@@ -1,0 +1,387 @@
+// Getting into a group: creating it, looking for its sequencer, and the JOIN that tells everyone.
+//
+// - LOCATE is broadcast ever further; the sequencer answers HEREIS, with a member id that it
+//   keeps for the joiner a while. JOINREQ then is a request like any other; the JOIN that
+//   follows carries the whole member table.
+// - In LOCATE an original leaves messid and expect 0: there ours put a question, and the
+//   proof of the answer in seqno and messid of HEREIS (rpc/negotiate.ts). So both know
+//   before the first message whether all members are ours. seqno of such a LOCATE is a sum
+//   over its payload, since a broadcast has no check.
+// - Source: spec 5.2, 5.3.
+
+import * as layout from "../layout";
+import { EXTENSION_CHECKED, EXTENSION_GROUP, GROUP_MEMBERS_MAX } from "../limits";
+import { BC_FAIL, BC_NOEXIST, BC_TOOMANY, STD_NOMEM, STD_OK } from "../status";
+import { now } from "../memory/clock";
+import { extensions } from "../memory/settings";
+import { messageNewId } from "../flip/ids";
+import { packetBroadcast } from "../flip/packets";
+import { answer as proof, question, settledBits } from "../rpc/negotiate";
+import { checkAdd, checkOpen, checkValue } from "../wire/check";
+import { HEADER, headerCopy, headerPort } from "../wire/header";
+import { storeBigEndian32 } from "../wire/order";
+import * as wire from "../wire/group";
+import {
+  Group,
+  JOINING,
+  MEMBER,
+  Member,
+  REGISTERED_ALL,
+  REGISTERED_GROUP,
+  TIMER_PHASE,
+  UNUSED,
+  groupAddresses,
+  groupAt,
+  groupCapacity,
+  groupRegister,
+  groupRoom,
+  groupSetting,
+  groupTimer,
+  groupTimerOff,
+  isSequencer,
+  memberAt,
+  membersView,
+  memberOf,
+  newPrivate,
+  rpcAddress,
+  isOpen,
+} from "./groups";
+import { groupEnd } from "./ending";
+import { Record, payloadOf, recordRelease, recordTake, historyFind } from "./history";
+import { earlyForget, memberTake } from "./member";
+import { Operation, operationEnd } from "./operations";
+import { answer, packetPayload, repeatRecord, sendRecord } from "./packets";
+import { order, sequencerRoom, tentative } from "./sequencer";
+import { watchStart } from "./watch";
+
+const LOCATE_US: i64 = 50000;
+const RESERVATION_US: i64 = 3000000;
+const REQUEST_US: i64 = 50000;
+const REQUEST_LONGEST_US: i64 = 500000;
+const FAR_LOG: u32 = 30;
+
+/** The extensions that a member of this kernel brings. */
+function ownFeatures(): u32 {
+  return extensions & (EXTENSION_GROUP | EXTENSION_CHECKED);
+}
+
+/** Makes us the first member; the parameters are in the group already. A status. */
+export function joinCreate(group: Group): i32 {
+  if (!groupRoom(group)) return STD_NOMEM;
+  group.features = ownFeatures();
+  const member = memberAt(group, 0);
+  member.state = MEMBER;
+  member.address = group.myAddress;
+  member.rpcAddress = rpcAddress;
+  member.expect = 1;
+  begin(group, 1);
+  group.total = 1;
+  group.view = 1;
+  groupAddresses(group, newPrivate(), newPrivate());
+  groupRegister(group, REGISTERED_ALL);
+  group.state = layout.GROUP_STATE_NORMAL;
+  watchStart(group);
+  return STD_OK;
+}
+
+function begin(group: Group, seqno: u32): void {
+  group.low = seqno;
+  group.delivered = seqno;
+  group.accepted = seqno;
+  group.acceptedAhead = seqno;
+  group.next = seqno;
+  group.highest = seqno;
+}
+
+// ---- looking for it ------------------------------------------------------------------
+
+/** Begins to look for the group; `operation` has the record of the request. */
+export function joinStart(group: Group, operation: Operation): void {
+  group.state = layout.GROUP_STATE_LOCATING;
+  group.waiting = changetype<usize>(operation) as u32;
+  group.began = now;
+  group.tries = 0;
+  group.hops = 3;
+  group.question = ownFeatures() & EXTENSION_GROUP ? question() : 0;
+  // Until an answer tells otherwise the sequencer may be ours: its timers are.
+  group.features = ownFeatures();
+  locate(group);
+}
+
+function request(group: Group): Record {
+  return changetype<Record>(changetype<Operation>(group.waiting).record);
+}
+
+function locate(group: Group): void {
+  const base = packetPayload();
+  storeBigEndian32(base, wire.PROTOCOL_GROUP);
+  const p = base + 4;
+  const payload = p + wire.GROUP_HEADER;
+  headerCopy(payload, payloadOf(request(group)));
+  wire.setLocateRpcAddress(payload, rpcAddress);
+  wire.setLocateMemberAddress(payload, group.myAddress);
+  const q = group.question;
+  const sum = q != 0 ? sumOf(payload) : 0;
+  wire.groupHeader(p, wire.GROUP_LOCATE, 0, 0, 0, sum, q as u32, (q >> 32) as u32);
+  const length = 4 + wire.GROUP_HEADER + wire.GROUP_LOCATE_BYTES;
+  packetBroadcast(group.myAddress, messageNewId(), base, length, group.hops);
+  // Twice as near as one network reaches, then 7, 15, 25 and again.
+  if (group.tries > 0) group.hops = min<u32>(2 * group.hops + 1, 25);
+  const wait = LOCATE_US << (min<u32>(group.tries, 4) as i64);
+  group.tries++;
+  groupTimer(group, TIMER_PHASE, now + wait);
+}
+
+function sumOf(payload: usize): u32 {
+  checkOpen();
+  checkAdd(payload, wire.GROUP_LOCATE_BYTES);
+  return checkValue();
+}
+
+/** The timer of a join ran out. */
+export function joinExpired(group: Group): void {
+  const patience = (groupSetting(group, layout.GROUP_SET_LOCATE_MS) as i64) * 1000;
+  const late = now - group.began >= patience;
+  if (group.state == layout.GROUP_STATE_LOCATING) {
+    if (late) joinEnd(group, BC_NOEXIST);
+    else locate(group);
+    return;
+  }
+  if (late) {
+    joinEnd(group, BC_FAIL);
+    return;
+  }
+  ask(group);
+}
+
+/** The join ends without success: nothing is left of it. */
+export function joinEnd(group: Group, status: i32): void {
+  const operation = changetype<Operation>(group.waiting);
+  group.waiting = 0;
+  recordRelease(changetype<Record>(operation.record));
+  operationEnd(operation, status, 0, 0);
+  groupEnd(group, status);
+}
+
+// ---- the sequencer's side ------------------------------------------------------------
+
+/** A LOCATE: answered by the sequencer of the group, when there is room for one more. */
+export function joinLocate(p: usize, source: u64): void {
+  const payload = p + wire.GROUP_HEADER;
+  const q = (wire.groupMessageId(p) as u64) | ((wire.expect(p) as u64) << 32);
+  if (wire.locateMemberAddress(payload) != source) return;
+  const theirs = proof(q); // 0: it is an original, or we are
+  if (theirs != 0 && wire.seqno(p) != sumOf(payload)) return;
+  const port = headerPort(payload);
+  for (let i: u32 = 0; i < groupCapacity; i++) {
+    const group = groupAt(i);
+    const open = isOpen(group);
+    if (!open || group.port != port || !isSequencer(group)) continue;
+    reserve(group, payload, source, q, theirs);
+    return;
+  }
+}
+
+function reserve(group: Group, payload: usize, source: u64, q: u64, theirs: u64): void {
+  const id = idFor(group, source);
+  if (id < 0) return;
+  const member = memberAt(group, id);
+  if (member.state == MEMBER) return;
+  if (member.address != source) {
+    earlyForget(group, id);
+    memory.fill(changetype<usize>(member), 0, offsetof<Member>());
+  }
+  member.state = JOINING;
+  member.address = source;
+  member.rpcAddress = wire.locateRpcAddress(payload);
+  member.features = theirs != 0 ? ((q >> 48) as u32) & ownFeatures() : 0;
+  member.heard = now;
+  member.joinedAt = now;
+  here(group, source, id, theirs);
+}
+
+/** The id that an address has, or one that is free; -1 when the group is full. */
+function idFor(group: Group, address: u64): i32 {
+  let free: i32 = -1;
+  let oldest: i64 = i64.MAX_VALUE;
+  for (let i: u32 = 0; i < group.membersMax; i++) {
+    const member = memberAt(group, i);
+    if (member.address == address) return i as i32;
+    const expired = member.state == JOINING && now - member.joinedAt > RESERVATION_US;
+    if ((member.state == UNUSED || expired) && member.heard < oldest) {
+      oldest = member.heard;
+      free = i as i32;
+    }
+  }
+  return free;
+}
+
+function here(group: Group, address: u64, id: u32, theirs: u64): void {
+  const payload = packetPayload();
+  wire.setHereisMembersMax(payload, group.membersMax);
+  wire.setHereisLogHistory(payload, group.logHistory);
+  wire.setHereisLogMessage(payload, group.logMessage);
+  wire.setHereisResilience(payload, group.resilience);
+  wire.setHereisLarge(payload, groupSetting(group, layout.GROUP_SET_LARGE));
+  wire.setHereisIndex(payload, id);
+  wire.setHereisSequencer(payload, group.me);
+  wire.setHereisGroupAddress(payload, group.groupPrivate);
+  wire.setHereisAllAddress(payload, group.allPrivate);
+  const bytes = wire.GROUP_HEREIS_BYTES;
+  const high = (theirs >> 32) as u32;
+  answer(group, address, wire.GROUP_HEREIS, theirs as u32, high, group.next, bytes, theirs != 0);
+}
+
+/** JOINREQ: a number for it, and the table for everyone. */
+export function joinRequest(group: Group, p: usize, record: Record, source: u64): void {
+  const id = memberOf(group, wire.cpu(p), source);
+  const open = isOpen(group);
+  if (changetype<usize>(record) == 0) return;
+  if (id >= 0 && open && isSequencer(group) && record.length >= HEADER) {
+    const message = wire.groupMessageId(p);
+    const member = memberAt(group, id);
+    const joined = historyFind(group, id, message);
+    if (changetype<usize>(joined) != 0 && joined.kind == wire.GROUP_JOIN) {
+      const type = joined.accepted ? wire.GROUP_JOIN : tentative(wire.GROUP_JOIN);
+      repeatRecord(group, member.address, type, joined);
+    } else if (member.state == JOINING && group.controls == 0) admit(group, id, message, payloadOf(record));
+  }
+  recordRelease(record);
+}
+
+function admit(group: Group, id: u32, message: u32, header: usize): void {
+  const tail = wire.GROUP_JOIN_MEMBERS_AT + group.membersMax * wire.GROUP_MEMBER_BYTES;
+  const length = tail + wire.GROUP_JOIN_TAIL;
+  // Joins may use the slots that are kept for them: a full history must not keep them out.
+  if (group.next - group.low >= group.slots - 2) return;
+  const record = recordTake(length);
+  if (changetype<usize>(record) == 0) return;
+  const member = memberAt(group, id);
+  group.features &= member.features;
+  member.expect = group.next;
+  member.message = message - 1;
+  record.kind = wire.GROUP_JOIN;
+  record.member = id;
+  record.message = message;
+  const payload = payloadOf(record);
+  headerCopy(payload, header);
+  wire.setJoinAddress(payload, member.address);
+  for (let i: u32 = 0; i < group.membersMax; i++) row(group, payload, i, i == id);
+  const end = payload + tail;
+  wire.setJoinAllAddress(end, group.allPrivate);
+  wire.setJoinTotal(end, group.total + 1);
+  wire.setJoinSequencer(end, group.sequencer);
+  wire.setJoinNextSeqno(end, group.next + 1);
+  wire.setJoinIncarnation(end, group.incarnation);
+  wire.setJoinResilience(end, group.resilience);
+  wire.setJoinLarge(end, groupSetting(group, layout.GROUP_SET_LARGE));
+  order(group, record);
+  recordRelease(record);
+}
+
+function row(group: Group, payload: usize, id: u32, joiner: bool): void {
+  const member = memberAt(group, id);
+  const at = wire.joinMember(payload, id);
+  const used = joiner || (member.state != UNUSED && member.state != JOINING);
+  wire.setMemberAddress(at, used ? member.address : 0);
+  wire.setMemberRpcAddress(at, used ? member.rpcAddress : 0);
+  wire.setMemberState(at, joiner ? MEMBER : used ? member.state : UNUSED);
+  wire.setMemberExpect(at, used ? (id == group.me ? group.delivered : member.expect) : 1);
+  wire.setMemberMessageId(at, joiner ? member.message + 1 : used ? member.message : 0);
+}
+
+// ---- the joiner's side ---------------------------------------------------------------
+
+/** HEREIS: the group's parameters, and the id that we get. */
+export function joinHere(group: Group, p: usize, source: u64): void {
+  if (group.state != layout.GROUP_STATE_LOCATING) return;
+  const payload = p + wire.GROUP_HEADER;
+  group.membersMax = wire.hereisMembersMax(payload);
+  group.logHistory = wire.hereisLogHistory(payload);
+  group.logMessage = wire.hereisLogMessage(payload);
+  group.resilience = wire.hereisResilience(payload);
+  group.me = wire.hereisIndex(payload);
+  group.sequencer = wire.hereisSequencer(payload);
+  const theirs = (wire.seqno(p) as u64) | ((wire.groupMessageId(p) as u64) << 32);
+  group.features = settledBits(group.question, theirs) & ownFeatures();
+  const most = group.membersMax;
+  if (most < 2 || group.me >= most || group.sequencer >= most || group.me == group.sequencer) return;
+  if (most > GROUP_MEMBERS_MAX || group.logHistory > FAR_LOG || group.logMessage > FAR_LOG) {
+    joinEnd(group, BC_TOOMANY);
+    return;
+  }
+  if (!groupRoom(group)) {
+    joinEnd(group, STD_NOMEM);
+    return;
+  }
+  const sequencer = memberAt(group, group.sequencer);
+  sequencer.address = source;
+  sequencer.heard = now;
+  begin(group, wire.expect(p));
+  groupAddresses(group, wire.hereisGroupAddress(payload), wire.hereisAllAddress(payload));
+  groupRegister(group, REGISTERED_GROUP | REGISTERED_ALL);
+  group.state = layout.GROUP_STATE_JOINING;
+  group.began = now;
+  group.tries = 0;
+  group.message = 1;
+  const record = request(group);
+  record.kind = wire.GROUP_JOIN;
+  record.member = group.me;
+  record.message = group.message;
+  ask(group);
+}
+
+/** JOINREQ, again and again until the JOIN comes. */
+function ask(group: Group): void {
+  const record = request(group);
+  sendRecord(group, memberAt(group, group.sequencer).address, wire.GROUP_JOINREQ, record, group.next);
+  const wait = min<i64>(REQUEST_US << (min<u32>(group.tries, 8) as i64), REQUEST_LONGEST_US);
+  group.tries++;
+  groupTimer(group, TIMER_PHASE, now + wait);
+}
+
+/** The JOIN that makes us a member; anything else is not for us yet. `record` is ours from now on. */
+export function joinTake(group: Group, p: usize, record: Record, source: u64): void {
+  if (changetype<usize>(record) == 0) return;
+  const mine =
+    wire.groupType(p) == wire.GROUP_JOIN &&
+    wire.cpu(p) == group.me &&
+    source == memberAt(group, group.sequencer).address &&
+    wire.joinMembers(record.length) == group.membersMax &&
+    wire.joinAddress(payloadOf(record)) == group.myAddress;
+  if (!mine) {
+    recordRelease(record);
+    return;
+  }
+  adopt(group, p, record);
+  const operation = changetype<Operation>(group.waiting);
+  group.waiting = 0;
+  recordRelease(changetype<Record>(operation.record));
+  groupTimerOff(group, TIMER_PHASE);
+  operationEnd(operation, STD_OK, 0, group.index);
+  memberTake(group, p, record);
+  watchStart(group);
+}
+
+function adopt(group: Group, p: usize, record: Record): void {
+  const payload = payloadOf(record);
+  for (let i: u32 = 0; i < group.membersMax; i++) {
+    const from = wire.joinMember(payload, i);
+    const member = memberAt(group, i);
+    member.state = i == group.me ? JOINING : wire.memberState(from); // the JOIN itself makes us one
+    member.address = wire.memberAddress(from);
+    member.rpcAddress = wire.memberRpcAddress(from);
+    member.expect = wire.memberExpect(from);
+    member.message = wire.memberMessageId(from);
+    member.heard = now;
+  }
+  const tail = wire.joinTail(payload, record.length);
+  group.total = wire.joinTotal(tail) - 1;
+  group.sequencer = wire.joinSequencer(tail);
+  group.incarnation = wire.joinIncarnation(tail);
+  group.features = wire.reserved(p) & ownFeatures();
+  group.message = wire.groupMessageId(p);
+  begin(group, wire.seqno(p));
+  group.view = membersView(group);
+  group.state = layout.GROUP_STATE_NORMAL;
+}

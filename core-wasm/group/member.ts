@@ -1,0 +1,223 @@
+// A member that is not the sequencer: takes what has a number, asks for what is missing.
+//
+// - What comes in order goes to the history; what comes early waits there in its slot. A gap
+//   is asked for at once, again after a few milliseconds, and ever less often.
+// - Data that its sender multicast (BB) waits with its member until the number comes.
+// - With resilience, a member of rank 1 to k tells the sequencer how far it has everything.
+// - Source: spec 5.4, 5.5.
+
+import * as layout from "../layout";
+import { now } from "../memory/clock";
+import { countUp } from "../memory/counters";
+import * as wire from "../wire/group";
+import { advance } from "./deliver";
+import { Group, TIMER_REPAIR, groupTimer, groupTimerOff, isPure, memberAt, rankOf } from "./groups";
+import { Record, historyAt, historyPut, historyRoom, recordRelease } from "./history";
+import { Operation } from "./operations";
+import { tellSequencer } from "./packets";
+
+const ASK_FIRST_US: i64 = 3000;
+const ASK_LONGEST_US: i64 = 100000;
+const ASK_ORIGINAL_US: i64 = 50000;
+const ASK_COUNT_MAX: u32 = 32;
+
+/** True for a type that says that the order is final. */
+export function isFinal(type: u32): bool {
+  return (
+    type == wire.GROUP_BCAST ||
+    type == wire.GROUP_JOIN ||
+    type == wire.GROUP_LEAVE ||
+    type == wire.GROUP_RESULT
+  );
+}
+
+/** The kind that a record of this type is kept as. */
+export function kindOfType(type: u32): u32 {
+  return isFinal(type) ? type : type + 1;
+}
+
+/**
+ * A message with its number. `record` has its data (held once, and ours from now on), or is
+ * null when only the 20-byte header at `p` came.
+ */
+export function memberTake(group: Group, p: usize, record: Record): void {
+  const type = wire.groupType(p);
+  const seqno = wire.seqno(p);
+  const early = (seqno - group.next) as i32;
+  if (((seqno + 1 - group.highest) as i32) > 0 && early < (group.slots as i32)) group.highest = seqno + 1;
+  if (early < 0) {
+    known(group, seqno, type);
+    letGo(record);
+  } else if (early >= (group.slots as i32)) letGo(record);
+  else place(group, p, record, seqno, type);
+  // Ours make messages final in order: what is final, all before it is.
+  const news = ((seqno + 1 - group.acceptedAhead) as i32) > 0 && early < (group.slots as i32);
+  if (news && isFinal(type) && isPure(group)) group.acceptedAhead = seqno + 1;
+  proceed(group);
+}
+
+function letGo(record: Record): void {
+  if (changetype<usize>(record) != 0) recordRelease(record);
+}
+
+/** We have it: it may have become final. */
+function known(group: Group, seqno: u32, type: u32): void {
+  const record = historyAt(group, seqno);
+  if (changetype<usize>(record) == 0) return;
+  if (isFinal(type)) record.accepted = 1;
+  else acknowledge(group, isPure(group) ? group.next - 1 : seqno); // our acknowledgement was lost
+}
+
+/** Puts it into its slot, with the data that came with it, came before, or is our own. */
+export function place(group: Group, p: usize, record: Record, seqno: u32, type: u32): void {
+  const there = historyAt(group, seqno);
+  if (changetype<usize>(there) != 0) {
+    if (isFinal(type)) there.accepted = 1;
+    letGo(record);
+    return;
+  }
+  if (changetype<usize>(record) == 0) record = earlier(group, wire.cpu(p), wire.groupMessageId(p));
+  if (changetype<usize>(record) == 0) return;
+  if (historyRoom(group, seqno, record.length)) {
+    record.seqno = seqno;
+    record.member = wire.cpu(p);
+    record.message = wire.groupMessageId(p);
+    record.kind = kindOfType(type);
+    record.accepted = isFinal(type) ? 1 : 0;
+    historyPut(group, record);
+  }
+  recordRelease(record);
+}
+
+/** The data of a message that was multicast by its sender, or is our own; held once more. */
+function earlier(group: Group, id: u32, message: u32): Record {
+  if (id >= group.membersMax) return changetype<Record>(0);
+  if (id == group.me) {
+    for (let at = group.firstSend; at != 0; at = changetype<Operation>(at).next) {
+      const operation = changetype<Operation>(at);
+      if (operation.message != message) continue;
+      const own = changetype<Record>(operation.record);
+      own.holds++;
+      return own;
+    }
+    return changetype<Record>(0);
+  }
+  const member = memberAt(group, id);
+  const record = changetype<Record>(member.early);
+  if (member.early == 0 || record.message != message) return changetype<Record>(0);
+  member.early = 0;
+  return record;
+}
+
+/** Counts in what is in order now. */
+export function takeIn(group: Group): void {
+  for (;;) {
+    const record = historyAt(group, group.next);
+    if (changetype<usize>(record) == 0) return;
+    if (record.kind != wire.GROUP_RESULT) memberAt(group, record.member).message = record.message;
+    group.next++;
+  }
+}
+
+/** Takes in what is in order now, and asks for what is not there. */
+export function proceed(group: Group): void {
+  const before = group.next;
+  takeIn(group);
+  if (group.next != before) {
+    group.askInterval = 0;
+    for (let at = isPure(group) ? group.next - 1 : before; at != group.next; at++) acknowledge(group, at);
+    advance(group);
+  } else if (group.accepted != group.next) advance(group);
+  if (((group.highest - group.next) as i32) > 0) ask(group);
+  else groupTimerOff(group, TIMER_REPAIR);
+}
+
+/** Tells the sequencer that we have everything up to `seqno`, where that counts. */
+function acknowledge(group: Group, seqno: u32): void {
+  if (group.resilience == 0 || group.state != layout.GROUP_STATE_NORMAL) return;
+  const record = historyAt(group, seqno);
+  if (changetype<usize>(record) == 0 || record.accepted) return;
+  if (((group.acceptedAhead - seqno) as i32) > 0 || rankOf(group, group.me) > group.resilience) return;
+  tellSequencer(group, wire.GROUP_ACK, seqno, record.message);
+}
+
+// ---- what is missing -----------------------------------------------------------------
+
+/** How many messages in a row are missing, at most ASK_COUNT_MAX. */
+export function missing(group: Group): u32 {
+  let count: u32 = 1;
+  while (
+    count < ASK_COUNT_MAX &&
+    ((group.next + count - group.highest) as i32) < 0 &&
+    changetype<usize>(historyAt(group, group.next + count)) == 0
+  )
+    count++;
+  return count;
+}
+
+function ask(group: Group): void {
+  if (group.askInterval != 0 && now - group.asked < group.askInterval) return;
+  const shortest = isPure(group) ? ASK_FIRST_US : ASK_ORIGINAL_US;
+  group.askInterval = min<i64>(max<i64>(group.askInterval * 2, shortest), ASK_LONGEST_US);
+  group.asked = now;
+  countUp(layout.COUNTER_GROUP_RETRANS_OUT);
+  tellSequencer(group, wire.GROUP_RETRANS, group.next, isPure(group) ? missing(group) : 0);
+  groupTimer(group, TIMER_REPAIR, now + group.askInterval);
+}
+
+/** The timer of what is missing ran out. */
+export function memberExpired(group: Group): void {
+  if (group.state != layout.GROUP_STATE_NORMAL) return;
+  if (((group.highest - group.next) as i32) > 0) {
+    group.askInterval = max<i64>(group.askInterval, 1);
+    group.asked = now - group.askInterval;
+    ask(group);
+  }
+}
+
+/**
+ * The sequencer says what the next number is: everything before it should be here. In a group
+ * of ours it also says what is final (0: it does not).
+ */
+export function memberHears(group: Group, seqno: u32, accepted: u32): void {
+  const ahead = (seqno - group.highest) as i32;
+  if (ahead > 0 && seqno - group.next <= group.slots) group.highest = seqno;
+  const news = accepted != 0 && ((accepted - group.acceptedAhead) as i32) > 0;
+  if (news && isPure(group) && accepted - group.accepted <= group.slots) {
+    group.acceptedAhead = accepted;
+    advance(group);
+  }
+  if (((group.highest - group.next) as i32) > 0) ask(group);
+}
+
+/** SYNC: the sequencer wants to know where those are that it names. */
+export function memberSync(group: Group, p: usize, length: u32): void {
+  memberHears(group, wire.seqno(p), wire.groupMessageId(p));
+  const names = (length - wire.GROUP_HEADER) >> 1;
+  for (let i: u32 = 0; i < names; i++) {
+    if (wire.syncMember(p + wire.GROUP_HEADER, i) != group.me) continue;
+    if (group.next != group.highest) return; // RETRANS has told
+    if (group.delivered != group.next) group.owes = 1;
+    group.silent = 0;
+    tellSequencer(group, wire.GROUP_STATE, group.next, 0);
+    return;
+  }
+}
+
+/** Data that a member multicast, without a number yet. `record` is ours from now on. */
+export function memberEarly(group: Group, record: Record): void {
+  const member = memberAt(group, record.member);
+  if (((record.message - member.message) as i32) <= 0) {
+    recordRelease(record);
+    return;
+  }
+  earlyForget(group, record.member);
+  member.early = changetype<usize>(record) as u32;
+}
+
+export function earlyForget(group: Group, id: u32): void {
+  const member = memberAt(group, id);
+  if (member.early == 0) return;
+  recordRelease(changetype<Record>(member.early));
+  member.early = 0;
+}
