@@ -81,6 +81,7 @@ export async function programFor(words: readonly string[]): Promise<Command> {
     .version(packageVersion(), "-V, --version", "show the version")
     .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help for a command")
+    .enablePositionalOptions() // what follows a command's name is that command's
     .addHelpText("after", helpText)
     .exitOverride()
     .configureOutput({ outputError: () => undefined }); // fail() says it
