@@ -33,6 +33,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "call a server and measure it",
     load: async () => (await import("./call.js")).registerCall,
   },
+  group: {
+    summary: "groups: messages in one order at every member, through crashes",
+    load: async () => (await import("./group.js")).registerGroup,
+  },
   bench: {
     summary: "measure FLIP against TCP/IP",
     load: async () => (await import("./bench.js")).registerBench,
@@ -77,6 +81,7 @@ export async function programFor(words: readonly string[]): Promise<Command> {
     .version(packageVersion(), "-V, --version", "show the version")
     .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help for a command")
+    .enablePositionalOptions() // what follows a command's name is that command's
     .addHelpText("after", helpText)
     .exitOverride()
     .configureOutput({ outputError: () => undefined }); // fail() says it
