@@ -3,6 +3,7 @@
 // - Plain Node without dependencies: it runs first, also before `npm ci`.
 // - As root on a system with apt it installs what is missing; otherwise it prints the
 //   command that would, and goes on: without these tools Proteus does less, and says so.
+// - With --bench it installs the peers of the group benchmark as well; nothing else needs them.
 // - Each part is skipped when nothing is missing or stale, so that start and test can
 //   call it every time (well under a second).
 
@@ -22,6 +23,12 @@ const needs = [
   { package: "libc6-dev", file: "/usr/include/stdio.h", purpose: "the native Ethernet driver" },
 ];
 
+/** Only when asked for: what groups are measured against. */
+const benchNeeds = [
+  { package: "corosync", command: "corosync", purpose: "the Corosync rows of `proteus bench group`" },
+  { package: "libcpg-dev", file: "/usr/include/corosync/cpg.h", purpose: "its member in that benchmark" },
+];
+
 function onPath(command) {
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
   return folders.some((folder) => {
@@ -34,8 +41,10 @@ function onPath(command) {
   });
 }
 
-const missingNeeds = () =>
-  needs.filter((need) => (need.file ? !existsSync(need.file) : !onPath(need.command)));
+const missingNeeds = (bench) =>
+  [...needs, ...(bench ? benchNeeds : [])].filter((need) =>
+    need.file ? !existsSync(need.file) : !onPath(need.command),
+  );
 
 function run(command, args, environment = {}) {
   const result = spawnSync(command, args, {
@@ -47,8 +56,8 @@ function run(command, args, environment = {}) {
 }
 
 /** Installs system packages when it may; returns whether none is missing afterwards. */
-function installSystemPackages() {
-  const missing = missingNeeds();
+function installSystemPackages(bench) {
+  const missing = missingNeeds(bench);
   if (missing.length === 0) return true;
   const install = ["install", "-y", "--no-install-recommends", ...missing.map((need) => need.package)];
   console.error("Missing system packages:");
@@ -77,8 +86,8 @@ function installNpmPackages() {
 }
 
 /** Runs every part that is due. Returns whether Proteus can run now, and prints what to do if not. */
-export function setup() {
-  const complete = installSystemPackages();
+export function setup({ bench = false } = {}) {
+  const complete = installSystemPackages(bench);
   if (npmPackagesAreStale() && !installNpmPackages()) {
     console.error("npm ci failed: see its message above. With the network back, try `npm run setup` again.");
     return { ready: false, complete };
@@ -90,7 +99,7 @@ export function setup() {
 }
 
 if (isMain(import.meta)) {
-  const { ready, complete } = setup();
+  const { ready, complete } = setup({ bench: process.argv.includes("--bench") });
   if (ready && complete) console.error("Everything is in place.");
   process.exitCode = ready && complete ? 0 : 1;
 }

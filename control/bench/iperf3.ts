@@ -77,9 +77,9 @@ export async function runIperf3(
   options: readonly string[] = [],
 ): Promise<Run> {
   const serve = ["iperf3", "-s", "-1", "--forceflush", "-B", addresses.server];
-  const server = await listen(pinned(pair, "server", cores.server, serve));
+  const server = await listen(pinned(pair.enter("server"), cores.server, serve));
   const call = ["iperf3", "-J", "-i", "0", "-t", `${seconds}`, "-c", addresses.server, ...options];
-  const { output } = await runTool(pinned(pair, "client", cores.client, call));
+  const { output } = await runTool(pinned(pair.enter("client"), cores.client, call));
   await server.ended;
   return parseIperf3(output);
 }

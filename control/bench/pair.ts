@@ -1,22 +1,11 @@
 // The two machines of a benchmark: two network namespaces joined by one veth pair.
 //
-// - Made as a lab is (control/lab/namespaces.ts), without bridge and without agents: a
-//   packet socket that nobody needs would cost TCP as well. Nothing of it is visible in
-//   the system's own namespaces, and it is gone with its keeper.
-// - While it is there it has a lab's folder, in the state `starting` and owned by this
-//   process: no lab command takes it for a lab, and `proteus lab clean` removes what a
-//   killed benchmark has left.
+// - Without a bridge: machines.ts makes it, and takes it away with everything on it.
 // - eth0 on both; the client is 10.0.0.1, the server 10.0.0.2.
 
-import { randomBytes } from "node:crypto";
-import { exitCodes, ProteusError } from "../kernel/errors.js";
-import { chooseIsolation } from "../lab/isolation.js";
-import { buildNetwork, enterNode, startKeeper } from "../lab/namespaces.js";
 import { type LabPlan, namespaceName } from "../lab/plan.js";
-import { removeLab, removeLeftover } from "../lab/remove.js";
-import { claimFolder, judge, type LabState, newState, readLab, writeLab } from "../lab/state.js";
-import { runTool, type ToolResult, toolMissing } from "../lab/tools.js";
 import type { Topology } from "../lab/topology.js";
+import { benchName, Machines } from "./machines.js";
 
 export type End = "client" | "server";
 
@@ -58,64 +47,30 @@ export function planPair(name: string, mtu: number): LabPlan {
   };
 }
 
-/** Claims a folder of its own for this process. */
-function claim(state: LabState): void {
-  if (claimFolder(state)) return;
-  throw new ProteusError({
-    code: "BENCH_BUSY",
-    exit: exitCodes.failed,
-    message: `${state.topology.name} is in use`,
-    unchanged: "nothing was measured",
-    hint: "proteus lab clean",
-  });
-}
-
 /** A running pair of machines. */
 export class Pair {
-  readonly #state: LabState;
+  readonly #machines: Machines;
   #mtu: number;
 
-  private constructor(
-    state: LabState,
-    mtu: number,
-    /** How the machines are kept apart, for people. */
-    readonly isolation: string,
-  ) {
-    this.#state = state;
+  private constructor(machines: Machines, mtu: number) {
+    this.#machines = machines;
     this.#mtu = mtu;
   }
 
   /** Makes it. Throws BENCH_ISOLATION, or what the lab throws; nothing is left then. */
   static async make(mtu: number, abort?: AbortSignal): Promise<Pair> {
-    const { isolation, reason } = await chooseIsolation("auto");
-    if (isolation === "memory") {
-      throw new ProteusError({
-        code: "BENCH_ISOLATION",
-        exit: exitCodes.denied,
-        message: "the benchmark needs two network stacks, and none can be made here",
-        why: reason,
-        unchanged: "nothing was measured",
-        hint: "run it as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)",
-      });
-    }
-    const name = `bench${process.pid}`;
+    const name = benchName();
     const topology: Topology = {
       name,
       networks: [],
       nodes: ends.map((end) => ({ name: end, kind: "host", networks: [] })),
     };
-    if (judge(readLab(name)) === "leftover") await removeLeftover(name, "left over");
-    let state = newState(randomBytes(8).toString("hex"), isolation, topology);
-    claim(state);
-    try {
-      state = { ...state, keeper: await startKeeper(state, abort) };
-      writeLab(state);
-      await buildNetwork(state, planPair(name, mtu), abort);
-      return new Pair(state, mtu, reason);
-    } catch (error) {
-      await removeLab(state, "failed");
-      throw error;
-    }
+    return new Pair(await Machines.make(topology, planPair(name, mtu), abort), mtu);
+  }
+
+  /** How the machines are kept apart, for people. */
+  get isolation(): string {
+    return this.#machines.isolation;
   }
 
   get mtu(): number {
@@ -124,27 +79,14 @@ export class Pair {
 
   /** The beginning of a command that runs on one of the machines. */
   enter(end: End): string[] {
-    return enterNode(this.#state, end);
-  }
-
-  /** Runs a tool on one of the machines; its failure is an error. */
-  async #tool(end: End, command: readonly string[]): Promise<ToolResult> {
-    const result = await runTool([...this.enter(end), ...command]);
-    if (result.status === 127) throw toolMissing(command[0] ?? "");
-    if (result.status === 0) return result;
-    throw new ProteusError({
-      code: "BENCH_LINK",
-      exit: exitCodes.failed,
-      message: "the link of the benchmark could not be set up",
-      why: `${command.join(" ")}: ${result.errors.trim().split("\n")[0] ?? ""}`,
-    });
+    return this.#machines.enter(end);
   }
 
   /** Gives both interfaces another MTU. No kernel may be attached. */
   async setMtu(mtu: number): Promise<void> {
     if (mtu === this.#mtu) return;
     await Promise.all(
-      ends.map((end) => this.#tool(end, ["ip", "link", "set", interfaceName, "mtu", `${mtu}`])),
+      ends.map((end) => this.#machines.tool(end, ["ip", "link", "set", interfaceName, "mtu", `${mtu}`])),
     );
     this.#mtu = mtu;
   }
@@ -153,7 +95,7 @@ export class Pair {
   async withoutSegmentation<T>(work: () => Promise<T>): Promise<T> {
     const before = await this.offloads();
     const set = (words: readonly string[]) =>
-      Promise.all(ends.map((end) => this.#tool(end, ["ethtool", "-K", interfaceName, ...words])));
+      Promise.all(ends.map((end) => this.#machines.tool(end, ["ethtool", "-K", interfaceName, ...words])));
     await set(segmentationWords({}));
     try {
       return await work();
@@ -164,13 +106,13 @@ export class Pair {
 
   /** What `ethtool -k` says, by the names of the features that can be on. */
   async offloads(): Promise<Readonly<Record<string, boolean>>> {
-    const { output } = await this.#tool("client", ["ethtool", "-k", interfaceName]);
+    const { output } = await this.#machines.tool("client", ["ethtool", "-k", interfaceName]);
     return parseOffloads(output);
   }
 
   /** Takes it down with every process on it. */
   async remove(): Promise<void> {
-    await removeLab(this.#state, "done");
+    await this.#machines.remove();
   }
 }
 

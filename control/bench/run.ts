@@ -6,15 +6,16 @@
 // - A case that fails, or whose tool is missing, becomes a row with a problem; the rest
 //   goes on. Only what makes every figure impossible (no namespaces, no cores) is thrown.
 
+import { fileURLToPath } from "node:url";
 import { allowedCores, coresOf, machine } from "./environment.js";
 import { iperf3Version, runIperf3 } from "./iperf3.js";
-import { addresses, interfaceName, Pair } from "./pair.js";
+import { addresses, type End, interfaceName, Pair } from "./pair.js";
 import { groupCases, planCases, type Wanted } from "./plan.js";
 import { ratiosOf, remarksOf } from "./ratios.js";
 import { resultOf } from "./samples.js";
-import type { Job } from "./systems/system.js";
+import type { Answer, Job, Order } from "./systems/system.js";
 import type { Case, Environment, Placement, Report, Result, Run, SystemName, TestName } from "./types.js";
-import { Worker } from "./worker.js";
+import { pinned, Worker } from "./worker.js";
 
 export interface BenchOptions extends Wanted {
   readonly runs: number;
@@ -27,6 +28,8 @@ export interface BenchOptions extends Wanted {
   readonly abort: AbortSignal;
 }
 
+const program = fileURLToPath(new URL("./worker-main.js", import.meta.url));
+
 const milliseconds: Readonly<Record<TestName, number>> = { "null-rpc": 250, "call-1m": 300 };
 
 interface Cores {
@@ -36,15 +39,17 @@ interface Cores {
 
 /** The two processes of our own that a group of cases shares. */
 class Workers {
-  readonly client: Worker;
-  readonly server: Worker;
+  readonly client: Worker<Order, Answer>;
+  readonly server: Worker<Order, Answer>;
 
   constructor(
     pair: Pair,
     readonly cores: Cores,
   ) {
-    this.client = new Worker(pair, "client", cores.client);
-    this.server = new Worker(pair, "server", cores.server);
+    const start = (end: End) =>
+      new Worker<Order, Answer>(end, pinned(pair.enter(end), cores[end], [process.execPath, program]));
+    this.client = start("client");
+    this.server = start("server");
   }
 
   readonly kill = (): void => {

@@ -11,9 +11,9 @@
 import { floor, spinTcp } from "./systems/controls.js";
 import { flip } from "./systems/flip.js";
 import { nodeTcp } from "./systems/node-tcp.js";
-import type { Job, Serving, System } from "./systems/system.js";
+import type { Answer, Job, Order, Serving, System } from "./systems/system.js";
 import type { SystemName } from "./types.js";
-import type { Answer, Order } from "./worker.js";
+import type { Failed } from "./worker.js";
 
 const known: Readonly<Partial<Record<SystemName, System>>> = {
   flip,
@@ -32,7 +32,7 @@ function systemOf({ system }: Job): System {
 }
 
 /** Resolves when the answer is on its way: what follows may block the thread. */
-function say(answer: Answer): Promise<void> {
+function say(answer: Answer | Failed): Promise<void> {
   return new Promise((resolve) => process.send?.(answer, undefined, {}, () => resolve()));
 }
 

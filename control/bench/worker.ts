@@ -1,42 +1,36 @@
-// The parent's side of a worker: starts the process on its machine and core, gives it
-// orders, and has it killed when it does not answer.
+// The parent's side of a worker: a process on one of the machines that does what it is told
+// over the channel of `fork`, one order after the other, and is killed when it does not answer.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { toolMissing } from "../lab/tools.js";
-import type { End, Pair } from "./pair.js";
-import type { Facts, Job } from "./systems/system.js";
-import type { Run } from "./types.js";
 
-export type Order =
-  | { readonly serve: Job }
-  | { readonly measure: Job; readonly facts: Facts }
-  | { readonly stop: true };
+const standardPatienceMs = 30_000;
 
-export type Answer =
-  | { readonly ready: Facts }
-  | { readonly run: Run }
-  | { readonly stopped: true }
-  | { readonly failed: string };
-
-const program = fileURLToPath(new URL("./worker-main.js", import.meta.url));
-const patienceMs = 30_000;
-
-/** A command on one of the machines, pinned to a core, that dies with this process. */
-export function pinned(pair: Pair, end: End, core: number, command: readonly string[]): string[] {
+/** A command on the machine that `enter` leads to, pinned to a core, that dies with this process. */
+export function pinned(enter: readonly string[], core: number, command: readonly string[]): string[] {
   const dies = ["setpriv", "--pdeathsig", "KILL", "--"];
-  return [...pair.enter(end), "--", ...dies, "taskset", "--cpu-list", `${core}`, ...command];
+  return [...enter, "--", ...dies, "taskset", "--cpu-list", `${core}`, ...command];
 }
 
-export class Worker {
+/** What a worker answers when an order failed. */
+export interface Failed {
+  readonly failed: string;
+}
+
+export class Worker<Order extends object, Answer extends object> {
   readonly #child: ChildProcess;
   #settle: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | null = null;
   #words = "";
   #ended: Error | null = null;
 
-  /** Starts the process; a failure to start fails the first order. */
-  constructor(pair: Pair, end: End, core: number) {
-    const [tool = "", ...rest] = pinned(pair, end, core, [process.execPath, program]);
+  /**
+   * Starts the process; a failure to start fails the first order.
+   *
+   * @param what its name, for messages: "client"
+   * @param command the whole command, as `pinned` makes it
+   */
+  constructor(what: string, command: readonly string[]) {
+    const [tool = "", ...rest] = command;
     this.#child = spawn(tool, rest, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#words = (this.#words + text).slice(-2000);
@@ -46,14 +40,18 @@ export class Worker {
     );
     this.#child.on("exit", (code, signal) => {
       const words = this.#words.trim();
-      this.#end(new Error(`its ${end} ended (${signal ?? code})${words === "" ? "" : `: ${words}`}`));
+      this.#end(new Error(`its ${what} ended (${signal ?? code})${words === "" ? "" : `: ${words}`}`));
     });
-    this.#child.on("message", (answer: Answer) => {
+    this.#child.on("message", (answer: Answer | Failed) => {
       const settle = this.#settle;
       this.#settle = null;
       if ("failed" in answer) settle?.reject(new Error(answer.failed));
       else settle?.resolve(answer);
     });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   #end(error: Error): void {
@@ -63,7 +61,7 @@ export class Worker {
   }
 
   /** Gives one order and waits for its answer. */
-  async order(order: Order): Promise<Answer> {
+  async order(order: Order, patienceMs = standardPatienceMs): Promise<Answer> {
     if (this.#ended !== null) throw this.#ended;
     const timer = setTimeout(() => {
       this.#end(new Error(`no answer within ${patienceMs / 1000} s`));

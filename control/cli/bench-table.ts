@@ -15,9 +15,9 @@ const bare = {
   style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
 };
 
-type Align = "left" | "right";
+export type Align = "left" | "right";
 
-function table(
+export function table(
   head: readonly string[],
   aligns: readonly Align[],
   rows: readonly (readonly string[])[],
@@ -31,10 +31,12 @@ function table(
     .join("\n");
 }
 
-const figure = (value: number | null, digits: number): string =>
+/** A figure, or a dash. */
+export const figure = (value: number | null, digits: number): string =>
   value === null ? "-" : value.toFixed(digits);
 
-const shown = (value: number | null): string => figure(value, value !== null && value < 100 ? 2 : 0);
+/** With two digits below 100. */
+export const shown = (value: number | null): string => figure(value, value !== null && value < 100 ? 2 : 0);
 
 function rowOf(result: Result): string[] {
   const spread = result.spread === null ? "-" : `${(100 * result.spread).toFixed(0)}%`;
@@ -86,13 +88,15 @@ function environmentText(environment: Environment): string[] {
   ];
 }
 
-function ratioRows(ratios: readonly Ratio[]): string[][] {
-  return ratios.map(({ name, value, better, goal, met }) => [
+/** The ratios with their goals. */
+export function ratioTable(ratios: readonly Ratio[]): string {
+  const rows = ratios.map(({ name, value, better, goal, met }) => [
     name,
     value.toFixed(2),
     `${better === "lower" ? "≤" : "≥"} ${goal.toFixed(2)}`,
     met ? "met" : "MISSED",
   ]);
+  return table(["ratio", "value", "goal", ""], ["left", "right", "right", "left"], rows);
 }
 
 /** The whole report. */
@@ -106,8 +110,7 @@ export function reportText({ environment, results, ratios, remarks }: Report): s
     );
     blocks.push([test, table(heads[test], aligns, rows.map(rowOf)), ...new Set(problems)].join("\n"));
   }
-  if (ratios.length > 0)
-    blocks.push(table(["ratio", "value", "goal", ""], ["left", "right", "right", "left"], ratioRows(ratios)));
+  if (ratios.length > 0) blocks.push(ratioTable(ratios));
   if (remarks.length > 0) blocks.push(remarks.join("\n"));
   return blocks.join("\n\n");
 }

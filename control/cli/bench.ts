@@ -7,17 +7,11 @@
 
 import { type Command, Option } from "@commander-js/extra-typings";
 import { runBench } from "../bench/run.js";
-import {
-  type Case,
-  placements,
-  type Report,
-  standardMtus,
-  standardRuns,
-  systems,
-  tests,
-} from "../bench/types.js";
-import { exitCodes, usageError } from "../kernel/errors.js";
-import { mtuMax } from "../lab/topology.js";
+import { placements, standardMtus, standardRuns, systems, tests } from "../bench/types.js";
+import { exitCodes } from "../kernel/errors.js";
+import { registerBenchAlarm } from "./bench-alarm.js";
+import { registerBenchGroup } from "./bench-group.js";
+import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
 import { reportText } from "./bench-table.js";
 import { interruptible } from "./lab.js";
 import { emit } from "./output.js";
@@ -28,6 +22,9 @@ const help = `
 Tests (default: all):
   null-rpc  a call without data and its reply, in µs
   call-1m   calls with 1 MiB of data and an empty reply, in MB/s
+
+Groups are measured by themselves: proteus bench group --help. So is their patience
+under load: proteus bench group-alarm --help.
 
 Two machines (network namespaces) on a veth pair of their own. Placement S: client and
 server pinned to one core, X: to two. Every figure is the median of interleaved runs;
@@ -42,51 +39,11 @@ Examples:
 Exit codes: 4 when two network stacks cannot be made here, 6 when a case failed.`;
 
 const runsMax = 1000;
-/** The smallest MTU of a FLIP network; control/bench's own links obey it as well. */
-const mtuMin = 576;
-
-/** A list such as `a,b`, each one of `known`. Throws a usage error. */
-function parseList<Name extends string>(what: string, text: string, known: readonly Name[]): Name[] {
-  return text.split(",").map((word) => {
-    const found = known.find((each) => each === word);
-    if (found === undefined) throw usageError(`"${word}" is no ${what}`, `there are ${known.join(", ")}`);
-    return found;
-  });
-}
-
-function parseMtus(text: string): number[] {
-  return text.split(",").map((word) => {
-    const mtu = /^\d+$/.test(word) ? Number(word) : Number.NaN;
-    if (!(mtu >= mtuMin && mtu <= mtuMax))
-      throw usageError(`"${word}" is not an MTU`, `it is ${mtuMin} to ${mtuMax} bytes: 1500,9000,65521`);
-    return mtu;
-  });
-}
-
-/** A line that is written over again and again, on a terminal only. */
-class ProgressLine {
-  readonly #shown = process.stderr.isTTY;
-
-  say({ test, system, placement, mtu }: Case, done: number, all: number): void {
-    if (!this.#shown) return;
-    const percent = Math.floor((100 * done) / all);
-    process.stderr.write(`\r\x1b[K${percent}%  ${test}  ${system}  ${placement}  MTU ${mtu}`);
-  }
-
-  clear(): void {
-    if (this.#shown) process.stderr.write("\r\x1b[K");
-  }
-}
-
-/** A missing tool is no failure of ours; anything else that left a row empty is. */
-function isDegraded({ results }: Report): boolean {
-  return results.some(({ problem }) => problem !== undefined && !problem.includes("is not installed"));
-}
-
 /** Adds `bench` to the program. */
 export function registerBench(program: Command): void {
-  program
+  const bench = program
     .command("bench")
+    .enablePositionalOptions()
     .description("measure FLIP against TCP/IP")
     .argument("[name...]", `tests: ${tests.join(", ")}`)
     .option("--runs <count>", "runs of every case", `${standardRuns}`)
@@ -116,7 +73,8 @@ export function registerBench(program: Command): void {
             runs,
             wasm: kernelPath,
             version: packageVersion(),
-            progress: (each, done, all) => line.say(each, done, all),
+            progress: ({ test, system, placement, mtu }, done, all) =>
+              line.say([test, system, placement, `MTU ${mtu}`], done, all),
             abort,
           });
         } finally {
@@ -124,6 +82,8 @@ export function registerBench(program: Command): void {
         }
       });
       emit("bench", options.json, report, () => reportText(report));
-      if (isDegraded(report)) process.exitCode = exitCodes.degraded;
+      if (isDegraded(report.results)) process.exitCode = exitCodes.degraded;
     });
+  registerBenchGroup(bench as unknown as Command);
+  registerBenchAlarm(bench as unknown as Command);
 }

@@ -41,6 +41,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "measure FLIP against TCP/IP",
     load: async () => (await import("./bench.js")).registerBench,
   },
+  simulate: {
+    summary: "run whole clusters in virtual time, with faults and checkers",
+    load: async () => (await import("./simulate.js")).registerSimulate,
+  },
   port: {
     summary: "ports: what a server listens to, and what clients call",
     load: async () => (await import("./port.js")).registerPort,
@@ -77,6 +81,7 @@ export async function programFor(words: readonly string[]): Promise<Command> {
     .version(packageVersion(), "-V, --version", "show the version")
     .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help for a command")
+    .enablePositionalOptions() // what follows a command's name is that command's
     .addHelpText("after", helpText)
     .exitOverride()
     .configureOutput({ outputError: () => undefined }); // fail() says it

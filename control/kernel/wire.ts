@@ -7,6 +7,7 @@
 // - Unicast packets do not say whether they carry RPC or group messages (the FLIP
 //   address does, to its owner): the dissector tells by form.
 
+import { EXTENSIONS_ALL } from "../../core-wasm/limits.js";
 import * as formats from "../../core-wasm/wire/formats.js";
 import { toHex, view } from "./bytes.js";
 import { flipFault, groupFault, rpcFault } from "./faults.js";
@@ -142,16 +143,19 @@ function dissectBroadcast(
 
 /**
  * Whether a unicast or multicast message is a group's. Its third and fourth byte are
- * 0 and its type is not LOCATE; in RPC these four are the start of a random kernel id,
- * or of one that is all zeros.
+ * 0 (or in JOIN and RESULT what all members understand, a small number) and its type is
+ * not LOCATE; in RPC these four are the start of a random kernel id, or of one that is
+ * all zeros.
  */
 function isGroup(kernel: OfflineKernel, message: Uint8Array): boolean {
   if (message.length < formats.GROUP_HEADER) return false;
   const fields = view(message);
+  const type = fields.getUint8(formats.GROUP_TYPE_AT);
+  const tellsFeatures = type === formats.GROUP_JOIN || type === formats.GROUP_RESULT;
   return (
-    fields.getUint8(formats.GROUP_TYPE_AT) !== formats.GROUP_LOCATE &&
+    type !== formats.GROUP_LOCATE &&
     fields.getUint8(formats.GROUP_FLAGS_AT) <= formats.GROUP_BIGENDIAN &&
-    fields.getUint16(formats.GROUP_RESERVED_AT) === 0 &&
+    fields.getUint16(formats.GROUP_RESERVED_AT, true) <= (tellsFeatures ? EXTENSIONS_ALL : 0) &&
     kernel.checkGroup(message) !== undefined
   );
 }

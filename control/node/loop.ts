@@ -32,6 +32,8 @@ export function microseconds(): number {
 
 export class Loop {
   readonly #kernel: Kernel;
+  /** Looks at the ring for a while before it sleeps; off: sleeps as soon as nothing is there. */
+  spins = true;
   #turning = false;
   #closed = false;
   #watching = false;
@@ -66,13 +68,13 @@ export class Loop {
     try {
       const kernel = this.#kernel;
       for (let row = 1; !this.#closed; row++) {
-        const work = kernel.turn(this.#turns >= quietTurns ? spinTurnUs : 0);
+        const work = kernel.turn(this.spins && this.#turns >= quietTurns ? spinTurnUs : 0);
         const now = kernel.turnedAt;
         const sends = kernel.sendsPending;
         if (work > 0) {
           this.#turns = sends ? quietTurns : 0;
           this.#lastWork = now;
-        } else if (now - this.#lastWork > spinWindowUs && this.#turns >= quietTurns) {
+        } else if (this.#turns >= quietTurns && (!this.spins || now - this.#lastWork > spinWindowUs)) {
           this.#sleep();
           return;
         } else {

@@ -21,6 +21,8 @@ const finishPatienceUs = 100_000;
 export interface RunningKernel {
   readonly kernel: Kernel;
   readonly interfaces: readonly Device[];
+  /** Whether it looks for frames again and again for a while before it sleeps; on from the start. */
+  spin(on: boolean): void;
   /** Waits until no call owes an acknowledgement, at most a tenth of a second, and closes. */
   finish(): Promise<void>;
   /** Closes at once. */
@@ -67,7 +69,10 @@ export async function startKernel(options: StartOptions): Promise<RunningKernel>
       while (kernel.threadsBusy > 0 && microseconds() < end) await setTimeout(1);
       loop.close();
     };
-    return { kernel, interfaces: devices, finish, close: () => loop.close() };
+    const spin = (on: boolean) => {
+      loop.spins = on;
+    };
+    return { kernel, interfaces: devices, spin, finish, close: () => loop.close() };
   } catch (error) {
     for (const device of devices) device.close();
     throw error;

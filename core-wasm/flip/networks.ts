@@ -71,6 +71,8 @@ export function networkAdd(mac: u64, mtu: u32, weight: u32, trusted: bool, recei
   network.weight = weight;
   network.trusted = trusted ? 1 : 0;
   network.up = 1;
+  network.budget = broadcastsPerSecond as i32;
+  network.budgetSecond = nowMs() / 1000;
   // A quarter of the ring for one neighbour; below eight as the original: nrcv / 4, at least 1.
   let window = receiveFrames >> 2;
   if (window < 8) window = receiveFrames >= 8 ? 8 : max<u32>(window, 1);

@@ -415,6 +415,7 @@ function opened(group: Group): void {
   group.silent = 0;
   group.backoff = 0;
   group.askInterval = 0;
+  group.askedUpTo = group.next;
   watchStart(group);
   resetsEnd(group, STD_OK);
   advance(group);

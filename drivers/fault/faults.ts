@@ -18,8 +18,11 @@ export interface Faults {
   readonly reorder: number;
   /** One bit anywhere in the frame is flipped. */
   readonly corrupt: number;
-  /** On its way that much longer, evenly spread; frames may overtake each other. */
-  readonly delayMicroseconds: { readonly min: number; readonly max: number };
+  /**
+   * On its way that much longer, evenly spread; frames may overtake each other. With `tail`
+   * the range is halved for each frame as long as dice say so: most come early, few late.
+   */
+  readonly delayMicroseconds: { readonly min: number; readonly max: number; readonly tail?: boolean };
   /** Nothing passes. */
   readonly cut: boolean;
 }
@@ -78,6 +81,16 @@ export interface Fate {
 
 const DROPPED: Fate = { copies: 0, flip: -1, holdBack: false, delayMicroseconds: 0 };
 
+const tailHalvings = 8;
+
+function delay({ delayMicroseconds: { min, max, tail = false } }: Faults, random: SeededRandom): number {
+  if (max === 0) return 0;
+  if (max === min) return min;
+  let range = Math.floor(max - min) + 1;
+  if (tail) for (let i = 0; i < tailHalvings && random.chance(0.75); i++) range = Math.ceil(range / 2);
+  return min + random.below(range);
+}
+
 /** Throws the dice for a frame of `length` bytes and counts what it gets. */
 export function decide(faults: Faults, random: SeededRandom, length: number, counts: MutableCounts): Fate {
   if (faults.cut) {
@@ -90,8 +103,7 @@ export function decide(faults: Faults, random: SeededRandom, length: number, cou
   }
   const copies = random.chance(faults.duplicate) ? 2 : 1;
   const flip = random.chance(faults.corrupt) ? random.below(length * 8) : -1;
-  const { min, max } = faults.delayMicroseconds;
-  const delayMicroseconds = max === 0 ? 0 : max === min ? min : min + random.below(Math.floor(max - min) + 1);
+  const delayMicroseconds = delay(faults, random);
   const holdBack = delayMicroseconds === 0 && random.chance(faults.reorder);
   if (copies === 2) counts.duplicated++;
   if (flip >= 0) counts.corrupted++;

@@ -3,8 +3,8 @@
 
 import { offlineKernel } from "../../control/cli/package-files.js";
 import { type Dissection, dissect } from "../../control/kernel/wire.js";
-import type { Handler } from "./calls.js";
-import type { Lan, LanOptions } from "./wire.js";
+import type { Lan, LanOptions } from "../../simulation/engine/lan.js";
+import type { Handler } from "../../simulation/engine/programs.js";
 import { type Machine, type MachineOptions, World } from "./world.js";
 
 export const reader = offlineKernel();

@@ -11,13 +11,18 @@ export function perTier<T>(of: { readonly quick: T; readonly long: T; readonly n
 }
 
 /** Calls `run` with so many seeds from `first` on; a failure names its seed and how to repeat it. */
-export function forEachSeed(file: string, first: number, count: number, run: (seed: number) => void): void {
+export async function forEachSeed(
+  file: string,
+  first: number,
+  count: number,
+  run: (seed: number) => Promise<void>,
+): Promise<void> {
   const only = process.env.PROTEUS_SEED;
   const from = only === undefined ? first : Number(only);
   const to = only === undefined ? first + count : from + 1;
   for (let seed = from; seed < to; seed++) {
     try {
-      run(seed);
+      await run(seed);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       const repeat = `PROTEUS_SEED=${seed} npx vitest run --project simulation ${file}`;

@@ -36,5 +36,14 @@ export interface System {
   readonly measure: (job: Job, facts: Facts) => Promise<Run>;
 }
 
+/** What the process that runs one end is told … */
+export type Order =
+  | { readonly serve: Job }
+  | { readonly measure: Job; readonly facts: Facts }
+  | { readonly stop: true };
+
+/** … and what it answers. */
+export type Answer = { readonly ready: Facts } | { readonly run: Run } | { readonly stopped: true };
+
 /** The fewest calls that make a run, however slow. */
 export const callsMin: Readonly<Record<TestName, number>> = { "null-rpc": 2000, "call-1m": 50 };

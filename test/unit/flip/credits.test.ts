@@ -2,7 +2,7 @@
 // lost frame, or one long message keeps another waiting.
 
 import { describe, expect, it } from "vitest";
-import type { CallEnd } from "../../simulation/calls.js";
+import type { CallEnd } from "../../../simulation/engine/programs.js";
 import { bytesOf, original, pair, record } from "../../simulation/pairs.js";
 import { MILLISECOND, SECOND, World } from "../../simulation/world.js";
 

@@ -3,7 +3,7 @@
 import type { Delivery } from "../../../control/kernel/groups.js";
 import { readDelivery } from "../../../control/kernel/groups.js";
 import { BC_ABORT } from "../../../core-wasm/status.js";
-import type { Lan, LanOptions } from "../../simulation/wire.js";
+import type { Lan, LanOptions } from "../../../simulation/engine/lan.js";
 import { type Machine, type MachineOptions, SECOND, World } from "../../simulation/world.js";
 
 export const groupPort = Uint8Array.of(0x67, 0x72, 0x6f, 0x75, 0x70, 0x31);

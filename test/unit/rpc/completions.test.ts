@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { STD_OK } from "../../../core-wasm/status.js";
-import type { CallEnd } from "../../simulation/calls.js";
+import type { CallEnd } from "../../../simulation/engine/programs.js";
 import { bytesOf, pair } from "../../simulation/pairs.js";
 import { SECOND } from "../../simulation/world.js";
 

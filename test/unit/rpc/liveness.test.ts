@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { RPC_FAILURE, RPC_NOTFOUND, STD_OK } from "../../../core-wasm/status.js";
-import type { Handler } from "../../simulation/calls.js";
+import type { Handler } from "../../../simulation/engine/programs.js";
 import { bytesOf, echo, getPort, pair } from "../../simulation/pairs.js";
 import { MILLISECOND, SECOND, type World } from "../../simulation/world.js";
 

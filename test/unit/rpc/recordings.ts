@@ -14,8 +14,8 @@ import { packageRoot } from "../../../control/cli/package-files.js";
 import { fromHex, toHex } from "../../../control/kernel/bytes.js";
 import { encodeFrame } from "../../../control/kernel/encode.js";
 import type { Dissection } from "../../../control/kernel/wire.js";
+import type { Lan, Socket } from "../../../simulation/engine/lan.js";
 import { layersOf, reader } from "../../simulation/pairs.js";
-import type { Lan, Socket } from "../../simulation/wire.js";
 import type { Machine, World } from "../../simulation/world.js";
 
 export interface RecordedFrame {
@@ -24,12 +24,24 @@ export interface RecordedFrame {
   readonly layers: Dissection;
 }
 
-export function recording(name: string): readonly RecordedFrame[] {
+export interface RawFrame {
+  readonly dir: "tx" | "rx";
+  readonly ms: number;
+  readonly hex: string;
+}
+
+/** The frames of a recording as they were on the wire. */
+export function rawFrames(name: string): readonly RawFrame[] {
   const path = join(packageRoot, "test", "vectors", "captures", `${name}.json`);
-  const { frames } = JSON.parse(readFileSync(path, "utf8")) as {
-    frames: readonly { dir: "tx" | "rx"; ms: number; hex: string }[];
-  };
-  return frames.map(({ dir, ms, hex }) => ({ dir, ms, layers: layersOf(fromHex(hex) ?? new Uint8Array()) }));
+  return (JSON.parse(readFileSync(path, "utf8")) as { frames: readonly RawFrame[] }).frames;
+}
+
+export function recording(name: string): readonly RecordedFrame[] {
+  return rawFrames(name).map(({ dir, ms, hex }) => ({
+    dir,
+    ms,
+    layers: layersOf(fromHex(hex) ?? new Uint8Array()),
+  }));
 }
 
 /** The messages of one RPC type in a direction, whole: header, and the data of all fragments. */

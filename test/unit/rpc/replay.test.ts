@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { fromHex } from "../../../control/kernel/bytes.js";
 import { encodeFrame } from "../../../control/kernel/encode.js";
-import type { CallEnd } from "../../simulation/calls.js";
+import type { CallEnd } from "../../../simulation/engine/programs.js";
 import { getPort, layersOf, reader } from "../../simulation/pairs.js";
 import { SECOND, World } from "../../simulation/world.js";
 import { messages, Replay, recording } from "./recordings.js";

@@ -1,13 +1,15 @@
 // What programs do with a kernel: make a call, serve a port. Buffers come from the
 // kernel's own memory and go back there; nothing here waits.
 //
+// - Data that is borrowed lies in the kernel's memory and counts until the callback returns;
+//   else it is the program's own.
 // - A call ends once, with a status, the reply's header and its data.
 // - A server thread takes its next request when its reply was acknowledged.
 
 import type { Kernel } from "../../control/kernel/kernel.js";
 import { RPC_TRYAGAIN } from "../../core-wasm/status.js";
 import { HEADER } from "../../core-wasm/wire/formats.js";
-import type { Machine } from "./world.js";
+import type { Machine } from "./machine.js";
 
 /** The 32-byte header of a message, as far as these programs use it. */
 export interface MessageHeader {
@@ -30,6 +32,8 @@ export interface CallRequest extends Partial<Omit<MessageHeader, "port">> {
   readonly port: Uint8Array;
   readonly data?: Uint8Array;
   readonly replyCapacity?: number;
+  /** Only lend me the reply's data. */
+  readonly borrow?: boolean;
   readonly options?: CallOptions;
 }
 
@@ -55,7 +59,8 @@ export interface Outgoing extends Partial<MessageHeader> {
 /** Handles one request; calls `reply` once, now or later. */
 export type Handler = (request: Incoming, reply: (outgoing: Outgoing) => void) => void;
 
-function writeHeader(kernel: Kernel, at: number, header: Partial<MessageHeader>): void {
+/** Writes a header at an address of the kernel's memory; what is left out is zero. */
+export function writeHeader(kernel: Kernel, at: number, header: Partial<MessageHeader>): void {
   kernel.bytes.fill(0, at, at + HEADER);
   if (header.port !== undefined) kernel.bytes.set(header.port, at);
   if (header.private !== undefined) kernel.bytes.set(header.private, at + 12);
@@ -96,11 +101,12 @@ export function callOn(machine: Machine, request: CallRequest, done: (end: CallE
   bytes.set(data, body);
   writeOptions(kernel, head + 64, request.options ?? {});
   const end = (status: number, length: number): void => {
-    const reply = { status, header: readHeader(kernel, head + 32), data: bytes.slice(room, room + length) };
+    const lent = bytes.subarray(room, room + length);
+    const reply = request.borrow === true ? lent : lent.slice();
+    done({ status, header: readHeader(kernel, head + 32), data: reply, took: machine.world.now - started });
     buffers.give(head);
     if (body > 0) buffers.give(body);
     if (room > 0) buffers.give(room);
-    done({ ...reply, took: machine.world.now - started });
   };
   const handle = kernel.trans(head, body, data.length, head + 32, room, capacity, head + 64, end);
   if (handle < 0) end(handle, 0);
@@ -108,7 +114,13 @@ export function callOn(machine: Machine, request: CallRequest, done: (end: CallE
 }
 
 /** One thread that serves a get-port until its machine crashes. */
-export function serveOn(machine: Machine, getPort: Uint8Array, capacity: number, handler: Handler): void {
+export function serveOn(
+  machine: Machine,
+  getPort: Uint8Array,
+  capacity: number,
+  handler: Handler,
+  borrow = false,
+): void {
   const kernel = machine.running;
   const { buffers } = kernel;
   const head = buffers.take(64);
@@ -119,7 +131,8 @@ export function serveOn(machine: Machine, getPort: Uint8Array, capacity: number,
     writeHeader(kernel, head, { port: getPort });
     const handle = kernel.getreq(head, room, capacity, (status, length, given) => {
       if (status < 0) return;
-      const data = kernel.bytes.slice(room, room + length);
+      const lent = kernel.bytes.subarray(room, room + length);
+      const data = borrow ? lent : lent.slice();
       const request = { header: readHeader(kernel, head), data, machine, handle: given };
       handler(request, (outgoing) => alive() && answer(given, outgoing));
     });

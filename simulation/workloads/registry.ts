@@ -1,0 +1,30 @@
+// The built-in workloads by name. Each run gets a fresh one: a workload keeps what it drew for
+// its seed.
+
+import { usageError } from "../../control/kernel/errors.js";
+import { callsWorkload } from "./calls.js";
+import { groupsWorkload } from "./groups.js";
+import { mixedWorkload } from "./mixed.js";
+import type { Workload } from "./workload.js";
+
+const builders: Readonly<Record<string, () => Workload>> = {
+  calls: () => callsWorkload(),
+  groups: () => groupsWorkload(),
+  mixed: () => mixedWorkload(),
+};
+
+export const workloadNames: readonly string[] = Object.keys(builders);
+export const standardWorkload = "calls";
+
+/** A fresh workload of that name. Throws a usage error. */
+export function workloadNamed(name: string): Workload {
+  const build = builders[name];
+  if (build === undefined) {
+    throw usageError(
+      `there is no workload "${name}"`,
+      `the built-in ones are ${workloadNames.join(", ")}; a path to a module of your own begins with ./ or /`,
+      "WORKLOAD_UNKNOWN",
+    );
+  }
+  return build();
+}
