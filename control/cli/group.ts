@@ -2,8 +2,9 @@
 // on a kernel of its own, since groups are closed to those who are no members.
 
 import type { Command } from "@commander-js/extra-typings";
+import { noGroup } from "../group/configuration.js";
 import { anyMemberPort } from "../interface/group.js";
-import { exitCodes, ProteusError } from "../kernel/errors.js";
+import { ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { startKernel } from "../node/start.js";
 import { describeGroup, listGroups, submitToGroup } from "../stub/group.js";
@@ -158,14 +159,6 @@ async function orNoGroup<Value>(name: string, asked: Promise<Value>): Promise<Va
     return await asked;
   } catch (error) {
     if (!(error instanceof ProteusError) || error.code !== "RPC_NOTFOUND") throw error;
-    throw new ProteusError({
-      code: "BC_NOEXIST",
-      exit: exitCodes.notFound,
-      message: `there is no group ${name}`,
-      why: "no member of it answers on any network that can be reached",
-      unchanged: "nothing was sent",
-      hint: `check the name, or create it: proteus group join ${name} --create`,
-      cause: error,
-    });
+    throw noGroup(name, error);
   }
 }
