@@ -33,6 +33,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "call a server and measure it",
     load: async () => (await import("./call.js")).registerCall,
   },
+  group: {
+    summary: "groups: messages in one order at every member, through crashes",
+    load: async () => (await import("./group.js")).registerGroup,
+  },
   bench: {
     summary: "measure FLIP against TCP/IP",
     load: async () => (await import("./bench.js")).registerBench,

@@ -11,7 +11,7 @@ import { countUp } from "../memory/counters";
 import { multicastMac } from "../wire/ethernet";
 import * as flip from "../wire/flip";
 import { creditsReturn } from "./credits";
-import { packetForward } from "./messages";
+import { packetForward } from "./frames";
 import { multicastChecked } from "./multicast";
 import { Neighbour, neighbourAwait, neighbourFor, neighbourSettled } from "./neighbours";
 import { HEAD_DATA, Network, headNew, networkAt, sendData } from "./networks";

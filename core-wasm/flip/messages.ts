@@ -3,24 +3,16 @@
 // - A Message lies with its owner and is sent straight from the owner's memory: a
 //   prefix (protocol headers) and a body. It may be asked for pieces of it again.
 // - Messages of one fragment (at most 1458 bytes) are never held back. Longer ones cost
-//   a credit a fragment: per neighbour a ring of flows (destinations), per flow a queue,
-//   and one fragment a turn.
-// - Frames on their way through (a router's) wait in the same flows, in a pool of copies.
+//   a credit a fragment.
+// - Frames on their way through (frames.ts) wait in the same flows (queues.ts).
 // - Source: spec section 1.2.
 
-import {
-  COUNTER_CREDIT_WAITS,
-  COUNTER_FORWARDED,
-  COUNTER_FRAGMENTS_REPEATED,
-  COUNTER_TABLE_FULL,
-  COUNTER_UNIDATA_OUT,
-} from "../layout";
+import { COUNTER_FRAGMENTS_REPEATED, COUNTER_UNIDATA_OUT } from "../layout";
 import { GAPS_MAX } from "../limits";
 import { insist } from "../memory/assert";
 import { countUp } from "../memory/counters";
-import { Entry, Table, tableAdd, tableFind, tableNew, tableRemove } from "../memory/table";
 import * as flip from "../wire/flip";
-import { creditsGone, creditsOwed, creditsReturn } from "./credits";
+import { creditsOwed } from "./credits";
 import { locateStart } from "./locate";
 import {
   Neighbour,
@@ -32,6 +24,7 @@ import {
   neighbourSettled,
 } from "./neighbours";
 import { HEAD_DATA, headNew, networkAt, sendData } from "./networks";
+import { Item, KIND_MESSAGE, enqueue, neighbourPump, withdraw } from "./queues";
 import { ANY_NETWORK, Location, ROUTE_UNSAFE, routeBest } from "./routes";
 
 export const MESSAGE_IDLE: u32 = 0; // nothing of it is waiting
@@ -39,17 +32,6 @@ export const MESSAGE_QUEUED: u32 = 1; // waits for credit
 export const MESSAGE_LOCATING: u32 = 2; // waits for a route
 export const MESSAGE_UNSAFE: u32 = 4; // the only way leads over an untrusted network: not sent
 export const MESSAGE_GREETING: u32 = 3; // waits to know what the next hop is
-
-const KIND_MESSAGE: u32 = 1;
-const KIND_FRAME: u32 = 2;
-
-/** What stands in a flow's queue: a Message or a Frame. */
-@unmanaged
-class Item {
-  next: u32;
-  kind: u32;
-  flow: u32;
-}
 
 /** A message of `total` bytes: `prefixLength` at `prefix`, the rest at `body`. */
 @unmanaged
@@ -71,37 +53,6 @@ export class Message extends Item {
 }
 
 export const MESSAGE_BYTES: u32 = offsetof<Message>() + (GAPS_MAX + 1) * 8;
-
-@unmanaged
-class Flow extends Entry {
-  // key: destination, key2: neighbour
-  first: u32;
-  last: u32;
-  sibling: u32; // next flow of the neighbour's ring
-  neighbour: u32;
-}
-
-let flows: Table = changetype<Table>(0);
-let frames: Table = changetype<Table>(0);
-let frameBytes: u32 = 0;
-let spent: u32 = 0; // frames sent since the last tick
-
-const FRAME_ITEM: usize = 24; // the Item of a Frame, behind its Entry
-const FRAME_LENGTH: usize = 36;
-const FRAME_FROM: usize = 40; // neighbour that gets the credit back
-const FRAME_DATA: usize = 48;
-
-export function messagesOpen(flowCount: u32, frameCount: u32, bytes: u32): void {
-  flows = tableNew(flowCount, offsetof<Flow>());
-  frameBytes = bytes;
-  frames = tableNew(frameCount, (FRAME_DATA as u32) + bytes);
-  spent = 0;
-}
-
-/** Fragments that wait here for a router's next link. */
-export function framesHeld(): u32 {
-  return frames.count;
-}
 
 // @ts-ignore: decorator
 @inline
@@ -193,20 +144,7 @@ export function messageRoute(message: Message): void {
 
 /** Takes the message out of any queue; what was sent stays sent. */
 export function messageCancel(message: Message): void {
-  if (message.state == MESSAGE_QUEUED) {
-    const flow = changetype<Flow>(message.flow);
-    let before: usize = 0;
-    let at: usize = flow.first;
-    while (at != changetype<usize>(message)) {
-      before = at;
-      at = changetype<Item>(at).next;
-      insist(at != 0, 212);
-    }
-    if (before == 0) flow.first = message.next;
-    else changetype<Item>(before).next = message.next;
-    if (flow.last == (changetype<usize>(message) as u32)) flow.last = before as u32;
-    if (flow.first == 0) endFlow(flow);
-  }
+  if (message.state == MESSAGE_QUEUED) withdraw(changetype<Item>(message));
   message.state = MESSAGE_IDLE;
   message.ranges = 0;
 }
@@ -259,76 +197,8 @@ function copyPrefix(to: usize, from: usize): void {
   v128.store(to, v128.load(from, 48), 48);
 }
 
-// ---- queues ----------------------------------------------------------------------
-
-function enqueue(item: Item, destination: u64, neighbour: Neighbour): bool {
-  const key2 = changetype<usize>(neighbour) as u64;
-  let flow = changetype<Flow>(tableFind(flows, destination, key2));
-  if (changetype<usize>(flow) == 0) {
-    flow = changetype<Flow>(tableAdd(flows, destination, key2));
-    if (changetype<usize>(flow) == 0) {
-      countUp(COUNTER_TABLE_FULL);
-      return false;
-    }
-    flow.neighbour = changetype<usize>(neighbour) as u32;
-    const at = changetype<usize>(flow) as u32;
-    if (neighbour.ring == 0) {
-      flow.sibling = at;
-      neighbour.ring = at;
-    } else {
-      const turn = changetype<Flow>(neighbour.ring); // behind the one whose turn it is
-      flow.sibling = turn.sibling;
-      turn.sibling = at;
-    }
-  }
-  item.next = 0;
-  item.flow = changetype<usize>(flow) as u32;
-  const at = changetype<usize>(item) as u32;
-  if (flow.first == 0) flow.first = at;
-  else changetype<Item>(flow.last).next = at;
-  flow.last = at;
-  return true;
-}
-
-function endFlow(flow: Flow): void {
-  const neighbour = changetype<Neighbour>(flow.neighbour);
-  const at = changetype<usize>(flow) as u32;
-  let before = changetype<Flow>(at);
-  while (before.sibling != at) before = changetype<Flow>(before.sibling);
-  if (before == flow) neighbour.ring = 0;
-  else {
-    before.sibling = flow.sibling;
-    if (neighbour.ring == at) neighbour.ring = flow.sibling;
-  }
-  tableRemove(flows, at);
-}
-
-/** Sends to a neighbour what waits for it, one fragment a flow and turn, while credits last. */
-export function neighbourPump(neighbour: Neighbour): void {
-  while (neighbour.ring != 0) {
-    if (neighbour.credits <= 0) {
-      countUp(COUNTER_CREDIT_WAITS);
-      creditsGone(neighbour);
-      return;
-    }
-    const flow = changetype<Flow>(neighbour.ring);
-    neighbour.ring = flow.sibling;
-    neighbour.credits--;
-    neighbour.sentSinceAsked++;
-    const item = changetype<Item>(flow.first);
-    const done =
-      item.kind == KIND_MESSAGE
-        ? nextFragment(changetype<Message>(item), neighbour)
-        : nextFrame(changetype<usize>(item) - FRAME_ITEM, neighbour);
-    if (done) {
-      flow.first = item.next;
-      if (flow.first == 0) endFlow(flow);
-    }
-  }
-}
-
 /** Sends the next piece of a message; true when that was the last. */
-function nextFragment(message: Message, neighbour: Neighbour): bool {
+export function nextFragment(message: Message, neighbour: Neighbour): bool {
   const range = rangeAt(message, 0);
   const start = load<u32>(range);
   const end = load<u32>(range, 4);
@@ -345,131 +215,4 @@ function nextFragment(message: Message, neighbour: Neighbour): bool {
   }
   message.state = MESSAGE_IDLE;
   return true;
-}
-
-/** Discards everything that waits for a neighbour that does not answer. */
-export function neighbourDiscard(neighbour: Neighbour): void {
-  while (neighbour.ring != 0) {
-    const flow = changetype<Flow>(neighbour.ring);
-    while (flow.first != 0) {
-      const item = changetype<Item>(flow.first);
-      flow.first = item.next;
-      if (item.kind == KIND_FRAME) {
-        const frame = changetype<usize>(item) - FRAME_ITEM;
-        giveBack(frame);
-        tableRemove(frames, frame); // never sent: free at once
-      } else {
-        changetype<Message>(item).state = MESSAGE_IDLE;
-        changetype<Message>(item).ranges = 0;
-      }
-    }
-    endFlow(flow);
-  }
-}
-
-// ---- a router's frames -----------------------------------------------------------
-
-/**
- * Sends a received packet (FLIP header at `packet`, already adjusted for its next hop) on
- * to `neighbour`, in fragments of that link's size, waiting for credit where the message
- * has more than one. `from` gets its credit back when the packet has left; may be null.
- */
-export function packetForward(packet: usize, neighbour: Neighbour, from: Neighbour): void {
-  countUp(COUNTER_FORWARDED);
-  neighbourGreet(neighbour);
-  const type = flip.flipType(packet);
-  const throttled = type == flip.FLIP_UNIDATA && flip.dataTotal(packet) > neighbourFree(neighbour);
-  const length = flip.dataLength(packet);
-  const most = neighbourData(neighbour);
-  let start: u32 = 0;
-  do {
-    const piece = min<u32>(length - start, most);
-    if (!throttled) forwardPiece(packet, neighbour, start, piece, 0, packet + 40);
-    else if (neighbour.credits > 0 && neighbour.ring == 0) {
-      neighbour.credits--;
-      neighbour.sentSinceAsked++;
-      forwardPiece(packet, neighbour, start, piece, creditsOwed(neighbour), packet + 40);
-    } else if (
-      !holdPiece(packet, neighbour, start, piece, start + piece == length ? from : changetype<Neighbour>(0))
-    ) {
-      countUp(COUNTER_TABLE_FULL); // lost, as on a wire: the ends recover
-    }
-    start += piece;
-  } while (start < length);
-}
-
-function forwardPiece(
-  packet: usize,
-  neighbour: Neighbour,
-  start: u32,
-  piece: u32,
-  count: u32,
-  data: usize,
-): void {
-  const network = neighbour.key2 as u32;
-  const head = headNew();
-  memory.copy(head + HEAD_DATA, packet, flip.FLIP_HEADER);
-  flip.setDataOffset(head + HEAD_DATA, flip.dataOffset(packet) + start);
-  flip.setDataLength(head + HEAD_DATA, piece);
-  const checked = neighbour.checked != 0;
-  sendData(network, neighbour.key, checked, count, head, flip.FLIP_HEADER, data + start, piece);
-}
-
-function holdPiece(packet: usize, neighbour: Neighbour, start: u32, piece: u32, from: Neighbour): bool {
-  if (piece + 40 > frameBytes) return false;
-  const frame = tableAdd(frames, 0, 0);
-  if (frame == 0) return false;
-  const item = changetype<Item>(frame + FRAME_ITEM);
-  item.kind = KIND_FRAME;
-  if (!enqueue(item, flip.destination(packet), neighbour)) {
-    tableRemove(frames, frame);
-    return false;
-  }
-  const copy = frame + FRAME_DATA;
-  memory.copy(copy, packet, 40);
-  flip.setDataOffset(copy, flip.dataOffset(packet) + start);
-  flip.setDataLength(copy, piece);
-  memory.copy(copy + 40, packet + 40 + start, piece);
-  store<u32>(frame + FRAME_LENGTH, piece);
-  store<u32>(frame + FRAME_FROM, 0);
-  if (changetype<usize>(from) != 0 && from.owed > 0) {
-    store<u32>(frame + FRAME_FROM, changetype<usize>(from) as u32);
-    from.held++;
-    from.owed--; // counted on arrival and not yet given back; comes back when the frame has left
-  }
-  neighbourPump(neighbour);
-  return true;
-}
-
-function nextFrame(frame: usize, neighbour: Neighbour): bool {
-  const packet = frame + FRAME_DATA;
-  const length = flip.dataLength(packet);
-  let start: u32 = 0;
-  do {
-    // What the link carries may have shrunk since: its neighbour says HELLO at any time.
-    const piece = min<u32>(length - start, neighbourData(neighbour));
-    forwardPiece(packet, neighbour, start, piece, creditsOwed(neighbour), packet + 40);
-    start += piece;
-  } while (start < length);
-  giveBack(frame);
-  changetype<Item>(frame + FRAME_ITEM).flow = spent; // the host may still be reading it
-  spent = frame as u32;
-  return true;
-}
-
-/** The frames sent so far have left: the host has flushed (every tick begins with that). */
-export function framesReclaim(): void {
-  while (spent != 0) {
-    const frame: usize = spent;
-    spent = changetype<Item>(frame + FRAME_ITEM).flow;
-    tableRemove(frames, frame);
-  }
-}
-
-function giveBack(frame: usize): void {
-  const from = changetype<Neighbour>(load<u32>(frame + FRAME_FROM));
-  if (changetype<usize>(from) == 0 || !from.used || from.held == 0) return;
-  from.held--;
-  from.owed++;
-  creditsReturn(from); // it may have nothing left to send that would bring this about
 }

@@ -16,7 +16,6 @@ import { duplicate, greetAsker, spread } from "./broadcasts";
 import { creditsAsked, creditsGranted, creditsSet, creditsTaken } from "./credits";
 import { forward, multicastForward, returned } from "./forward";
 import { locateFound } from "./locate";
-import { neighbourPump } from "./messages";
 import { multicastControl } from "./multicast";
 import {
   Neighbour,
@@ -28,6 +27,7 @@ import {
 } from "./neighbours";
 import { HEAD_DATA, Network, frameHolds, headNew, networkAt, networkCount, networkSpend } from "./networks";
 import { sendPacket } from "./packets";
+import { neighbourPump } from "./queues";
 import {
   Location,
   routeBest,

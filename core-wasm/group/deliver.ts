@@ -166,18 +166,22 @@ export function forget(group: Group): void {
   if (((lowest - group.low) as i32) > 0) historyTrim(group, lowest);
   if (group.full == 0) return;
   group.full = 0;
-  requestsGo(group);
   for (let i: u32 = 0; i < group.membersMax; i++) {
     const member = memberAt(group, i);
     if (!member.refused || member.state != MEMBER) continue;
     member.refused = 0;
     tellAlive(group, member.address);
   }
+  requestsGo(group);
 }
 
-/** A member that has been silent for half a history tells where it is; each at its own time. */
+/**
+ * A member that has been silent for half a history (among ours: a quarter of one) tells where it
+ * is; each at its own time.
+ */
 function report(group: Group): void {
-  const often = group.slots >= 4 * group.membersMax ? group.slots >> 1 : group.slots >> 2;
+  const many = group.slots >= 4 * group.membersMax && !isPure(group);
+  const often = many ? group.slots >> 1 : group.slots >> 2;
   const mine = (group.me * (often >> 1)) / max<u32>(group.membersMax, 1);
   const caughtUp = group.owes != 0 && group.delivered == group.next;
   if (group.silent + mine < often && !caughtUp) return;

@@ -53,6 +53,7 @@ export class Member {
   vote: u32; // recovery: the seqno that it voted with
   voted: u32; // VOTE_*
   joinedAt: i64; // a reservation: since when
+  toldAt: i64; // when it was last told that a request came too early
 }
 
 @unmanaged
@@ -105,9 +106,11 @@ export class Group {
   deviation: i64;
   backoff: u32;
 
-  asked: i64; // repair: when we asked last
+  asked: i64; // repair: when we asked last, and for what is below askedUpTo
   askInterval: i64;
+  askedUpTo: u32;
   syncs: u32; // of the sequencer since the last message
+  syncSeqno: u32; // the next number when it last asked where everyone is
   syncAt: i64;
   locatedAt: i64; // when the group's address was last looked for
   locateInterval: i64;

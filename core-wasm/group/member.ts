@@ -124,7 +124,6 @@ export function proceed(group: Group): void {
   const before = group.next;
   takeIn(group);
   if (group.next != before) {
-    group.askInterval = 0;
     for (let at = isPure(group) ? group.next - 1 : before; at != group.next; at++) acknowledge(group, at);
     advance(group);
   } else if (group.accepted != group.next) advance(group);
@@ -155,24 +154,29 @@ export function missing(group: Group): u32 {
   return count;
 }
 
+/** Asks for the next run that is missing, unless that was asked for a moment ago and may be on its way. */
 function ask(group: Group): void {
-  if (group.askInterval != 0 && now - group.asked < group.askInterval) return;
+  const underWay = ((group.askedUpTo - group.next) as i32) > 0;
+  if (underWay && now - group.asked < group.askInterval) return;
   const shortest = isPure(group) ? ASK_FIRST_US : ASK_ORIGINAL_US;
-  group.askInterval = min<i64>(max<i64>(group.askInterval * 2, shortest), ASK_LONGEST_US);
+  group.askInterval = underWay
+    ? min<i64>(max<i64>(group.askInterval * 2, shortest), ASK_LONGEST_US)
+    : shortest;
   group.asked = now;
+  const count = isPure(group) ? missing(group) : 1;
+  group.askedUpTo = group.next + count;
   countUp(layout.COUNTER_GROUP_RETRANS_OUT);
-  tellSequencer(group, wire.GROUP_RETRANS, group.next, isPure(group) ? missing(group) : 0);
+  tellSequencer(group, wire.GROUP_RETRANS, group.next, isPure(group) ? count : 0);
   groupTimer(group, TIMER_REPAIR, now + group.askInterval);
 }
 
 /** The timer of what is missing ran out. */
 export function memberExpired(group: Group): void {
   if (group.state != layout.GROUP_STATE_NORMAL) return;
-  if (((group.highest - group.next) as i32) > 0) {
-    group.askInterval = max<i64>(group.askInterval, 1);
-    group.asked = now - group.askInterval;
-    ask(group);
-  }
+  if (((group.highest - group.next) as i32) <= 0) return;
+  const left = group.asked + group.askInterval - now;
+  if (left <= 0) ask(group);
+  else groupTimer(group, TIMER_REPAIR, now + left);
 }
 
 /**

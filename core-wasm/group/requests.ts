@@ -27,7 +27,7 @@ import { Record, recordRelease } from "./history";
 import { LEAVE, Operation, operationEnd } from "./operations";
 import { castRequest, sendRecord } from "./packets";
 import { groupAbort } from "./recovery";
-import { order, sequencerRoom } from "./sequencer";
+import { order, sequencerMay } from "./sequencer";
 
 const WINDOW: u32 = 16;
 const WINDOW_BYTES: u32 = 65536;
@@ -79,7 +79,7 @@ function go(group: Group, operation: Operation): bool {
   const record = changetype<Record>(operation.record);
   const large = record.length >= groupSetting(group, layout.GROUP_SET_LARGE);
   if (isSequencer(group)) {
-    if (!sequencerRoom(group, record.length)) return false;
+    if (!sequencerMay(group, record.length)) return false;
   } else if (group.sent > 0 && (large || changetype<Operation>(group.firstSend).large)) return false;
   operation.large = large ? 1 : 0;
   group.sent++;

@@ -27,6 +27,7 @@ import { castRecord, packetPayload, repeatRecord, tellAlive, tellAll } from "./p
 
 const SYNC_NAMES_MAX: u32 = 40;
 const SYNC_AGAIN_US: i64 = 10000;
+const TELL_AGAIN_US: i64 = 5000;
 /** Bytes kept free for joins, leaves and resets. */
 const RESERVE: u32 = 8192;
 const REPEATS_MAX: u32 = 32;
@@ -38,14 +39,28 @@ export function tentative(kind: u32): u32 {
   return kind - 1; // JOINREQ, LEAVEREQ, BCASTREQ stand before JOIN, LEAVE, BCAST
 }
 
-/** Whether one more message of `length` bytes fits; when not, the members are asked where they are. */
-export function sequencerRoom(group: Group, length: u32): bool {
+/** Whether a message fits below 1 / 2^share of the history; past a half of it members are asked where they are. */
+function fits(group: Group, length: u32, share: u32): bool {
   const held = group.next - group.low;
   const slots = group.slots - min<u32>(group.membersMax + 3, group.slots - 1);
-  if (held < slots && group.used + recordBytes(length) + RESERVE <= group.usedMax) {
-    if (held > slots >> 1) hurry(group);
-    return true;
-  }
+  if (held > slots >> 1) hurry(group);
+  return held < slots >> share && group.used + recordBytes(length) + RESERVE <= group.usedMax >> share;
+}
+
+/**
+ * Whether a message of the sequencer's own may go: it has half of the history, so that the
+ * others' always find room.
+ */
+export function sequencerMay(group: Group, length: u32): bool {
+  if (fits(group, length, 1) || group.next == group.low) return true;
+  group.full = 1;
+  hurry(group);
+  return false;
+}
+
+/** Whether one more message of `length` bytes fits; when not, the members are asked where they are. */
+export function sequencerRoom(group: Group, length: u32): bool {
+  if (fits(group, length, 0)) return true;
   group.full = 1;
   countUp(layout.COUNTER_GROUP_HISTORY_FULL);
   hurry(group);
@@ -55,13 +70,15 @@ export function sequencerRoom(group: Group, length: u32): bool {
 /** Asks those who are behind, not too often. */
 function hurry(group: Group): void {
   const wait: i64 = isPure(group) ? SYNC_AGAIN_US : 100000;
-  if (now - group.syncAt >= wait) sync(group, true);
+  const further = isPure(group) && group.next - group.syncSeqno >= group.slots >> 2;
+  if (further || now - group.syncAt >= wait) sync(group, true);
   if (group.full != 0) groupTimer(group, TIMER_REPAIR, now + wait);
 }
 
 /** SYNC: what the next number is; those who are named must answer. */
 function sync(group: Group, names: bool): void {
   group.syncAt = now;
+  group.syncSeqno = group.next;
   let count: u32 = 0;
   for (let i: u32 = 0; names && i < group.membersMax && count < SYNC_NAMES_MAX; i++) {
     const member = memberAt(group, i);
@@ -159,7 +176,12 @@ export function sequencerTake(group: Group, record: Record): bool {
     return false;
   }
   if (ahead > 1 && isPure(group)) {
-    countUp(layout.COUNTER_GROUP_DROPPED); // one before it is missing: it will be sent again
+    // One before it is missing. Its sender is told, not too often, and sends all of them again.
+    countUp(layout.COUNTER_GROUP_DROPPED);
+    if (!member.refused && now - member.toldAt >= TELL_AGAIN_US) {
+      member.toldAt = now;
+      tellAlive(group, member.address);
+    }
     return false;
   }
   if (!sequencerRoom(group, record.length)) {

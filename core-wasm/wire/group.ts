@@ -1,7 +1,8 @@
-// Group communication packets: the 20-byte header and what each type carries.
+// Group communication packets: the 20-byte header, and the check of a whole packet.
 //
-// - p is the first byte of the group header; payload accessors take the address
-//   behind it. A LOCATE has the protocol word in front, which is the caller's to test.
+// - p is the first byte of the group header. A LOCATE has the protocol word in front,
+//   which is the caller's to test. What is behind the header: group-hereis.ts,
+//   group-join.ts, group-result.ts, under the names of this file too.
 // - check() once: on the first fragment of a data message, on the whole of every
 //   other (JOIN and RESULT come in several fragments when the group is large).
 // - Formats only: sequencing, history and recovery live in group/.
@@ -18,20 +19,13 @@ import {
   GROUP_FLAGS_AT,
   GROUP_HEADER,
   GROUP_HEREIS,
-  GROUP_HEREIS_ALL_ADDRESS_AT,
   GROUP_HEREIS_BYTES,
-  GROUP_HEREIS_GROUP_ADDRESS_AT,
   GROUP_HEREIS_INDEX_AT,
   GROUP_HEREIS_LARGE_AT,
-  GROUP_HEREIS_LOG_HISTORY_AT,
-  GROUP_HEREIS_LOG_MESSAGE_AT,
-  GROUP_HEREIS_MEMBERS_MAX_AT,
-  GROUP_HEREIS_RESILIENCE_AT,
   GROUP_HEREIS_SEQUENCER_AT,
   GROUP_INCARNATION_AT,
   GROUP_JOIN,
-  GROUP_JOIN_ADDRESS_AT,
-  GROUP_JOIN_ALL_ADDRESS_AT,
+  GROUP_JOINREQ,
   GROUP_JOIN_INCARNATION_AT,
   GROUP_JOIN_LARGE_AT,
   GROUP_JOIN_MEMBERS_AT,
@@ -40,24 +34,16 @@ import {
   GROUP_JOIN_SEQUENCER_AT,
   GROUP_JOIN_TAIL,
   GROUP_JOIN_TOTAL_AT,
-  GROUP_JOINREQ,
   GROUP_LEAVE,
   GROUP_LEAVEREQ,
   GROUP_LOCATE,
   GROUP_LOCATE_BYTES,
-  GROUP_LOCATE_MEMBER_ADDRESS_AT,
-  GROUP_LOCATE_RPC_ADDRESS_AT,
-  GROUP_MEMBER_ADDRESS_AT,
-  GROUP_MEMBER_BYTES,
   GROUP_MEMBER_EXPECT_AT,
   GROUP_MEMBER_MESSAGE_ID_AT,
-  GROUP_MEMBER_RPC_ADDRESS_AT,
   GROUP_MEMBER_STATE_AT,
   GROUP_MESSAGE_ID_AT,
   GROUP_RESERVED_AT,
   GROUP_RESULT,
-  GROUP_RESULT_ALL_ADDRESS_AT,
-  GROUP_RESULT_GROUP_ADDRESS_AT,
   GROUP_RESULT_INCARNATION_AT,
   GROUP_RESULT_SEQUENCER_AT,
   GROUP_RESULT_STATES_AT,
@@ -68,9 +54,14 @@ import {
   GROUP_TYPE_AT,
   HEADER,
 } from "./formats";
+import { joinMember, joinMembers, joinTail } from "./group-join";
+import { resultStates, resultTail } from "./group-result";
 import { swapHeader } from "./header";
 import { swap16, swap32 } from "./order";
 
+export * from "./group-hereis";
+export * from "./group-join";
+export * from "./group-result";
 export {
   GROUP_ACK,
   GROUP_ALIVE,
@@ -222,64 +213,6 @@ export function groupHeader(
   setExpect(p, expected);
 }
 
-/** Slots in the member table of a JOIN whose payload has `length` bytes. */
-// @ts-ignore: decorator
-@inline
-export function joinMembers(length: u32): u32 {
-  return (length - (GROUP_JOIN_MEMBERS_AT + GROUP_JOIN_TAIL)) / GROUP_MEMBER_BYTES;
-}
-
-// @ts-ignore: decorator
-@inline
-export function joinMember(payload: usize, index: u32): usize {
-  return payload + GROUP_JOIN_MEMBERS_AT + index * GROUP_MEMBER_BYTES;
-}
-
-// @ts-ignore: decorator
-@inline
-export function joinTail(payload: usize, length: u32): usize {
-  return joinMember(payload, joinMembers(length));
-}
-
-/** Slots in the state table of a RESULT whose payload has `length` bytes. */
-// @ts-ignore: decorator
-@inline
-export function resultStates(length: u32): u32 {
-  return (length - (GROUP_RESULT_STATES_AT + GROUP_RESULT_TAIL)) >> 2;
-}
-
-// @ts-ignore: decorator
-@inline
-export function resultTail(payload: usize, length: u32): usize {
-  return payload + GROUP_RESULT_STATES_AT + resultStates(length) * 4;
-}
-
-/** The state of a member in a RESULT. */
-// @ts-ignore: decorator
-@inline
-export function resultState(payload: usize, index: u32): u32 {
-  return load<u32>(payload + GROUP_RESULT_STATES_AT + index * 4);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setResultState(payload: usize, index: u32, value: u32): void {
-  store<u32>(payload + GROUP_RESULT_STATES_AT + index * 4, value);
-}
-
-/** The i-th member id a SYNC names. */
-// @ts-ignore: decorator
-@inline
-export function syncMember(payload: usize, index: u32): u32 {
-  return load<u16>(payload + index * 2);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setSyncMember(payload: usize, index: u32, member: u32): void {
-  store<u16>(payload + index * 2, <u16>member);
-}
-
 // The header
 
 // @ts-ignore: decorator
@@ -377,354 +310,4 @@ export function expect(p: usize): u32 {
 @inline
 export function setExpect(p: usize, value: u32): void {
   store<u32>(p, value, GROUP_EXPECT_AT);
-}
-
-// Payloads: p is the first byte behind the 20-byte header, a member, or a tail
-
-// @ts-ignore: decorator
-@inline
-export function locateRpcAddress(p: usize): u64 {
-  return load<u64>(p, GROUP_LOCATE_RPC_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setLocateRpcAddress(p: usize, value: u64): void {
-  store<u64>(p, value, GROUP_LOCATE_RPC_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function locateMemberAddress(p: usize): u64 {
-  return load<u64>(p, GROUP_LOCATE_MEMBER_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setLocateMemberAddress(p: usize, value: u64): void {
-  store<u64>(p, value, GROUP_LOCATE_MEMBER_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function hereisMembersMax(p: usize): u32 {
-  return load<u16>(p, GROUP_HEREIS_MEMBERS_MAX_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setHereisMembersMax(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_HEREIS_MEMBERS_MAX_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function hereisLogHistory(p: usize): u32 {
-  return load<u16>(p, GROUP_HEREIS_LOG_HISTORY_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setHereisLogHistory(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_HEREIS_LOG_HISTORY_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function hereisLogMessage(p: usize): u32 {
-  return load<u16>(p, GROUP_HEREIS_LOG_MESSAGE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setHereisLogMessage(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_HEREIS_LOG_MESSAGE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function hereisResilience(p: usize): u32 {
-  return load<u16>(p, GROUP_HEREIS_RESILIENCE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setHereisResilience(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_HEREIS_RESILIENCE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function hereisLarge(p: usize): u32 {
-  return load<u32>(p, GROUP_HEREIS_LARGE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setHereisLarge(p: usize, value: u32): void {
-  store<u32>(p, value, GROUP_HEREIS_LARGE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function hereisIndex(p: usize): u32 {
-  return load<u16>(p, GROUP_HEREIS_INDEX_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setHereisIndex(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_HEREIS_INDEX_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function hereisSequencer(p: usize): u32 {
-  return load<u16>(p, GROUP_HEREIS_SEQUENCER_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setHereisSequencer(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_HEREIS_SEQUENCER_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function hereisGroupAddress(p: usize): u64 {
-  return load<u64>(p, GROUP_HEREIS_GROUP_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setHereisGroupAddress(p: usize, value: u64): void {
-  store<u64>(p, value, GROUP_HEREIS_GROUP_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function hereisAllAddress(p: usize): u64 {
-  return load<u64>(p, GROUP_HEREIS_ALL_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setHereisAllAddress(p: usize, value: u64): void {
-  store<u64>(p, value, GROUP_HEREIS_ALL_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function joinAddress(p: usize): u64 {
-  return load<u64>(p, GROUP_JOIN_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setJoinAddress(p: usize, value: u64): void {
-  store<u64>(p, value, GROUP_JOIN_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function memberAddress(p: usize): u64 {
-  return load<u64>(p, GROUP_MEMBER_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setMemberAddress(p: usize, value: u64): void {
-  store<u64>(p, value, GROUP_MEMBER_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function memberRpcAddress(p: usize): u64 {
-  return load<u64>(p, GROUP_MEMBER_RPC_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setMemberRpcAddress(p: usize, value: u64): void {
-  store<u64>(p, value, GROUP_MEMBER_RPC_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function memberState(p: usize): u32 {
-  return load<u32>(p, GROUP_MEMBER_STATE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setMemberState(p: usize, value: u32): void {
-  store<u32>(p, value, GROUP_MEMBER_STATE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function memberExpect(p: usize): u32 {
-  return load<u32>(p, GROUP_MEMBER_EXPECT_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setMemberExpect(p: usize, value: u32): void {
-  store<u32>(p, value, GROUP_MEMBER_EXPECT_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function memberMessageId(p: usize): u32 {
-  return load<u32>(p, GROUP_MEMBER_MESSAGE_ID_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setMemberMessageId(p: usize, value: u32): void {
-  store<u32>(p, value, GROUP_MEMBER_MESSAGE_ID_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function joinAllAddress(p: usize): u64 {
-  return load<u64>(p, GROUP_JOIN_ALL_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setJoinAllAddress(p: usize, value: u64): void {
-  store<u64>(p, value, GROUP_JOIN_ALL_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function joinTotal(p: usize): u32 {
-  return load<u16>(p, GROUP_JOIN_TOTAL_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setJoinTotal(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_JOIN_TOTAL_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function joinSequencer(p: usize): u32 {
-  return load<u16>(p, GROUP_JOIN_SEQUENCER_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setJoinSequencer(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_JOIN_SEQUENCER_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function joinNextSeqno(p: usize): u32 {
-  return load<u32>(p, GROUP_JOIN_NEXT_SEQNO_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setJoinNextSeqno(p: usize, value: u32): void {
-  store<u32>(p, value, GROUP_JOIN_NEXT_SEQNO_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function joinIncarnation(p: usize): u32 {
-  return load<u16>(p, GROUP_JOIN_INCARNATION_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setJoinIncarnation(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_JOIN_INCARNATION_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function joinResilience(p: usize): u32 {
-  return load<u16>(p, GROUP_JOIN_RESILIENCE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setJoinResilience(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_JOIN_RESILIENCE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function joinLarge(p: usize): u32 {
-  return load<u32>(p, GROUP_JOIN_LARGE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setJoinLarge(p: usize, value: u32): void {
-  store<u32>(p, value, GROUP_JOIN_LARGE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function resultGroupAddress(p: usize): u64 {
-  return load<u64>(p, GROUP_RESULT_GROUP_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setResultGroupAddress(p: usize, value: u64): void {
-  store<u64>(p, value, GROUP_RESULT_GROUP_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function resultAllAddress(p: usize): u64 {
-  return load<u64>(p, GROUP_RESULT_ALL_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setResultAllAddress(p: usize, value: u64): void {
-  store<u64>(p, value, GROUP_RESULT_ALL_ADDRESS_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function resultTotal(p: usize): u32 {
-  return load<u16>(p, GROUP_RESULT_TOTAL_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setResultTotal(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_RESULT_TOTAL_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function resultSequencer(p: usize): u32 {
-  return load<u16>(p, GROUP_RESULT_SEQUENCER_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setResultSequencer(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_RESULT_SEQUENCER_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function resultIncarnation(p: usize): u32 {
-  return load<u16>(p, GROUP_RESULT_INCARNATION_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setResultIncarnation(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, GROUP_RESULT_INCARNATION_AT);
 }

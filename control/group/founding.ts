@@ -1,0 +1,78 @@
+// Whether a group exists already, and who creates it when several programs want to at once.
+//
+// - A program that wants to create a group listens to one of the group's candidate places
+//   while it asks all of them; of those that see each other the lowest number wins.
+// - The winner looks once more whether the group exists meanwhile. The places stay served
+//   for a moment after that, so that a late candidate meets either the winner or its group.
+// - Two that draw the same place in the same instant do not see each other: 1 in 32.
+
+import { STD_OK } from "../../core-wasm/status.js";
+import { anyMemberPort, candidatePort, type GroupDocument } from "../interface/group.js";
+import { toHex } from "../kernel/bytes.js";
+import { trans } from "../kernel/calls.js";
+import { ProteusError } from "../kernel/errors.js";
+import type { Kernel } from "../kernel/kernel.js";
+import { Service } from "../kernel/service.js";
+import { answering } from "../stub/answers.js";
+import { describeGroup } from "../stub/group.js";
+import type { After } from "./timer.js";
+
+const places = 32;
+const lookMs = 250;
+const lookAgainMs = 120;
+const lingerMs = 1000;
+
+export interface FoundingOptions {
+  readonly kernel: Kernel;
+  readonly after: After;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly port: Uint8Array;
+}
+
+/** The group as a member describes it; null when no member answers in the time. */
+export async function findGroup(
+  kernel: Kernel,
+  port: Uint8Array,
+  locateTimeoutMs = lookMs,
+): Promise<GroupDocument | null> {
+  try {
+    return await describeGroup(kernel, anyMemberPort(kernel, port), { locateTimeoutMs, deadMs: 1000 });
+  } catch (error) {
+    if (error instanceof ProteusError) return null;
+    throw error;
+  }
+}
+
+/** True when we may create the group; false: another one does, or has done so. */
+export async function mayCreate(options: FoundingOptions): Promise<boolean> {
+  const { kernel, after, random, port } = options;
+  const number = random(8);
+  const place = (number[0] ?? 0) % places;
+  const respond = () => ({ status: STD_OK, data: number });
+  const handler = answering(respond, () => undefined);
+  const service = new Service(kernel, candidatePort(kernel, port, place), handler, {
+    threads: 2,
+    requestBytesMax: 64,
+  });
+  after(lingerMs, () => service.close());
+  const others = Array.from({ length: places }, (_, other) => other).filter((other) => other !== place);
+  const numbers = await Promise.all(others.map((other) => numberAt(kernel, port, other)));
+  const own = toHex(number);
+  if (numbers.some((other) => other !== null && other < own)) {
+    service.close();
+    return false;
+  }
+  return (await findGroup(kernel, port, lookAgainMs)) === null;
+}
+
+/** The number of the candidate at a place; null when there is none. */
+async function numberAt(kernel: Kernel, port: Uint8Array, place: number): Promise<string | null> {
+  const putPort = kernel.publicPort(candidatePort(kernel, port, place));
+  try {
+    const options = { locateTimeoutMs: lookMs, deadMs: 1000, replyBytesMax: 64 };
+    return toHex((await trans(kernel, { port: putPort }, undefined, options)).data);
+  } catch (error) {
+    if (error instanceof ProteusError) return null;
+    throw error;
+  }
+}
