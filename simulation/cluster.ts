@@ -59,5 +59,12 @@ export function buildCluster(world: World, plan: Plan, count: number, hooks: Clu
     };
     if (machine.kernel !== null) start(machine);
   };
-  return { world, machines, routers, random: world.stream(5), program, ...hooks };
+  const onCrash: Cluster["onCrash"] = (machine, crashed) => {
+    const before = machine.onCrash;
+    machine.onCrash = () => {
+      before?.();
+      crashed();
+    };
+  };
+  return { world, machines, routers, random: world.stream(5), program, onCrash, ...hooks };
 }

@@ -131,11 +131,11 @@ class Run {
       (entry) => show(cluster, entry),
     );
     for (const machine of world.machines) {
-      machine.onCrash = () => {
+      cluster.onCrash(machine, () => {
         remember(cluster, machine);
         this.#count("crashes");
         cluster.timeline?.mark(machine.index, "crash");
-      };
+      });
     }
     this.#director.start();
   }

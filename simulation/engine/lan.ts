@@ -17,6 +17,8 @@ import { type EventHash, HASH_DELIVERED, HASH_FAULT, HASH_SENT } from "./hash.js
 
 const headerBytes = 14;
 const overtakenMicroseconds = 1000;
+/** All headers of a frame, its check over the rest, and some data: what goes into the event hash. */
+const hashedWords = 32;
 
 export interface LanOptions {
   readonly name?: string;
@@ -141,7 +143,7 @@ export class Lan {
     frame.sender = sender.index;
     frame.holders++;
     hash.event(HASH_SENT, now, sender.id, frame.length);
-    hash.words(frame.words, (frame.length + 3) >> 2);
+    hash.words(frame.words, Math.min((frame.length + 3) >> 2, hashedWords));
     this.tap?.(frame.content.slice(), sender.name);
     this.#air.onSend?.(frame.content);
     const left = Math.max(now, sender.busyUntil) + frame.length / this.#bytesPerMicrosecond;

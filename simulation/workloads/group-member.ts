@@ -51,7 +51,8 @@ export interface MembershipOptions {
 
 type State = "out" | "joining" | "member" | "resetting" | "leaving" | "ended";
 
-const sizes = [0, 0, 64, 64, 64, 1024, 1024, 8192, 20480];
+/** Mostly small ones; the larger methods and many fragments often enough. */
+const sizes = [0, 0, 0, 0, 0, 64, 64, 64, 64, 64, 64, 64, 64, 1024, 1024, 1024, 1024, 8192, 8192, 20480];
 const bytesMax = 20480;
 const sendsMax = 3;
 const resetsMax = 4;

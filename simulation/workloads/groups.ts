@@ -21,8 +21,8 @@ export interface GroupsOptions {
   readonly groups?: number;
 }
 
-const memoryBytes = 10 * 1024 * 1024;
-const groupBytes = 3 * 1024 * 1024;
+const memoryBytes = 6 * 1024 * 1024;
+const groupBytes = 1024 * 1024;
 /** Nobody is in working order for so long: the group is given up. */
 const givenUpAfter = 6 * SECOND;
 const watchEvery = 250 * MILLISECOND;

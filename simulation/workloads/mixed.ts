@@ -8,7 +8,7 @@ import { callsWorkload } from "./calls.js";
 import { groupsWorkload } from "./groups.js";
 import type { Activity, Workload } from "./workload.js";
 
-const memoryBytes = 10 * 1024 * 1024;
+const memoryBytes = 6 * 1024 * 1024;
 
 /** Both at once; what one does not bear, both do without. */
 export function mixedWorkload(): Workload {
@@ -22,6 +22,7 @@ export function mixedWorkload(): Workload {
       const [one, other] = [calls.plan?.(random, machines) ?? {}, groups.plan?.(random, machines) ?? {}];
       return {
         ...one,
+        ...other,
         without: [...(one.without ?? []), ...(other.without ?? [])],
         machine: (index) => {
           const [mine, theirs] = [one.machine?.(index) ?? {}, other.machine?.(index) ?? {}];

@@ -14,7 +14,7 @@ const builders: Readonly<Record<string, () => Workload>> = {
 };
 
 export const workloadNames: readonly string[] = Object.keys(builders);
-export const standardWorkload = "calls";
+export const standardWorkload = "mixed";
 
 /** A fresh workload of that name. Throws a usage error. */
 export function workloadNamed(name: string): Workload {

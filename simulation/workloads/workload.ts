@@ -28,6 +28,8 @@ export interface Cluster {
   happened(what: string, times?: number): void;
   /** Starts programs on a machine, now and after each of its boots. */
   program(machine: Machine, start: (machine: Machine) => void): void;
+  /** Hears of every crash of a machine, just before its kernel is gone: disks lose their power. */
+  onCrash(machine: Machine, crashed: () => void): void;
 }
 
 /** A workload under way. */
