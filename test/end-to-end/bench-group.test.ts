@@ -70,6 +70,12 @@ describe.skipIf(!root)("proteus bench group", () => {
     nothingIsLeft();
   });
 
+  it("refuses to watch a group of one", async () => {
+    const { status, stderr } = await lab.run(["bench", "group-alarm", "--members", "1"]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("group's size");
+  });
+
   it.each([
     [["--members", "1"], "group's size"],
     [["--members", "16"], "group's size"],
