@@ -22,7 +22,7 @@ export const HOUR = 3600 * SECOND;
 /** So many turns of the microtask queue without anything new: the promises wait for the world. */
 const quietTurns = 24;
 const turnsMax = 100_000;
-const roundsMax = 1_000_000;
+const roundsMax = 50_000;
 
 export class World implements Air {
   now = 0;

@@ -214,9 +214,9 @@ export class GroupMember {
   // ---- receiving -------------------------------------------------------------------
 
   #listen(): void {
-    while (this.#receives < this.#options.shape.receives) {
+    for (let left = this.#options.shape.receives - this.#receives; left > 0; left--) {
       this.#receives++;
-      this.#receive();
+      this.#receive(); // which may fail at once: the group wants a reset again
     }
   }
 

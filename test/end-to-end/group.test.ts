@@ -105,6 +105,30 @@ describe("a group of three machines", () => {
     }
   });
 
+  it("takes a member back whose cable was pulled, with its lines once, and never becomes two", async () => {
+    for (const node of ["n1", "n2", "n3"]) await join(node, "cable", "--create", "--minimum", "2");
+    const cut = await sequencerOf("cable");
+    const others = running.filter((member) => member !== cut);
+    const link = (state: string) => pool.lab.exec(cut.node, "ip", "link", "set", "eth0", state);
+    const lines = Array.from({ length: 2000 }, (_, i) => `line ${i}`);
+    cut.send(...lines);
+    await until("some lines", () => cut.acknowledged.size > 200 || undefined);
+    expect(await link("down")).toMatchObject({ status: 0 });
+    for (const member of others) member.send(`meanwhile, ${member.node}`);
+    for (const member of others) await member.hears(`meanwhile, ${member.node}`);
+    expect(await link("up")).toMatchObject({ status: 0 });
+    await until("the lines of the one that was cut off", () => cut.done || undefined, 40_000);
+    cut.send("back again");
+    for (const member of running) await member.hears("back again");
+    expect(cut.said.some((line) => line.startsWith("cut off"))).toBe(true);
+    for (const { texts } of others) {
+      const own = texts.filter((text) => text.startsWith("line "));
+      expect(new Set(own).size).toBe(own.length);
+      expect(own.slice(-100)).toEqual(lines.slice(-100));
+    }
+    expect((await groupInfo(pool, "n4", "cable")).members.length).toBe(3);
+  });
+
   it("takes what comes in on standard input and is left at its end, when that is wanted", async () => {
     await join("n1", "input", "--create");
     const words = ["group", "join", "input", "--exit-at-eof"];
