@@ -1,6 +1,6 @@
 // An instrumented kernel for the fuzzer: build/coverage/kernel.wasm and its map.
 //
-// - Every function of core-wasm/flip and core-wasm/rpc, every way of an `if`, every loop
+// - Every function of core-wasm/flip, rpc and group, every way of an `if`, every loop
 //   body and every case of a switch gets one store of a byte: that branch was reached.
 // - The bytes lie at 4096 + the branch's number, below the static data, which moves up
 //   to make room. Nothing else differs: same imports, same layout, optimised the same.
@@ -18,7 +18,7 @@ import { at, filesBelow, isMain, root } from "./files.mjs";
 const mapBase = 4096;
 const mapBytes = 4096;
 const out = "build/coverage";
-const measured = /^core-wasm\/(flip|rpc)\//;
+const measured = /^core-wasm\/(flip|rpc|group)\//;
 const { NodeKind } = compiler;
 
 /** The statements of a file, as the compiler's own parser sees them. */

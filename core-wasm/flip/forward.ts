@@ -91,12 +91,13 @@ export function multicastForward(from: u32, p: usize, act: u32, cameChecked: boo
     const index = location.key2 as u32;
     const network = networkAt(index);
     if (index == from || !network.up || act + network.weight > flip.maxHop(p)) continue;
-    if (flip.dataLength(p) > network.mtu - 42) continue;
+    if (flip.dataLength(p) > network.mtu - (cameChecked ? 46 : 42)) continue;
+    const roomForCheck = flip.dataLength(p) <= network.mtu - 46;
     let mac = location.key;
     const neighbour = neighbourFor(index, mac);
     if (changetype<usize>(neighbour) == 0) continue;
-    let checked = neighbour.checked != 0;
-    const all = multicastChecked(route, index);
+    let checked = neighbour.checked != 0 && roomForCheck;
+    const all = multicastChecked(route, index) && roomForCheck;
     if (location.multicast && (all || !cameChecked)) {
       if (sent & (1 << index)) continue;
       sent |= 1 << index;

@@ -153,7 +153,7 @@ function fragmentBytes(route: Route): u32 {
     const neighbour = neighbourFor(location.key2 as u32, location.key);
     const known = changetype<usize>(neighbour) != 0 && neighbour.known != 0;
     const mtu = known ? neighbour.mtu : min<u32>(networkAt(location.key2 as u32).mtu, 1500);
-    size = min<u32>(size, mtu - (careful ? 46 : 42));
+    size = min<u32>(size, mtu - (careful || neighbourChecked(neighbour) ? 46 : 42));
   }
   return size == flip.FLIP_SIZE_MAX ? flip.FLIP_DATA_1500 : size;
 }

@@ -213,7 +213,8 @@ export function grp_reset(gid: i32, header: usize, minimum: i32, now: f64): i32 
     return handle;
   }
   headerCopy(changetype<usize>(group) + offsetof<Group>("header"), header);
-  recoveryStart(group, operation, max<i32>(minimum, 1) as u32);
+  operation.capacity = max<i32>(minimum, 1) as u32;
+  recoveryStart(group, operation, operation.capacity);
   return handle;
 }
 

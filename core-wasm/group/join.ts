@@ -58,7 +58,9 @@ const LOCATE_US: i64 = 50000;
 const RESERVATION_US: i64 = 3000000;
 const REQUEST_US: i64 = 50000;
 const REQUEST_LONGEST_US: i64 = 500000;
-const FAR_LOG: u32 = 30;
+/** What groupRoom can still count; no group of this size fits a kernel. */
+const LOG_HISTORY_FAR: u32 = 20;
+const LOG_MESSAGE_FAR: u32 = 24;
 
 /** The extensions that a member of this kernel brings. */
 function ownFeatures(): u32 {
@@ -306,10 +308,15 @@ export function joinHere(group: Group, p: usize, source: u64): void {
   group.features = settledBits(group.question, theirs) & ownFeatures();
   const most = group.membersMax;
   if (most < 2 || group.me >= most || group.sequencer >= most || group.me == group.sequencer) return;
-  if (most > GROUP_MEMBERS_MAX || group.logHistory > FAR_LOG || group.logMessage > FAR_LOG) {
+  if (most > GROUP_MEMBERS_MAX) {
     joinEnd(group, BC_TOOMANY);
     return;
   }
+  if (group.logHistory > LOG_HISTORY_FAR || group.logMessage > LOG_MESSAGE_FAR) {
+    joinEnd(group, STD_NOMEM);
+    return;
+  }
+  if ((1 as u32) << group.logHistory <= most + 2) return; // no group has so short a history
   if (!groupRoom(group)) {
     joinEnd(group, STD_NOMEM);
     return;
@@ -348,7 +355,8 @@ export function joinTake(group: Group, p: usize, record: Record, source: u64): v
     wire.cpu(p) == group.me &&
     source == memberAt(group, group.sequencer).address &&
     wire.joinMembers(record.length) == group.membersMax &&
-    wire.joinAddress(payloadOf(record)) == group.myAddress;
+    wire.joinAddress(payloadOf(record)) == group.myAddress &&
+    wire.joinSequencer(wire.joinTail(payloadOf(record), record.length)) == group.sequencer;
   if (!mine) {
     recordRelease(record);
     return;

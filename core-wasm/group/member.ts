@@ -9,6 +9,7 @@
 import * as layout from "../layout";
 import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
+import { HEADER } from "../wire/header";
 import * as wire from "../wire/group";
 import { advance } from "./deliver";
 import { Group, TIMER_REPAIR, groupTimer, groupTimerOff, isPure, memberAt, rankOf } from "./groups";
@@ -78,7 +79,7 @@ export function place(group: Group, p: usize, record: Record, seqno: u32, type: 
   }
   if (changetype<usize>(record) == 0) record = earlier(group, wire.cpu(p), wire.groupMessageId(p));
   if (changetype<usize>(record) == 0) return;
-  if (historyRoom(group, seqno, record.length)) {
+  if (fits(group, wire.cpu(p), kindOfType(type), record.length) && historyRoom(group, seqno, record.length)) {
     record.seqno = seqno;
     record.member = wire.cpu(p);
     record.message = wire.groupMessageId(p);
@@ -87,6 +88,13 @@ export function place(group: Group, p: usize, record: Record, seqno: u32, type: 
     historyPut(group, record);
   }
   recordRelease(record);
+}
+
+/** False for what no member of this group can have said: a table of another size, an id that is none. */
+function fits(group: Group, id: u32, kind: u32, length: u32): bool {
+  if (id >= group.membersMax || length < HEADER) return false;
+  if (kind == wire.GROUP_JOIN) return wire.joinMembers(length) == group.membersMax;
+  return kind != wire.GROUP_RESULT || wire.resultStates(length) == group.membersMax;
 }
 
 /** The data of a message that was multicast by its sender, or is our own; held once more. */

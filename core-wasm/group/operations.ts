@@ -25,7 +25,7 @@ export class Operation {
   next: u32; // in a queue, or among the free ones
   header: u32; // receive: where the delivery goes; join, leave, reset, send: unused
   buffer: u32;
-  capacity: u32;
+  capacity: u32; // of the buffer; reset: the fewest members that it asked for
   record: u32; // send, leave, join: the message
   message: u32; // its id
   sentAt: i64;

@@ -16,7 +16,7 @@ import * as layout from "../layout";
 import * as wire from "../wire/group";
 import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
-import { BC_ABORT, BC_FAIL, STD_OK } from "../status";
+import { BC_ABORT, BC_FAIL, BC_ILLRESET, STD_OK } from "../status";
 import { followOn, upToDate } from "./cohort";
 import { catchUp, coordinate, coordinatorExpired, furthest, update } from "./coordinator";
 import { advance, receivesEnd } from "./deliver";
@@ -98,11 +98,13 @@ export function enter(group: Group, phase: u32): void {
   tick(group);
 }
 
+/** Ends all resets that wait here. One that asked for more members than there are now has failed. */
 export function resetsEnd(group: Group, status: i32): void {
   while (group.waiting != 0) {
     const operation = changetype<Operation>(group.waiting);
     group.waiting = operation.next;
-    operationEnd(operation, status, 0, status == STD_OK ? group.total : 0);
+    const ends = status == STD_OK && group.total < operation.capacity ? BC_ILLRESET : status;
+    operationEnd(operation, ends, 0, ends == STD_OK ? group.total : 0);
   }
 }
 

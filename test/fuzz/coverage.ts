@@ -1,4 +1,4 @@
-// What fuzzing reaches in core-wasm/flip and core-wasm/rpc: branches, by folder.
+// What fuzzing reaches in core-wasm/flip, rpc and group: branches, by folder.
 //
 // - scripts/coverage-kernel.mjs builds the kernel that notes them; here the notes of all
 //   machines of a run come together.
@@ -62,7 +62,7 @@ export class Coverage {
 
   /** One line for people; more with PROTEUS_COVERAGE=list. */
   report(): string {
-    const words = ["flip", "rpc"].map((folder) => {
+    const words = ["flip", "rpc", "group"].map((folder) => {
       const { reached, all } = this.#count(folder);
       return `${folder}/ ${((100 * reached) / all).toFixed(1)} % (${reached} of ${all} branches)`;
     });

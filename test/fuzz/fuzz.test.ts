@@ -9,11 +9,13 @@ import { kernelBytes } from "../../control/cli/package-files.js";
 import { bombard } from "./bombardment.js";
 import { converse } from "./conversations.js";
 import { Coverage } from "./coverage.js";
+import { groupStorm } from "./groups.js";
 import type { Machine } from "./machine.js";
 import { perTier, runSeeds, Watchdog } from "./tier.js";
 
 const framesWanted = perTier(40_000, 320_000, 4_000_000);
 const changesWanted = perTier(60_000, 620_000, 6_000_000);
+const groupChangesWanted = perTier(30_000, 400_000, 4_000_000);
 const changesPerCase = 1_000;
 const framesPerCase = 2_000;
 const narrow = process.env.PROTEUS_FUZZ_SEED !== undefined;
@@ -22,6 +24,7 @@ let coverage: Coverage | undefined;
 let released: WebAssembly.Module;
 const watchdog = new Watchdog();
 const totals = { changed: 0, delivered: 0, calls: 0, replies: 0, frames: 0 };
+const grouped = { changed: 0, delivered: 0, messages: 0, joined: 0, resets: 0 };
 
 const instrumented = (seed: number): boolean => seed % 4 === 1;
 const moduleOf = (seed: number): WebAssembly.Module =>
@@ -42,7 +45,9 @@ afterAll(async () => {
   const { changed, delivered, calls, replies, frames } = totals;
   console.log(
     `fuzzed: ${frames} frames made up or replayed, ${changed} changed in conversations ` +
-      `(${delivered} delivered there, ${calls} calls, ${replies} answered)\n${coverage?.report()}`,
+      `(${delivered} delivered there, ${calls} calls, ${replies} answered)\n` +
+      `groups: ${grouped.changed} changed of ${grouped.delivered} delivered, ${grouped.messages} messages, ` +
+      `${grouped.joined} joins, ${grouped.resets} resets\n${coverage?.report()}`,
   );
 });
 
@@ -89,5 +94,19 @@ describe("a kernel on a hostile wire", () => {
     );
     expect(cases).toBeGreaterThan(0);
     if (!narrow) expect(totals.changed).toBeGreaterThanOrEqual(changesWanted);
+  });
+
+  it("survives forged group packets and impossible group calls, and forms a group afterwards", () => {
+    const cases = runSeeds(
+      "groups",
+      watchdog,
+      () => grouped.changed >= groupChangesWanted,
+      (seed) => {
+        const played = groupStorm(seed, moduleOf(seed), changesPerCase, seenBy(seed));
+        for (const key of Object.keys(grouped) as (keyof typeof grouped)[]) grouped[key] += played[key];
+      },
+    );
+    expect(cases).toBeGreaterThan(0);
+    if (!narrow) expect(grouped.resets).toBeGreaterThan(0);
   });
 });

@@ -70,6 +70,18 @@ export interface Exports {
   readonly flip_known: (pointer: number) => number;
   readonly port_one_way: (port: number, out: number) => void;
   readonly wire_frame_check: (frame: number, length: number) => number;
+  readonly grp_create: (...args: readonly number[]) => number;
+  readonly grp_join: (header: number, now: number) => number;
+  readonly grp_leave: (gid: number, header: number, now: number) => number;
+  readonly grp_send: (gid: number, header: number, data: number, size: number, now: number) => number;
+  readonly grp_receive: (...args: readonly number[]) => number;
+  readonly grp_reset: (gid: number, header: number, minimum: number, now: number) => number;
+  readonly grp_signal: (handle: number, now: number) => number;
+  readonly grp_end: (gid: number, now: number) => number;
+  readonly grp_info: (gid: number, out: number) => number;
+  readonly grp_member: (gid: number, member: number, out: number, now: number) => number;
+  readonly grp_set: (gid: number, setting: number, value: number, now: number) => number;
+  readonly grp_forward: (gid: number, handle: number, member: number, now: number) => number;
 }
 
 /** What ended: the handle, its status, the bytes that came. */
@@ -185,6 +197,11 @@ export class Machine {
     return this.#layout(layout.LAYOUT_THREADS_BUSY);
   }
 
+  /** Bytes that groups hold, as of the last entry of a frame or a tick. */
+  get groupBytes(): number {
+    return this.#layout(layout.LAYOUT_GROUP_BYTES);
+  }
+
   counters(): Counters {
     return readCounters(this.#words, this.#layout(layout.LAYOUT_COUNTERS));
   }
@@ -216,10 +233,10 @@ export class Machine {
   }
 
   /** Any other entry, with what it may answer. */
-  enter(entry: () => number): number {
+  enter(entry: () => number, allowed: ReadonlySet<number> = refusals): number {
     this.#transmits = 0;
     const answer = entry();
-    if (answer < 0 && !refusals.has(answer)) throw new Error(`a call answered ${answer}`);
+    if (answer < 0 && !allowed.has(answer)) throw new Error(`a call answered ${answer}`);
     return answer;
   }
 
@@ -249,7 +266,8 @@ export class Machine {
   }
 
   #ended(handle: number, outcome: number, length: number): void {
-    if (!outcomes.has(outcome)) throw new Error(`a call ended with ${outcome}`);
+    const isGroup = (handle & layout.HANDLE_GROUP) !== 0; // what those may end with, groups.ts knows
+    if (!isGroup && !outcomes.has(outcome)) throw new Error(`a call ended with ${outcome}`);
     const ended = this.waiting.get(handle);
     this.waiting.delete(handle);
     ended?.(outcome, length, handle);

@@ -18,7 +18,7 @@ export function perTier(quick: number, long: number, nightly: number): number {
   return tier === "nightly" ? nightly : tier === "long" ? long : quick;
 }
 
-export type Suite = "frames" | "conversations" | "tables";
+export type Suite = "frames" | "conversations" | "tables" | "groups";
 
 interface Found {
   readonly suite: Suite;
@@ -46,7 +46,7 @@ const watching = `
   }
 `;
 
-const suites: readonly Suite[] = ["frames", "conversations", "tables"];
+const suites: readonly Suite[] = ["frames", "conversations", "tables", "groups"];
 
 /** Tells when a case does not end. */
 export class Watchdog {

@@ -84,12 +84,24 @@ interface Socket {
   readonly mac: Uint8Array;
 }
 
+/** Who makes and changes frames. */
+export interface Forger {
+  /** Learns from a frame that a kernel sent. */
+  learn(frame: Uint8Array): void;
+  /** A changed copy. */
+  mutate(frame: Uint8Array): Uint8Array;
+  /** A frame for a machine with this MAC address. */
+  frame(to: Uint8Array): Uint8Array;
+}
+
 export interface WorldOptions {
   readonly random: SeededRandom;
   /** Share of the frames that something happens to. */
   readonly malice: number;
   readonly forging: boolean;
   readonly frameMax: number;
+  /** Instead of the one for RPC. */
+  readonly forger?: (words: Dictionary) => Forger;
 }
 
 export class World {
@@ -101,8 +113,7 @@ export class World {
   readonly words = new Dictionary();
   readonly #sockets: Socket[] = [];
   readonly #agenda = new Agenda();
-  readonly #mutator: Mutator;
-  readonly #maker: FrameMaker;
+  readonly #forger: Forger;
   readonly #history: Uint8Array[] = [];
   readonly #genuine = new Set<string>();
   readonly #cutUntil = new Map<Machine, number>();
@@ -110,8 +121,18 @@ export class World {
 
   constructor(readonly options: WorldOptions) {
     this.#malice = options.malice;
-    this.#mutator = new Mutator(options.random, this.words, options.frameMax);
-    this.#maker = new FrameMaker(options.random, this.words, options.frameMax);
+    this.#forger = options.forger?.(this.words) ?? this.#forgerOfCalls();
+  }
+
+  #forgerOfCalls(): Forger {
+    const { random, frameMax } = this.options;
+    const mutator = new Mutator(random, this.words, frameMax);
+    const maker = new FrameMaker(random, this.words, frameMax);
+    return {
+      learn: (frame) => this.words.learn(frame),
+      mutate: (frame) => mutator.mutate(frame),
+      frame: (to) => maker.frame(to),
+    };
   }
 
   add(machine: Machine): void {
@@ -213,7 +234,7 @@ export class World {
   }
 
   #watch(frame: Uint8Array): void {
-    this.words.learn(frame);
+    this.#forger.learn(frame);
     const key = transaction(frame);
     if (key !== undefined) this.#genuine.add(key);
     this.#history.push(frame);
@@ -230,19 +251,19 @@ export class World {
       return;
     }
     if (kind < 14) {
-      this.#change(socket, this.#mutator.mutate(frame));
+      this.#change(socket, this.#forger.mutate(frame));
       return;
     }
     this.#deliver(socket, frame, latency);
     if (kind < 16) {
       const old = pick(random, this.#history);
-      this.#change(socket, random.chance(0.5) ? old : this.#mutator.mutate(old));
+      this.#change(socket, random.chance(0.5) ? old : this.#forger.mutate(old));
     } else if (kind < 18) {
       const other = pick(random, this.#sockets);
       const copy = frame.slice();
       if (random.chance(0.7)) copy.set(other.mac);
       this.#change(other, copy);
-    } else this.#change(socket, this.#maker.frame(socket.mac));
+    } else this.#change(socket, this.#forger.frame(socket.mac));
   }
 
   #change(socket: Socket, frame: Uint8Array): void {

@@ -270,6 +270,18 @@ describe("grp_reset", () => {
     expect(second.got.some(({ delivery }) => delivery.kind === "reset")).toBe(false);
   });
 
+  it("fails with BC_ILLRESET when the group came back with fewer than it asked for", () => {
+    const { users, world } = group(3);
+    const [first, second, third] = users as [User, User, User];
+    third.machine.crash();
+    world.run(() => first.info?.state === "aborted", 2 * SECOND);
+    const many = first.beginReset(3);
+    const fine = first.beginReset(1); // another thread of the same program is content with less
+    world.run(() => many.status !== null && fine.status !== null, 5 * SECOND);
+    expect([many.status, fine]).toEqual([BC_ILLRESET, { status: STD_OK, total: 2 }]);
+    expect(second.info?.total).toBe(2);
+  });
+
   it("refuses a header that is not in memory", () => {
     const user = alone().create();
     expect(user.groups.reset(0, beyond, 1, nobody)).toBe(RPC_BADADDRESS);
