@@ -49,6 +49,7 @@ const decoder = new TextDecoder();
 export async function joinGroup(options: JoinOptions): Promise<void> {
   const stopped = untilStopped();
   const running = await startKernel({
+    prompt: true,
     wasm: kernelBytes(),
     interfaces: options.interfaces,
     say: narrate,

@@ -72,7 +72,10 @@ export function registerGroup(program: Command): void {
     .option("--minimum <count>", "members that the group needs to go on after a crash; default 1")
     .option("--history <log2>", "log2 of the messages that the group keeps; default 10")
     .option("--members <count>", "most members that the group may have; default 16")
-    .option("--detect <milliseconds>", "silence after which a member is dead; default 1000")
+    .option(
+      "--detect <milliseconds>",
+      "silence after which a member of a created group is dead; default 1000",
+    )
     .option("--interface <name>", "network to join on; may be repeated", collect, [])
     .option("--exit-at-eof", "leave when all lines of standard input are delivered", false)
     .option("--acks", "say on stderr which lines were acknowledged", false)

@@ -7,6 +7,7 @@
 
 import { randomFillSync } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { setPriority } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import type { Device } from "../../drivers/device.js";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
@@ -16,6 +17,7 @@ import { openInterface } from "./interfaces.js";
 import { Loop, microseconds } from "./loop.js";
 
 const finishPatienceUs = 100_000;
+const promptPriority = -10;
 
 /** A kernel that takes its turns by itself. */
 export interface RunningKernel {
@@ -36,6 +38,8 @@ export interface StartOptions {
   readonly interfaces: readonly string[];
   readonly limits?: Partial<Limits>;
   readonly say?: (line: string) => void;
+  /** Others take it for dead when it is not scheduled for long: it takes a higher priority where it may. */
+  readonly prompt?: boolean;
   /** Called when a turn throws: the kernel is dead then. */
   readonly failed?: (error: unknown) => void;
 }
@@ -63,6 +67,7 @@ export async function startKernel(options: StartOptions): Promise<RunningKernel>
       ...(options.say === undefined ? {} : { log: options.say }),
     });
     for (const device of devices) kernel.attach(device);
+    if (options.prompt) favour();
     const loop = new Loop(kernel, options.failed);
     const finish = async () => {
       const end = microseconds() + finishPatienceUs;
@@ -76,6 +81,15 @@ export async function startKernel(options: StartOptions): Promise<RunningKernel>
   } catch (error) {
     for (const device of devices) device.close();
     throw error;
+  }
+}
+
+/** A higher priority for this program; without the right to one it stays as it is. */
+function favour(): void {
+  try {
+    setPriority(promptPriority);
+  } catch {
+    // Only its patience under load is less.
   }
 }
 

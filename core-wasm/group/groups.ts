@@ -375,7 +375,7 @@ function standardOurs(setting: i32): u32 {
     case layout.GROUP_SET_LARGE:
       return 10000;
     default:
-      return 600; // GROUP_SET_DETECT_MS
+      return 700; // GROUP_SET_DETECT_MS
   }
 }
 

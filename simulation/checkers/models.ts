@@ -1,4 +1,5 @@
-// What a register and a set do, for the linearizability checker.
+// What a register and a set do, for the linearizability checker: one step of each, and when an
+// output fits.
 
 import type { Model } from "./linearizable.js";
 

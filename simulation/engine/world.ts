@@ -22,6 +22,7 @@ export const HOUR = 3600 * SECOND;
 /** So many turns of the microtask queue without anything new: the promises wait for the world. */
 const quietTurns = 24;
 const turnsMax = 100_000;
+const eventsAtOnceMax = 200_000;
 const roundsMax = 50_000;
 
 export class World implements Air {
@@ -156,7 +157,10 @@ export class World implements Air {
     else if (++this.#stepsAtThisTime > 100_000) throw new Error(`time stands still at ${this.now}`);
     if (time > this.now) this.now = time;
     const { events, now } = this;
-    while (events.next <= now) events.fire();
+    for (let fired = 0; events.next <= now; fired++) {
+      if (fired > eventsAtOnceMax) throw new Error(`events at ${now} never end`);
+      events.fire();
+    }
     for (const machine of this.machines) if (machine.due <= now) machine.wake();
   }
 

@@ -154,7 +154,7 @@ export class GroupMember {
 
   /** We left, were sequencer, and still are: for a while the others may have it so. */
   #haunted(): void {
-    this.#after(this.#over ? 0 : this.#below(8 * SECOND), () => {
+    this.#after(this.#over ? 50 * MILLISECOND : this.#below(8 * SECOND), () => {
       this.kernel.groups.end(this.#leftGid);
       this.join();
     });
@@ -184,7 +184,6 @@ export class GroupMember {
       this.kernel.buffers.give(header);
       this.#status("leave", status);
       if (this.#state !== "leaving") return;
-      this.#leftGid = this.#gid;
       this.#rejoin(this.#below(5 * SECOND));
     };
     const handle = this.kernel.groups.leave(this.#gid, header, left);
@@ -201,7 +200,8 @@ export class GroupMember {
   /** Gives this membership up and wants another. */
   #rejoin(pause: number): void {
     const { judge, machine } = this.#options;
-    if (this.#state !== "leaving") this.kernel.groups.end(this.#gid);
+    if (this.#state === "leaving") this.#leftGid = this.#gid;
+    else this.kernel.groups.end(this.#gid);
     this.#gid = -1;
     this.#state = "out";
     this.#membership++;

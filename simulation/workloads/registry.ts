@@ -5,12 +5,14 @@ import { usageError } from "../../control/kernel/errors.js";
 import { callsWorkload } from "./calls.js";
 import { groupsWorkload } from "./groups.js";
 import { mixedWorkload } from "./mixed.js";
+import { replicaWorkload } from "./replica.js";
 import type { Workload } from "./workload.js";
 
 const builders: Readonly<Record<string, () => Workload>> = {
   calls: () => callsWorkload(),
   groups: () => groupsWorkload(),
   mixed: () => mixedWorkload(),
+  replica: () => replicaWorkload(),
 };
 
 export const workloadNames: readonly string[] = Object.keys(builders);

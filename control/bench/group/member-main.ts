@@ -33,6 +33,7 @@ function started(): RunningKernel {
 
 async function start({ wasm, interfaceName, getPort }: Start): Promise<MemberAnswer> {
   running = await startKernel({
+    prompt: true,
     wasm: readFileSync(wasm),
     interfaces: [interfaceName],
     say: (line) => process.stderr.write(`${line}\n`),
