@@ -7,6 +7,7 @@ import { type Command, Option } from "@commander-js/extra-typings";
 import { type AlarmReport, watchForAlarms } from "../bench/group/alarm.js";
 import { membersMost } from "../bench/group/types.js";
 import { exitCodes } from "../kernel/errors.js";
+import { parseNumbers } from "./bench-options.js";
 import { interruptible } from "./lab.js";
 import { emit } from "./output.js";
 import { kernelBytes, kernelPath } from "./package-files.js";
@@ -61,13 +62,14 @@ export function registerBenchAlarm(bench: Command): void {
         options.duration === undefined
           ? parseCount(options.minutes, minutesMax)
           : parseDuration(options.duration) / 60_000;
+      const [members] = parseNumbers("group's size", options.members, 2, membersMost);
       kernelBytes(); // says how to build it when it is not there
       const terminal = process.stderr.isTTY;
       const report = await interruptible(async (abort) => {
         try {
           return await watchForAlarms({
             minutes,
-            members: Math.max(2, parseCount(options.members, membersMost)),
+            members: members ?? 3,
             busy: parseCount(options.busy, busyMax),
             wasm: kernelPath,
             progress: (now) => {

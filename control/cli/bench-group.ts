@@ -19,9 +19,9 @@ import {
   standardResilience,
   standardSizes,
 } from "../bench/group/types.js";
-import { exitCodes, usageError } from "../kernel/errors.js";
+import { exitCodes } from "../kernel/errors.js";
 import { groupReportText } from "./bench-group-table.js";
-import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
+import { isDegraded, ProgressLine, parseList, parseMtus, parseNumbers } from "./bench-options.js";
 import { interruptible } from "./lab.js";
 import { emit } from "./output.js";
 import { kernelBytes, kernelPath, packageRoot, packageVersion } from "./package-files.js";
@@ -53,14 +53,6 @@ const spans = { standard: { warmUp: 60, measured: 120 }, quick: { warmUp: 20, me
 
 /** What --quick takes where nothing else is said. */
 const quick = { members: [3], sizes: [64], resilience: [0, 1], runs: 1, kills: 1 } as const;
-
-function parseNumbers(what: string, text: string, least: number, most: number): number[] {
-  return text.split(",").map((word) => {
-    const value = /^\d+$/.test(word) ? Number(word) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw usageError(`"${word}" is not a ${what}`, `it is a whole number from ${least} to ${most}`);
-  });
-}
 
 /** Adds `group` to `bench`. */
 export function registerBenchGroup(bench: Command): void {

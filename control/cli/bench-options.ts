@@ -44,3 +44,12 @@ export class ProgressLine {
 export function isDegraded(results: readonly { readonly problem?: string }[]): boolean {
   return results.some(({ problem }) => problem !== undefined && !problem.includes("is not installed"));
 }
+
+/** A list such as `2,3`, each from `least` to `most`. Throws a usage error. */
+export function parseNumbers(what: string, text: string, least: number, most: number): number[] {
+  return text.split(",").map((word) => {
+    const value = /^\d+$/.test(word) ? Number(word) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw usageError(`"${word}" is not a ${what}`, `it is a whole number from ${least} to ${most}`);
+  });
+}

@@ -2,11 +2,12 @@
 // on a kernel of its own, since groups are closed to those who are no members.
 
 import type { Command } from "@commander-js/extra-typings";
+import { noGroup } from "../group/configuration.js";
 import { anyMemberPort } from "../interface/group.js";
-import { exitCodes, ProteusError } from "../kernel/errors.js";
+import { ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { startKernel } from "../node/start.js";
-import { describeGroup, listGroups, submitToGroup } from "../stub/group.js";
+import { describeByName, listGroups, submitToGroup } from "../stub/group.js";
 import { collect } from "./foreground.js";
 import { joinGroup } from "./group-join.js";
 import { groupPort, parseDetect, parseMinimum, parseParameters, parseResilience } from "./group-name.js";
@@ -36,7 +37,7 @@ Exit codes: 1 when a line was refused or not acknowledged, 3 when there is no su
 6 when too few members are left.`;
 
 const infoHelp = `
-Any member answers; the state is as that member sees it.
+The sequencer answers, or any member when it does not; the state is as that one sees it.
 
 Examples:
   proteus group info chat
@@ -103,7 +104,7 @@ export function registerGroup(program: Command): void {
       const port = groupPort(name);
       const locateTimeoutMs = parseDuration(options.timeout);
       const document = await onKernel(options.interface, (kernel) =>
-        orNoGroup(name, describeGroup(kernel, anyMemberPort(kernel, port), { locateTimeoutMs })),
+        orNoGroup(name, describeByName(kernel, port, { locateTimeoutMs })),
       );
       emit("group info", options.json, document, () => groupText(document));
     });
@@ -158,14 +159,6 @@ async function orNoGroup<Value>(name: string, asked: Promise<Value>): Promise<Va
     return await asked;
   } catch (error) {
     if (!(error instanceof ProteusError) || error.code !== "RPC_NOTFOUND") throw error;
-    throw new ProteusError({
-      code: "BC_NOEXIST",
-      exit: exitCodes.notFound,
-      message: `there is no group ${name}`,
-      why: "no member of it answers on any network that can be reached",
-      unchanged: "nothing was sent",
-      hint: `check the name, or create it: proteus group join ${name} --create`,
-      cause: error,
-    });
+    throw noGroup(name, error);
   }
 }

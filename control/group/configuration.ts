@@ -46,6 +46,31 @@ export function checkWishes(name: string, wishes: GroupWishes, has: Required<Gro
   }
 }
 
+/** Nobody answers for a group of that name. */
+export function noGroup(name: string, cause?: unknown): ProteusError {
+  return new ProteusError({
+    code: "BC_NOEXIST",
+    exit: exitCodes.notFound,
+    message: `there is no group ${name}`,
+    why: "no member of it answers on any network that can be reached",
+    unchanged: "nothing was sent",
+    hint: `check the name, or create it: proteus group join ${name} --create`,
+    cause,
+  });
+}
+
+/** The group has no room for one more. */
+export function groupFull(name: string, membersMax: number): ProteusError {
+  return new ProteusError({
+    code: "BC_TOOMANY",
+    exit: exitCodes.failed,
+    message: `group ${name} is full`,
+    why: `it has the ${membersMax} members that it was created for`,
+    unchanged: "this program did not join",
+    hint: "join when a member has left, or create a group for more members",
+  });
+}
+
 /** A snapshot as it travels: of which message, under which configuration, and both parts of the state. */
 export interface Snapshot {
   /** The join that it belongs to: everything before is in it. */

@@ -2,6 +2,8 @@
 //
 // - A program that wants to create a group listens to one of the group's candidate places
 //   while it asks all of them; of those that see each other the lowest number wins.
+// - A second is spent on looking: on a machine that has much else to do an answer may take
+//   long, and two groups of one name never become one again.
 // - The winner looks once more whether the group exists meanwhile. The places stay served
 //   for a moment after that, so that a late candidate meets either the winner or its group.
 // - Two that draw the same place in the same instant do not see each other: 1 in 32.
@@ -18,9 +20,11 @@ import { describeGroup } from "../stub/group.js";
 import type { After } from "./timer.js";
 
 const places = 32;
-const lookMs = 250;
-const lookAgainMs = 120;
-const lingerMs = 1000;
+/** An answer takes a millisecond; a machine under load may keep one waiting. */
+const lookMs = 500;
+const lookLongMs = 1000;
+const lookAgainMs = 300;
+const lingerMs = 2000;
 
 export interface FoundingOptions {
   readonly kernel: Kernel;
@@ -54,22 +58,24 @@ export async function mayCreate(options: FoundingOptions): Promise<boolean> {
     threads: 2,
     requestBytesMax: 64,
   });
-  after(lingerMs, () => service.close());
   const others = Array.from({ length: places }, (_, other) => other).filter((other) => other !== place);
-  const numbers = await Promise.all(others.map((other) => numberAt(kernel, port, other)));
+  const [found, ...numbers] = await Promise.all([
+    findGroup(kernel, port, lookLongMs),
+    ...others.map((other) => numberAt(kernel, port, other)),
+  ]);
   const own = toHex(number);
-  if (numbers.some((other) => other !== null && other < own)) {
-    service.close();
-    return false;
-  }
-  return (await findGroup(kernel, port, lookAgainMs)) === null;
+  const lost = found !== null || numbers.some((other) => other !== null && other < own);
+  const won = !lost && (await findGroup(kernel, port, lookAgainMs)) === null;
+  if (won) after(lingerMs, () => service.close());
+  else service.close();
+  return won;
 }
 
 /** The number of the candidate at a place; null when there is none. */
 async function numberAt(kernel: Kernel, port: Uint8Array, place: number): Promise<string | null> {
   const putPort = kernel.publicPort(candidatePort(kernel, port, place));
   try {
-    const options = { locateTimeoutMs: lookMs, deadMs: 1000, replyBytesMax: 64 };
+    const options = { locateTimeoutMs: lookLongMs, deadMs: 1000, replyBytesMax: 64 };
     return toHex((await trans(kernel, { port: putPort }, undefined, options)).data);
   } catch (error) {
     if (error instanceof ProteusError) return null;

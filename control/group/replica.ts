@@ -18,6 +18,8 @@ import {
   checkWishes,
   type GroupConfiguration,
   type GroupWishes,
+  groupFull,
+  noGroup,
   standardParameters,
 } from "./configuration.js";
 import { findGroup, mayCreate } from "./founding.js";
@@ -83,6 +85,8 @@ interface Submitted {
 }
 
 const roundsMax = 12;
+/** Rounds that a group may look full. */
+const fullRounds = 4;
 const retryMs = 150;
 
 export class Replica {
@@ -124,11 +128,16 @@ export class Replica {
       const found = await findGroup(kernel, port);
       if (found !== null) checkWishes(name, wishes, found);
       try {
+        if (found !== null && found.members.length >= found.membersMax)
+          throw groupFull(name, found.membersMax);
         if (found !== null || !create) return await this.#join();
         if (await mayCreate(this.#options)) return this.#create();
       } catch (error) {
-        if (!(error instanceof ProteusError) || !isPassing(error, patient)) throw error;
-        last = error;
+        if (!(error instanceof ProteusError) || !isPassing(error, patient))
+          throw error instanceof ProteusError && error.code === "BC_NOEXIST" ? noGroup(name, error) : error;
+        // A member that died a moment ago still has its place.
+        if (error.code === "BC_TOOMANY" && round >= fullRounds) throw error;
+        last = error.code === "BC_NOEXIST" ? noGroup(name, error) : error;
       }
       await pause(after, retryMs * round);
     }
@@ -342,7 +351,7 @@ export class Replica {
 /** A failure that a recovery in progress explains: it is over soon. */
 function isPassing({ code }: ProteusError, patient: boolean): boolean {
   if (code === "BC_NOEXIST") return patient;
-  return ["BC_FAIL", "BC_ABORT", "SNAPSHOT_MISSING", "RPC_TRYAGAIN"].includes(code);
+  return ["BC_FAIL", "BC_ABORT", "BC_TOOMANY", "SNAPSHOT_MISSING", "RPC_TRYAGAIN"].includes(code);
 }
 
 function tooBig(length: number, most: number): ProteusError {

@@ -14,7 +14,10 @@ import type { Kernel } from "../kernel/kernel.js";
 export const GROUP_DESCRIBE = 4001;
 /** To any member. Request: a message, which it sends for us. Reply: h_offset is its seqno. */
 export const GROUP_SUBMIT = 4002;
-/** To one member. Request: 8 bytes, who asks; h_offset: where from. Reply: those bytes of its snapshot; h_offset: all. */
+/**
+ * To one member. Request: 8 bytes, who asks; h_offset: where from. Reply: a piece of its
+ * snapshot from there on; h_offset: the length of the whole.
+ */
 export const GROUP_SNAPSHOT = 4003;
 /** To one member. Request: 8 bytes, who asks. It has the snapshot and wants no more of it. */
 export const GROUP_SNAPSHOT_DONE = 4004;

@@ -62,6 +62,8 @@ export class Kernel {
   /** Calls a server's signals: (handle, signal). */
   onSignal: ((handle: number, signal: number) => void) | null = null;
   wake: (() => void) | null;
+  /** Frames handed to the devices since boot. */
+  transmits = 0;
   readonly #exports: KernelExports;
   readonly #words: Uint32Array;
   readonly #options: KernelOptions;
@@ -109,6 +111,7 @@ export class Kernel {
       bodyLength: number,
     ) => {
       this.#waiting = true;
+      this.transmits++;
       return this.devices[network]?.transmit(head, headLength, body, bodyLength) ?? -1;
     };
     const random = (pointer: number, length: number) => {

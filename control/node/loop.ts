@@ -6,6 +6,9 @@
 //   other I/O.
 // - It waits inside a turn (the device's spin) only when the last one had nothing to hand
 //   out; after SPIN_WINDOW without anything it watches the devices and sleeps.
+// - A program that only listens to a stream (a member of a busy group that sends nothing) is
+//   not woken for every frame: after a few in quick succession that it had no answer to, it
+//   dozes for a millisecond and takes what has gathered.
 // - One thread: kernel, rings and servers. An idle machine costs a timer now and then.
 
 import type { Kernel } from "../kernel/kernel.js";
@@ -20,6 +23,13 @@ const yieldEveryUs = 1000;
 const quietTurns = 6;
 /** Turns in a row without letting microtasks run, while callbacks alone keep the calls going. */
 const turnsInARow = 8;
+
+/** Woken again within this time by a frame, */
+const streamUs = 500;
+/** so many times in a row without sending anything, a program only listens, */
+const streamWakes = 4;
+/** and looks again after this. */
+const dozeMs = 1;
 
 /** Runs a step as a microtask; queueMicrotask makes a resource for tracing each time. */
 const resolved = Promise.resolve();
@@ -38,11 +48,27 @@ export class Loop {
   #closed = false;
   #watching = false;
   #turns = 0; // since something was handed out
+  #sleptAt = 0;
+  #sentAt = 0; // the kernel's count of frames sent when it went to sleep
+  #works = 0; // turns in which something happened
+  #worksBefore = 0;
+  #listened = 0; // wakes in quick succession without anything sent
   #lastWork = 0;
   #lastYield = 0;
   #timer: NodeJS.Timeout | undefined;
   #failed: ((error: unknown) => void) | null = null;
   readonly #awake = (): void => this.#wake();
+  readonly #frameCame = (): void => {
+    const quick = microseconds() - this.#sleptAt < streamUs;
+    this.#listened = quick ? this.#listened + 1 : 0;
+    this.#wake();
+  };
+  /** As long as frames gather while it dozes, it goes on so. */
+  readonly #doze = (): void => {
+    if (this.#works === this.#worksBefore) this.#listened = 0;
+    this.#worksBefore = this.#works;
+    this.#wake();
+  };
   readonly #step = (): void => this.#hop();
 
   /** Starts at once; the devices are attached already. `failed` gets what a turn throws. */
@@ -74,6 +100,7 @@ export class Loop {
         if (work > 0) {
           this.#turns = sends ? quietTurns : 0;
           this.#lastWork = now;
+          this.#works++;
         } else if (this.#turns >= quietTurns && (!this.spins || now - this.#lastWork > spinWindowUs)) {
           this.#sleep();
           return;
@@ -104,14 +131,23 @@ export class Loop {
   #watch(on: boolean): void {
     if (this.#watching === on) return;
     this.#watching = on;
-    for (const device of this.#kernel.devices) device.watch(on ? this.#awake : null);
+    for (const device of this.#kernel.devices) device.watch(on ? this.#frameCame : null);
   }
 
   #sleep(): void {
     this.#turning = false;
-    this.#watch(true);
+    const { transmits } = this.#kernel;
+    if (transmits !== this.#sentAt) this.#listened = 0;
+    this.#sentAt = transmits;
+    this.#sleptAt = microseconds();
+    const dozes = this.#listened >= streamWakes;
+    this.#watch(!dozes);
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (dozes) {
+      this.#timer = setTimeout(this.#doze, dozeMs);
+      return;
+    }
     const deadline = this.#kernel.nextDeadline();
     if (deadline === Number.POSITIVE_INFINITY) return;
     const wait = Math.max(1, Math.ceil((deadline - microseconds()) / 1000));

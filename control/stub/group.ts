@@ -3,12 +3,14 @@
 
 import { z } from "zod";
 import {
+  anyMemberPort,
   GROUP_DESCRIBE,
   GROUP_SNAPSHOT,
   GROUP_SNAPSHOT_DONE,
   GROUP_SUBMIT,
   type GroupDocument,
   groupDocumentSchema,
+  memberPort,
   ROSTER_PLACES,
   rosterPort,
   SNAPSHOT_PIECE_BYTES,
@@ -41,6 +43,26 @@ export async function describeGroup(
     ...options,
   });
   return parseDocument(data);
+}
+
+/**
+ * What the sequencer says of its group: it hears of all members, the others mostly of it. What
+ * the member that was found says, when the sequencer does not answer.
+ */
+export async function describeByName(
+  kernel: Kernel,
+  group: Uint8Array,
+  options?: CallOptions,
+): Promise<GroupDocument> {
+  const found = await describeGroup(kernel, anyMemberPort(kernel, group), options);
+  if (found.answeredBy === found.sequencer) return found;
+  try {
+    const asked = await describeGroup(kernel, memberPort(kernel, group, found.sequencer), options);
+    return asked.port === found.port && asked.incarnation === found.incarnation ? asked : found;
+  } catch (error) {
+    if (error instanceof ProteusError) return found;
+    throw error;
+  }
 }
 
 function parseDocument(data: Uint8Array): GroupDocument {

@@ -95,6 +95,7 @@ function earlier(group: Group, id: u32, message: u32): Record {
   if (id == group.me) {
     for (let at = group.firstSend; at != 0; at = changetype<Operation>(at).next) {
       const operation = changetype<Operation>(at);
+      if (operation.tries == 0) break;
       if (operation.message != message) continue;
       const own = changetype<Record>(operation.record);
       own.holds++;

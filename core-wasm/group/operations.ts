@@ -28,8 +28,8 @@ export class Operation {
   capacity: u32;
   record: u32; // send, leave, join: the message
   message: u32; // its id
-  sentAt: i64; // 0: not sent yet
-  tries: u32;
+  sentAt: i64;
+  tries: u32; // 0: not sent yet
   large: u32; // it goes by the sender's own multicast (BB)
 }
 

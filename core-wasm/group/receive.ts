@@ -30,17 +30,9 @@ import { Record, headerOf, recordRelease, recordTake } from "./history";
 import { joinHere, joinLocate, joinRequest, joinTake } from "./join";
 import { memberEarly, memberHears, memberSync, memberTake } from "./member";
 import { tell, tellAlive } from "./packets";
-import {
-  recoveryAlive,
-  recoveryReform,
-  recoveryResult,
-  recoveryResultAck,
-  recoveryState,
-  recoverySync,
-  recoveryTake,
-  recoveryVote,
-  groupAbort,
-} from "./recovery";
+import { recoveryAlive, recoveryReform, recoveryResult, recoverySync } from "./cohort";
+import { recoveryResultAck, recoveryState, recoveryVote } from "./coordinator";
+import { recoveryTake, groupAbort } from "./recovery";
 import { requestsHeard } from "./requests";
 import { noteMember, sequencerAck, sequencerRepeat, sequencerTake } from "./sequencer";
 

@@ -51,10 +51,8 @@ export function requestAdd(group: Group, operation: Operation): void {
   if (group.firstSend == 0) group.firstSend = at;
   else changetype<Operation>(group.lastSend).next = at;
   group.lastSend = at;
-  operation.message = ++group.message;
   const record = changetype<Record>(operation.record);
   record.member = group.me;
-  record.message = operation.message;
   record.kind = operation.kind == LEAVE ? GROUP_LEAVE : GROUP_BCAST;
   countUp(layout.COUNTER_GROUP_SENT);
   requestsGo(group);
@@ -82,6 +80,9 @@ function go(group: Group, operation: Operation): bool {
     if (!sequencerMay(group, record.length)) return false;
   } else if (group.sent > 0 && (large || changetype<Operation>(group.firstSend).large)) return false;
   operation.large = large ? 1 : 0;
+  // Only now: one that is withdrawn before it was sent must not leave a gap in the numbers.
+  operation.message = ++group.message;
+  record.message = operation.message;
   group.sent++;
   group.sentBytes += record.length;
   if (isSequencer(group)) {
@@ -92,11 +93,18 @@ function go(group: Group, operation: Operation): bool {
   return true;
 }
 
+/** It has a message id, and the sequencer may have it. */
+// @ts-ignore: decorator
+@inline
+function isSent(operation: Operation): bool {
+  return operation.tries != 0;
+}
+
 function firstUnsent(group: Group): Operation {
   let at = group.firstSend;
   while (at != 0) {
     const operation = changetype<Operation>(at);
-    if (operation.sentAt == 0) return operation;
+    if (!isSent(operation)) return operation;
     at = operation.next;
   }
   return changetype<Operation>(0);
@@ -126,7 +134,7 @@ function timeout(group: Group): i64 {
 
 function arm(group: Group): void {
   const first = changetype<Operation>(group.firstSend);
-  if (group.firstSend == 0 || first.sentAt == 0 || isSequencer(group)) groupTimerOff(group, TIMER_SEND);
+  if (group.firstSend == 0 || !isSent(first) || isSequencer(group)) groupTimerOff(group, TIMER_SEND);
   else groupTimer(group, TIMER_SEND, first.sentAt + timeout(group));
 }
 
@@ -134,7 +142,7 @@ function arm(group: Group): void {
 export function requestsExpired(group: Group): void {
   if (group.state != layout.GROUP_STATE_NORMAL || group.firstSend == 0 || isSequencer(group)) return;
   const first = changetype<Operation>(group.firstSend);
-  if (first.sentAt == 0) return;
+  if (!isSent(first)) return;
   if (!isPure(group) && first.tries > groupSetting(group, layout.GROUP_SET_RETRIES)) {
     memberAt(group, group.sequencer).suspect = 1;
     groupAbort(group);
@@ -148,7 +156,7 @@ export function requestsExpired(group: Group): void {
 export function requestsAgain(group: Group): void {
   for (let at = group.firstSend; at != 0; at = changetype<Operation>(at).next) {
     const operation = changetype<Operation>(at);
-    if (operation.sentAt == 0) break;
+    if (!isSent(operation)) break;
     countUp(layout.COUNTER_GROUP_REPEATED);
     post(group, operation);
   }
@@ -158,7 +166,7 @@ export function requestsAgain(group: Group): void {
 /** The sequencer says that it lives, perhaps that there is room again: what it had no room for goes again. */
 export function requestsHeard(group: Group): void {
   const first = changetype<Operation>(group.firstSend);
-  if (group.firstSend == 0 || first.sentAt == 0 || now - first.sentAt < HEARD_US) return;
+  if (group.firstSend == 0 || !isSent(first) || now - first.sentAt < HEARD_US) return;
   group.backoff = 0;
   requestsAgain(group);
 }
@@ -167,7 +175,7 @@ export function requestsHeard(group: Group): void {
 export function requestDone(group: Group, record: Record): void {
   while (group.firstSend != 0) {
     const operation = changetype<Operation>(group.firstSend);
-    if (operation.sentAt == 0 || ((operation.message - record.message) as i32) > 0) break;
+    if (!isSent(operation) || ((operation.message - record.message) as i32) > 0) break;
     take(group);
     measure(group, operation);
     const own = operation.message == record.message;
@@ -183,7 +191,7 @@ export function requestDone(group: Group, record: Record): void {
 function take(group: Group): void {
   const operation = changetype<Operation>(group.firstSend);
   group.firstSend = operation.next;
-  if (operation.sentAt == 0) return;
+  if (!isSent(operation)) return;
   group.sent--;
   group.sentBytes -= changetype<Record>(operation.record).length;
 }
@@ -203,7 +211,7 @@ function measure(group: Group, operation: Operation): void {
 
 /** The caller does not wait any more: one that has not been sent is not; what becomes of another is not known. */
 export function requestWithdraw(group: Group, operation: Operation): void {
-  if (operation.sentAt != 0) return; // it is on its way: its own end comes soon
+  if (isSent(operation)) return; // it is on its way: its own end comes soon
   const at = changetype<usize>(operation) as u32;
   if (group.firstSend == at) group.firstSend = operation.next;
   else {

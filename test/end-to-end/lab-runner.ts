@@ -20,6 +20,8 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly input?: string;
+  /** Standard input stays open: `child.stdin` takes more, and ends it. */
+  readonly open?: boolean;
   readonly cwd?: string;
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -58,7 +60,9 @@ export class LabRunner {
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
     });
-    child.stdin.on("error", () => {}).end(options.input ?? "");
+    child.stdin.on("error", () => {});
+    if (options.open === true) child.stdin.write(options.input ?? "");
+    else child.stdin.end(options.input ?? "");
     const outcome = new Promise<Outcome>((resolve, reject) => {
       child.on("error", reject);
       child.on("close", (code, signal) =>

@@ -28,7 +28,7 @@ export interface AlarmOptions {
 }
 
 export interface Alarm {
-  /** From the beginning. */
+  /** From the beginning, as they were watched. */
   readonly seconds: number;
   readonly what: string;
 }
@@ -84,8 +84,8 @@ class Watch {
   readonly #lan: Lan;
   readonly #busy: number;
   readonly #alarms: Alarm[] = [];
-  readonly #began = monotonicUs();
   readonly #times = readTimes();
+  #seconds = 0; // watched: without the time in which a group was formed
   #messages = 0;
   #gapUs = 0;
 
@@ -93,10 +93,6 @@ class Watch {
     this.#options = options;
     this.#lan = lan;
     this.#busy = busy;
-  }
-
-  get #seconds(): number {
-    return (monotonicUs() - this.#began) / 1e6;
   }
 
   report(): AlarmReport {
@@ -144,7 +140,10 @@ class Watch {
       ...{ sends: true, spins: true, bytes: alarmBytes, outstanding: 1, recovers: false, everyMs },
       ...{ startUs, fromUs: startUs, untilUs: startUs + milliseconds * 1000 },
     };
-    const figures = await Promise.all(ours.members.map((member) => member.run(load)));
+    const runs = ours.members.map((member) => member.run(load));
+    const figures = await Promise.all(runs).finally(() => {
+      this.#seconds += (monotonicUs() - startUs) / 1e6;
+    });
     for (const { total, gapUs } of figures) {
       this.#messages += total;
       this.#gapUs = Math.max(this.#gapUs, gapUs);

@@ -78,6 +78,11 @@ export function groupRemarksOf(results: readonly GroupResult[], load: number, co
       `${most} members share ${cores} cores here: from ${cores + 1} members on every member costs the others ` +
         "time that it would not cost on a machine of its own.",
     );
+  if (results.some(({ system, members, senders }) => system === "group" && members > 2 && senders === "one"))
+    remarks.push(
+      "Where one member sends, sender and sequencer spin; the others only listen, and then take what has " +
+        "gathered about once a millisecond. A call has no such listeners.",
+    );
   if (measured("corosync"))
     remarks.push(
       "Corosync's closed process groups form and re-form by themselves (extended virtual synchrony); ours are " +

@@ -5,6 +5,7 @@
 //   so; a crash aborts all members, and what was under way is ordered or not, per sender a
 //   prefix, and ends with BC_FAIL either way.
 // - A reset makes the next incarnation of those that are alive; its message ends the old one.
+//   It takes round trips: what a crash ended has ended for everyone before.
 // - What ends, ends at the next `step`, never within the call.
 
 import type { GroupCompleted, GroupInfo, GroupParameters } from "../../../control/kernel/groups.js";
@@ -95,6 +96,8 @@ const key = (port: Uint8Array): string => port.join(".");
 export class FakeNetwork {
   readonly groups = new Map<string, Group>();
   readonly hosts: FakeGroups[] = [];
+  /** Resets that are under way. */
+  readonly resets: (() => void)[] = [];
 
   /** `chance(of)`: a number from 0 to of - 1. */
   constructor(readonly chance: (of: number) => number) {}
@@ -107,6 +110,11 @@ export class FakeNetwork {
     return fake;
   }
 
+  /** Whether a machine is in some group now; its program may not have heard yet that it is not. */
+  holds(host: FakeGroups): boolean {
+    return [...this.groups.values()].some(({ members }) => members.some((member) => member.host === host));
+  }
+
   /** Everything goes on a little. */
   step(): void {
     for (const group of this.groups.values()) {
@@ -117,6 +125,7 @@ export class FakeNetwork {
       group.members = group.members.filter(({ gone }) => !gone);
     }
     for (const host of this.hosts) host.complete();
+    for (const reset of this.resets.splice(0)) reset();
   }
 
   #order(group: Group, member: Member, count: number): void {
@@ -304,9 +313,10 @@ export class FakeGroups {
     if (found === null) return BC_NOEXIST;
     const { group, member } = found;
     const { handle, end } = this.#handle(done);
-    const count = group.members.length;
-    if (count < minimum) end(BC_ILLRESET, 0, 0);
-    else {
+    this.#network.resets.push(() => {
+      const count = group.members.length;
+      if (!group.members.includes(member)) return end(BC_NOEXIST, 0, 0);
+      if (count < minimum) return end(BC_ILLRESET, 0, 0);
       if (member.aborted) {
         group.incarnation++;
         group.sequencer = member.id;
@@ -314,7 +324,7 @@ export class FakeGroups {
         group.append(member.id, layout.DELIVERED_RESET, ++member.messages, this.#header(header));
       }
       end(0, count, 0);
-    }
+    });
     return handle;
   }
 

@@ -154,6 +154,18 @@ export class User {
     return status;
   }
 
+  /** Leaves and waits; the status. */
+  leave(limit = 10 * SECOND): number {
+    let status: number | null = null;
+    const handle = this.groups.leave(this.gid, this.header(77), (ended) => {
+      status = ended;
+    });
+    if (handle < 0) return handle;
+    this.world.run(() => status !== null, limit);
+    if (status === null) throw new Error("the leave did not end");
+    return status;
+  }
+
   beginReset(minimum: number): { status: number | null; total: number } {
     const end: { status: number | null; total: number } = { status: null, total: 0 };
     const handle = this.groups.reset(this.gid, this.header(99), minimum, (status, length) => {

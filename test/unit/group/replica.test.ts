@@ -214,7 +214,9 @@ describe("a replica", () => {
           }
           if (what === "run") await room.run(who);
           // Somebody who has the state must be there to give it.
-          const others = [...alive].filter((other) => other !== one && other.replica.id >= 0);
+          const others = [...alive].filter(
+            (other) => other !== one && other.replica.id >= 0 && room.network.holds(other.groups),
+          );
           if (others.length === 0 || !alive.has(one)) continue;
           if (what === "cutOff") room.network.cutOff(one.groups);
           if (what === "crash" && alive.delete(one)) room.network.crash(one.groups);
