@@ -16,7 +16,15 @@ const expectedMin = 60;
 /** What a run of a seed tells the campaign. */
 export type SeedOutcome = Pick<
   RunResult,
-  "seed" | "violation" | "eventHash" | "events" | "simulatedSeconds" | "faults" | "enabled" | "happened"
+  | "seed"
+  | "violation"
+  | "eventHash"
+  | "events"
+  | "simulatedSeconds"
+  | "faults"
+  | "enabled"
+  | "allowed"
+  | "happened"
 >;
 
 export interface Failure {
@@ -32,6 +40,8 @@ export class Campaign {
   readonly faults: Partial<Record<FaultKind, number>> = {};
   readonly happened: Record<string, number> = {};
   readonly #planned = new Set<FaultKind>();
+  /** Simulated minutes in which a kind might have happened. */
+  readonly #minutes = new Map<FaultKind, number>();
   simulatedSeconds = 0;
   events = 0;
 
@@ -40,7 +50,7 @@ export class Campaign {
   }
 
   add(outcome: SeedOutcome): void {
-    const { seed, violation, simulatedSeconds, events, faults, happened, enabled } = outcome;
+    const { seed, violation, simulatedSeconds, events, faults, happened, enabled, allowed } = outcome;
     this.#outcomes.set(seed, outcome);
     this.simulatedSeconds += simulatedSeconds;
     this.events += events;
@@ -48,6 +58,8 @@ export class Campaign {
     for (const [what, times] of Object.entries(happened))
       this.happened[what] = (this.happened[what] ?? 0) + times;
     for (const kind of enabled) this.#planned.add(kind);
+    for (const kind of allowed)
+      this.#minutes.set(kind, (this.#minutes.get(kind) ?? 0) + simulatedSeconds / 60);
     if (violation !== null) this.#failures.push(failureOf(seed, violation));
   }
 
@@ -65,9 +77,8 @@ export class Campaign {
   failures(rates: FaultRates = {}): readonly Failure[] {
     const found = this.#failures.toSorted((a, b) => (a.seed ?? 0) - (b.seed ?? 0));
     if (this.seeds < seedsForKinds) return found;
-    const minutes = this.simulatedSeconds / 60;
     for (const kind of faultKinds) {
-      const promised = (rates[kind] ?? 0) * minutes >= expectedMin;
+      const promised = (rates[kind] ?? 0) * (this.#minutes.get(kind) ?? 0) >= expectedMin;
       if ((this.faults[kind] ?? 0) > 0 || !(this.#planned.has(kind) || promised)) continue;
       found.push({ seed: null, checker: "faults", what: `${kind} never happened in ${this.seeds} seeds` });
     }

@@ -11,7 +11,7 @@
 import { type BuiltCluster, buildCluster } from "./cluster.js";
 import { SECOND, World } from "./engine/world.js";
 import { FaultDirector } from "./faults/apply.js";
-import { generateSchedule, standardRates } from "./faults/generate.js";
+import { generateSchedule, possibleKinds, standardRates } from "./faults/generate.js";
 import type { FaultEntry, FaultKind, FaultRates, Schedule } from "./faults/kinds.js";
 import type { Recorder } from "./record/recorder.js";
 import { remember } from "./workloads/counters.js";
@@ -57,6 +57,8 @@ export interface RunResult {
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
   /** The kinds that stood in the schedule. */
   readonly enabled: readonly FaultKind[];
+  /** The kinds that this cluster and workload allow at all. */
+  readonly allowed: readonly FaultKind[];
   /** How often else happened what. */
   readonly happened: Readonly<Record<string, number>>;
   readonly schedule: Schedule;
@@ -68,6 +70,7 @@ class Run {
   readonly #happened: Record<string, number> = {};
   #violation: Violation | null = null;
   #schedule: Schedule = [];
+  #allowed: readonly FaultKind[] = [];
   #director: FaultDirector | null = null;
 
   constructor(options: RunOptions) {
@@ -123,6 +126,7 @@ class Run {
       routers: cluster.routers.map(({ name }) => name),
       without: [...(workload.without ?? []), ...(plan.without ?? []), ...moves],
     };
+    this.#allowed = possibleKinds(rates, terrain);
     this.#schedule = schedule ?? generateSchedule(world.stream(3), rates, terrain, microseconds);
     this.#director = new FaultDirector(
       world,
@@ -188,6 +192,7 @@ class Run {
       simulatedSeconds: world.now / SECOND,
       faults: this.#director?.counts() ?? {},
       enabled: [...new Set(this.#schedule.map(({ kind }) => kind))],
+      allowed: this.#allowed,
       happened: this.#happened,
       schedule: this.#schedule,
     };

@@ -1,5 +1,5 @@
-// What a register and a set do, for the linearizability checker: one step of each, and when an
-// output fits.
+// What a register and a set do, for the linearizability checker.
+// What each operation answers in each state: linearizable.ts searches for an order that fits.
 
 import type { Model } from "./linearizable.js";
 

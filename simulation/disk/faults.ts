@@ -1,5 +1,5 @@
 // What can go wrong with a virtual disk: shares of its operations, and counts of what did.
-// Power cuts and blank media are calls of disk.ts, not shares.
+// How they strike is disk.ts's matter; here are only the options and their defaults.
 
 /** Shares of the blocks that are written or read, 0 to 1. */
 export interface DiskFaults {

@@ -158,7 +158,7 @@ class Generator {
 }
 
 /** The kinds that this terrain allows at these rates. */
-function possible(rates: FaultRates, { without, routers, lans, machines }: Terrain): FaultKind[] {
+export function possibleKinds(rates: FaultRates, { without, routers, lans, machines }: Terrain): FaultKind[] {
   return faultKinds.filter((kind) => {
     if ((rates[kind] ?? 0) <= 0 || without.includes(kind)) return false;
     if (kind === "routerDeath") return routers.length > 0;
@@ -185,7 +185,7 @@ export function generateSchedule(
   microseconds: number,
 ): Schedule {
   const generator = new Generator(random, terrain);
-  const kinds = possible(rates, terrain).filter(() => !random.chance(leftOut));
+  const kinds = possibleKinds(rates, terrain).filter(() => !random.chance(leftOut));
   const entries: FaultEntry[] = [];
   for (const kind of kinds) {
     const perSecond = (rates[kind] ?? 0) / 60;

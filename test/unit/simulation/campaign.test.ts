@@ -5,7 +5,7 @@ import { Campaign, type SeedOutcome } from "../../../simulation/campaign.js";
 
 const outcome = (seed: number, over: Partial<SeedOutcome> = {}): SeedOutcome => ({
   ...{ seed, violation: null, eventHash: `hash${seed}`, events: 10, simulatedSeconds: 660 },
-  ...{ faults: { loss: 2 }, enabled: ["loss"], happened: { calls: 3 } },
+  ...{ faults: { loss: 2 }, enabled: ["loss"], allowed: ["loss", "pause"], happened: { calls: 3 } },
   ...over,
 });
 
@@ -45,5 +45,6 @@ describe("a campaign", () => {
   it("fails when a kind should have been planned often, and never was", () => {
     expect(campaignOf(twenty).failures({ loss: 3, pause: 2 })).toMatchObject([{ checker: "faults" }]);
     expect(campaignOf(twenty).failures({ loss: 3, pause: 0.01 })).toEqual([]);
+    expect(campaignOf(twenty).failures({ loss: 3, move: 2 })).toEqual([]); // not possible there
   });
 });
