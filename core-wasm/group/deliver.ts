@@ -10,6 +10,7 @@ import { BC_NOEXIST, STD_OK } from "../status";
 import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
 import { HEADER } from "../wire/header";
+import { routeRemoveAll } from "../flip/routes";
 import * as wire from "../wire/group";
 import {
   Group,
@@ -70,8 +71,19 @@ function apply(group: Group, record: Record): void {
     member.state = record.member == group.sequencer ? LEFT : UNUSED;
     group.total--;
     if (record.member == group.me) left(group);
+    else routesForget(group);
   }
   if (record.member == group.me) requestDone(group, record);
+}
+
+/**
+ * Where the group's addresses are: one place that is no member any more would stand for one
+ * that is not known yet, who would then be left out.
+ */
+function routesForget(group: Group): void {
+  routeRemoveAll(group.groupAddress);
+  routeRemoveAll(group.allAddress);
+  group.locatedAt = 0;
 }
 
 /** We have left: nothing comes to us any more, unless we go on as sequencer. */
