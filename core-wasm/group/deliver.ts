@@ -21,6 +21,8 @@ import {
   REGISTERED_ALL,
   REGISTERED_GROUP,
   REGISTERED_MEMBER,
+  TIMER_PHASE,
+  groupTimer,
   isPure,
   isSequencer,
   memberAt,
@@ -30,6 +32,9 @@ import { Record, headerOf, historyAt, historyTrim, payloadOf } from "./history";
 import { Operation, operationEnd } from "./operations";
 import { tellAlive, tellSequencer } from "./packets";
 import { requestsGo, requestDone } from "./requests";
+
+/** So long the sequencer of a group without members answers the last one who left. */
+const EMPTY_US: i64 = 2000000;
 
 /** Makes final what can be, hands out what is final, and tells who needs to know. */
 export function advance(group: Group): void {
@@ -72,6 +77,10 @@ function apply(group: Group, record: Record): void {
     group.total--;
     if (record.member == group.me) left(group);
     else routesForget(group);
+    // Nobody is left but us, who are none either: soon it is over, unless someone joins.
+    if (group.total == 0 && isSequencer(group)) {
+      groupTimer(group, TIMER_PHASE, now + (record.member == group.me ? 0 : EMPTY_US));
+    }
   }
   if (record.member == group.me) requestDone(group, record);
 }
