@@ -222,7 +222,7 @@ function hereis(network: Network, index: u32, mac: u64, p: usize): i32 {
   countUp(layout.COUNTER_HEREIS_IN);
   const found = flip.destination(p);
   const asker = flip.source(p);
-  if (found == 0 || asker == 0 || routeIsLocal(found)) return notOurs();
+  if (found == 0 || asker == 0) return notOurs(); // a group's address is here and elsewhere too
   const act = flip.actHop(p);
   const most = flip.maxHop(p);
   const trusted = trustOf(p) ? flip.hereisTrusted(p) : 0;
