@@ -319,7 +319,7 @@ function control(group: Group, p: usize, length: u32, source: u64): void {
     case wire.GROUP_RETRANS:
       member.heard = now;
       if (wire.incarnation(p) == group.incarnation || group.state != layout.GROUP_STATE_NORMAL)
-        sequencerRepeat(group, member.address, seqno, max<u32>(wire.groupMessageId(p), 1));
+        sequencerRepeat(group, member, seqno, max<u32>(wire.groupMessageId(p), 1));
       return;
     case wire.GROUP_ALIVEREQ:
       alive(group, id, p, source);
@@ -338,6 +338,7 @@ function control(group: Group, p: usize, length: u32, source: u64): void {
       if (isSequencer(group)) sequencerAck(group, id, seqno);
       return;
     case wire.GROUP_STATE:
+      if (((seqno - member.leaveSeqno) as i32) >= 0) member.leaveSeqno = 0;
       recoveryState(group, id);
       if (isSequencer(group)) forgetWhatAllHave(group);
       return;
