@@ -16,6 +16,7 @@ import {
   Group,
   LEFT,
   MEMBER,
+  Member,
   UNUSED,
   groupUnregister,
   REGISTERED_ALL,
@@ -33,6 +34,7 @@ import { Operation, operationEnd } from "./operations";
 import { tellAlive, tellSequencer } from "./packets";
 import { requestsGo, requestDone } from "./requests";
 
+const LEAVING_US: i64 = 300000;
 /** So long the sequencer of a group without members answers the last one who left. */
 const EMPTY_US: i64 = 2000000;
 
@@ -75,6 +77,8 @@ function apply(group: Group, record: Record): void {
   } else if (record.kind == wire.GROUP_LEAVE && member.state == MEMBER) {
     member.state = record.member == group.sequencer ? LEFT : UNUSED;
     group.total--;
+    member.leaveSeqno = record.seqno + 1;
+    member.leftAt = now;
     if (record.member == group.me) left(group);
     else routesForget(group);
     // Nobody is left but us, who are none either: soon it is over, unless someone joins.
@@ -97,8 +101,12 @@ function routesForget(group: Group): void {
 
 /** We have left: nothing comes to us any more, unless we go on as sequencer. */
 function left(group: Group): void {
-  if (isSequencer(group)) group.state = layout.GROUP_STATE_LEFT;
-  else groupUnregister(group, REGISTERED_GROUP | REGISTERED_ALL | REGISTERED_MEMBER);
+  if (isSequencer(group)) {
+    group.state = layout.GROUP_STATE_LEFT;
+    return;
+  }
+  tellSequencer(group, wire.GROUP_STATE, group.next, 0); // it need not keep anything for us
+  groupUnregister(group, REGISTERED_GROUP | REGISTERED_ALL | REGISTERED_MEMBER);
 }
 
 function kindOf(record: Record): u32 {
@@ -175,13 +183,20 @@ export function receivesEnd(group: Group, status: i32): void {
 
 // ---- who has what --------------------------------------------------------------------
 
+/** One that has left may still ask for what it missed before that; not for long. */
+function isLeaving(member: Member): bool {
+  if (member.state != UNUSED || member.leaveSeqno == 0) return false;
+  if (now - member.leftAt > LEAVING_US) member.leaveSeqno = 0;
+  return member.leaveSeqno != 0;
+}
+
 /** The sequencer: what every member has is forgotten; requests that found no room may come again. */
 export function forget(group: Group): void {
   let lowest = group.state == layout.GROUP_STATE_LEFT ? group.accepted : group.delivered;
   if (group.state == layout.GROUP_STATE_LEFT) group.delivered = group.accepted;
   for (let i: u32 = 0; i < group.membersMax; i++) {
     const member = memberAt(group, i);
-    if (i == group.me || member.state != MEMBER) continue;
+    if (i == group.me || (member.state != MEMBER && !isLeaving(member))) continue;
     if (((member.expect - lowest) as i32) < 0) lowest = member.expect;
   }
   if (((lowest - group.low) as i32) > 0) historyTrim(group, lowest);

@@ -53,6 +53,8 @@ export class Member {
   vote: u32; // recovery: the seqno that it voted with
   voted: u32; // VOTE_*
   joinedAt: i64; // a reservation: since when
+  leaveSeqno: u32; // the sequencer: it has left, and may not have everything below this number yet
+  leftAt: i64;
   toldAt: i64; // when it was last told that a request came too early
 }
 

@@ -18,7 +18,6 @@ import * as wire from "../wire/group";
 import { forget } from "./deliver";
 import {
   Group,
-  UNUSED,
   groupOfAddress,
   isPure,
   isSequencer,
@@ -27,7 +26,7 @@ import {
   isRecovering,
   isOpen,
 } from "./groups";
-import { Record, headerOf, historyAt, recordRelease, recordTake } from "./history";
+import { Record, headerOf, recordRelease, recordTake } from "./history";
 import { joinHere, joinLocate, joinRequest, joinTake } from "./join";
 import { memberEarly, memberHears, memberSync, memberTake } from "./member";
 import { tell, tellAlive } from "./packets";
@@ -319,9 +318,8 @@ function control(group: Group, p: usize, length: u32, source: u64): void {
       return;
     case wire.GROUP_RETRANS:
       member.heard = now;
-      if (isForgotten(group, id, p, seqno)) dismiss(group, source);
-      else if (wire.incarnation(p) == group.incarnation || group.state != layout.GROUP_STATE_NORMAL)
-        sequencerRepeat(group, member.address, seqno, max<u32>(wire.groupMessageId(p), 1));
+      if (wire.incarnation(p) == group.incarnation || group.state != layout.GROUP_STATE_NORMAL)
+        sequencerRepeat(group, member, seqno, max<u32>(wire.groupMessageId(p), 1));
       return;
     case wire.GROUP_ALIVEREQ:
       alive(group, id, p, source);
@@ -340,6 +338,7 @@ function control(group: Group, p: usize, length: u32, source: u64): void {
       if (isSequencer(group)) sequencerAck(group, id, seqno);
       return;
     case wire.GROUP_STATE:
+      if (((seqno - member.leaveSeqno) as i32) >= 0) member.leaveSeqno = 0;
       recoveryState(group, id);
       if (isSequencer(group)) forgetWhatAllHave(group);
       return;
@@ -368,29 +367,10 @@ function forgetWhatAllHave(group: Group): void {
   if (isOpen(group)) forget(group);
 }
 
-/**
- * One that has left and does not know it: it missed its own LEAVE, and what it misses is no
- * longer there since nobody who is still a member needs it.
- */
-function isForgotten(group: Group, id: u32, p: usize, seqno: u32): bool {
-  if (!isOpen(group) || !isSequencer(group) || wire.incarnation(p) != group.incarnation) return false;
-  if (memberAt(group, id).state != UNUSED || seqno == group.next) return false;
-  return changetype<usize>(historyAt(group, seqno)) == 0;
-}
-
-/** For such a one this group is over: its leave ends with BC_FAIL. */
-function dismiss(group: Group, address: u64): void {
-  tell(group, address, wire.GROUP_DEAD, 0, 0, 0, isPure(group));
-}
-
 /** Someone asks whether we live. */
 function alive(group: Group, id: i32, p: usize, source: u64): void {
   const member = memberAt(group, id);
   member.heard = now;
-  if (isForgotten(group, id, p, wire.expect(p))) {
-    dismiss(group, source);
-    return;
-  }
   if (wire.incarnation(p) == group.incarnation) {
     noteMember(group, member, wire.expect(p));
     if (isSequencer(group)) forgetWhatAllHave(group);

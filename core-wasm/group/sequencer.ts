@@ -21,9 +21,12 @@ import {
   groupTimer,
   isPure,
   memberAt,
+  UNUSED,
+  isOpen,
+  isSequencer,
 } from "./groups";
 import { Record, historyAt, historyFind, historyPut, recordBytes, recordRelease } from "./history";
-import { castRecord, packetPayload, repeatRecord, tellAlive, tellAll } from "./packets";
+import { castRecord, packetPayload, repeatRecord, tellAlive, tellAll, tell } from "./packets";
 
 const SYNC_NAMES_MAX: u32 = 40;
 const SYNC_AGAIN_US: i64 = 10000;
@@ -197,7 +200,7 @@ export function sequencerTake(group: Group, record: Record): bool {
 function again(group: Group, member: Member, request: Record): void {
   const record = historyFind(group, request.member, request.message);
   if (changetype<usize>(record) == 0) {
-    tellAlive(group, member.address);
+    if (!tellGone(group, member)) tellAlive(group, member.address);
   } else if (record.accepted) {
     repeatRecord(group, member.address, record.kind, record);
   } else if (now - record.sentAt >= SYNC_AGAIN_US) {
@@ -253,13 +256,24 @@ function isGone(group: Group, record: Record): bool {
   return historyAt(group, record.seqno) != record;
 }
 
+/**
+ * One that has left and still asks for what nobody keeps for it: its leave was ordered, but it
+ * will never have all that was before that. It is told that it is out. False for a member.
+ */
+function tellGone(group: Group, member: Member): bool {
+  if (!isSequencer(group) || !isOpen(group) || member.state != UNUSED) return false;
+  tell(group, member.address, wire.GROUP_DEAD, 0, 0, 0, isPure(group));
+  return true;
+}
+
 /** A member misses `count` messages from `seqno` on. */
-export function sequencerRepeat(group: Group, address: u64, seqno: u32, count: u32): void {
+export function sequencerRepeat(group: Group, member: Member, seqno: u32, count: u32): void {
+  if (changetype<usize>(historyAt(group, seqno)) == 0 && tellGone(group, member)) return;
   let bytes: u32 = 0;
   for (let i: u32 = 0; i < min<u32>(count, REPEATS_MAX) && bytes < REPEAT_BYTES_MAX; i++) {
     const record = historyAt(group, seqno + i);
     if (changetype<usize>(record) == 0) return;
-    repeatRecord(group, address, record.accepted ? record.kind : tentative(record.kind), record);
+    repeatRecord(group, member.address, record.accepted ? record.kind : tentative(record.kind), record);
     bytes += record.length;
   }
 }

@@ -42,6 +42,9 @@ const limits: Partial<Limits> = {
   duplicateWindow: 1024,
   forgottenKernels: 8,
   stashBytes: 8_192,
+  groups: 2,
+  groupOperations: 16,
+  groupBytes: 16_384,
 };
 
 /** Tables so small that everything is full all the time. */
@@ -65,6 +68,9 @@ function tiny(random: SeededRandom): Partial<Limits> {
     duplicateWindow: 1024,
     forgottenKernels: few(),
     stashBytes: pick(random, [64, 1600]),
+    groups: 1,
+    groupOperations: few(),
+    groupBytes: pick(random, [128, 8_192]),
   };
 }
 

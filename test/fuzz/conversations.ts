@@ -43,6 +43,9 @@ const small: Partial<Limits> = {
   duplicateWindow: 1024,
   forgottenKernels: 64,
   stashBytes: 16_384,
+  groups: 2,
+  groupOperations: 16,
+  groupBytes: 16_384,
 };
 
 /** Which machine is on which LANs. */

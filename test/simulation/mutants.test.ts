@@ -67,7 +67,8 @@ describe("a planted bug", () => {
     for (const mutant of table) expect(mutated(mutant)).toContain(mutant.replace);
   });
 
-  it.runIf(tier !== "quick").each(chosen)("is found by CI's own seeds: $name", async (mutant) => {
+  // Nothing is registered in the quick tier: a skipped test would be a failed one.
+  it.each(tier === "quick" ? [] : chosen)("is found by CI's own seeds: $name", async (mutant) => {
     const { runs, found } = await hunt(new WebAssembly.Module(readFileSync(buildMutant(mutant))));
     console.log(`${mutant.name}: ${found ?? "not found"}, ${runs} runs`);
     expect(found).not.toBeNull();
