@@ -137,6 +137,7 @@ export function proceed(group: Group): void {
     advance(group);
   } else if (group.accepted != group.next) advance(group);
   if (((group.highest - group.next) as i32) > 0) ask(group);
+  else if (isFinalMissing(group)) askFinal(group);
   else groupTimerOff(group, TIMER_REPAIR);
 }
 
@@ -179,10 +180,36 @@ function ask(group: Group): void {
   groupTimer(group, TIMER_REPAIR, now + group.askInterval);
 }
 
+/**
+ * With an original in the group every message is made final by itself. True when that of the
+ * first one was lost: a later one is final.
+ */
+function isFinalMissing(group: Group): bool {
+  if (isPure(group) || group.resilience == 0) return false;
+  for (let at = group.accepted + 1; ((at - group.next) as i32) < 0; at++) {
+    const record = historyAt(group, at);
+    if (changetype<usize>(record) != 0 && record.accepted) return true;
+  }
+  return false;
+}
+
+/** Asks for it: the answer says that it is final, or is the message once more. */
+function askFinal(group: Group): void {
+  if (now - group.asked >= ASK_ORIGINAL_US) {
+    group.asked = now;
+    countUp(layout.COUNTER_GROUP_RETRANS_OUT);
+    tellSequencer(group, wire.GROUP_RETRANS, group.accepted, 0);
+  }
+  groupTimer(group, TIMER_REPAIR, group.asked + ASK_ORIGINAL_US);
+}
+
 /** The timer of what is missing ran out. */
 export function memberExpired(group: Group): void {
   if (group.state != layout.GROUP_STATE_NORMAL) return;
-  if (((group.highest - group.next) as i32) <= 0) return;
+  if (((group.highest - group.next) as i32) <= 0) {
+    if (isFinalMissing(group)) askFinal(group);
+    return;
+  }
   const left = group.asked + group.askInterval - now;
   if (left <= 0) ask(group);
   else groupTimer(group, TIMER_REPAIR, now + left);
@@ -211,6 +238,7 @@ export function memberSync(group: Group, p: usize, length: u32): void {
     if (wire.syncMember(p + wire.GROUP_HEADER, i) != group.me) continue;
     if (group.next != group.highest) return; // RETRANS has told
     if (group.delivered != group.next) group.owes = 1;
+    if (group.accepted != group.next && !isPure(group)) askFinal(group);
     group.silent = 0;
     tellSequencer(group, wire.GROUP_STATE, group.next, 0);
     return;
