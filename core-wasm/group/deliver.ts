@@ -10,6 +10,7 @@ import { BC_NOEXIST, STD_OK } from "../status";
 import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
 import { HEADER } from "../wire/header";
+import { routeRemoveAll } from "../flip/routes";
 import * as wire from "../wire/group";
 import {
   Group,
@@ -21,6 +22,8 @@ import {
   REGISTERED_ALL,
   REGISTERED_GROUP,
   REGISTERED_MEMBER,
+  TIMER_PHASE,
+  groupTimer,
   isPure,
   isSequencer,
   memberAt,
@@ -31,7 +34,10 @@ import { Operation, operationEnd } from "./operations";
 import { tellAlive, tellSequencer } from "./packets";
 import { requestsGo, requestDone } from "./requests";
 
+/** So long the history is kept for one that has left. */
 const LEAVING_US: i64 = 300000;
+/** So long the sequencer of a group without members answers the last one who left. */
+const EMPTY_US: i64 = 2000000;
 
 /** Makes final what can be, hands out what is final, and tells who needs to know. */
 export function advance(group: Group): void {
@@ -75,8 +81,23 @@ function apply(group: Group, record: Record): void {
     member.leaveSeqno = record.seqno + 1;
     member.leftAt = now;
     if (record.member == group.me) left(group);
+    else routesForget(group);
+    // Nobody is left but us, who are none either: soon it is over, unless someone joins.
+    if (group.total == 0 && isSequencer(group)) {
+      groupTimer(group, TIMER_PHASE, now + (record.member == group.me ? 0 : EMPTY_US));
+    }
   }
   if (record.member == group.me) requestDone(group, record);
+}
+
+/**
+ * Where the group's addresses are: one place that is no member any more would stand for one
+ * that is not known yet, who would then be left out.
+ */
+function routesForget(group: Group): void {
+  routeRemoveAll(group.groupAddress);
+  routeRemoveAll(group.allAddress);
+  group.locatedAt = 0;
 }
 
 /** We have left: nothing comes to us any more, unless we go on as sequencer. */

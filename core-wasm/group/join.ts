@@ -177,7 +177,7 @@ export function joinLocate(p: usize, source: u64): void {
   const port = headerPort(payload);
   for (let i: u32 = 0; i < groupCapacity; i++) {
     const group = groupAt(i);
-    const open = isOpen(group);
+    const open = isOpen(group) && group.total > 0;
     if (!open || group.port != port || !isSequencer(group)) continue;
     reserve(group, payload, source, q, theirs);
     return;

@@ -16,7 +16,7 @@ import * as layout from "../layout";
 import * as wire from "../wire/group";
 import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
-import { BC_ABORT, BC_FAIL, BC_ILLRESET, STD_OK } from "../status";
+import { BC_ABORT, BC_FAIL, BC_ILLRESET, BC_NOEXIST, STD_OK } from "../status";
 import { followOn, upToDate } from "./cohort";
 import { catchUp, coordinate, coordinatorExpired, furthest, update } from "./coordinator";
 import { advance, receivesEnd } from "./deliver";
@@ -186,9 +186,13 @@ export function recoveryExpired(group: Group): void {
     if (memberAt(group, group.me).state != MEMBER) groupEnd(group, BC_ABORT);
     return;
   }
+  if (group.state == layout.GROUP_STATE_LEFT) {
+    if (group.total == 0) groupEnd(group, BC_NOEXIST); // nobody has joined since
+    return;
+  }
   if (group.state == layout.GROUP_STATE_COHORT) {
     followOn(group);
     return;
   }
-  coordinatorExpired(group);
+  if (group.state == layout.GROUP_STATE_COORDINATOR) coordinatorExpired(group);
 }

@@ -10,7 +10,7 @@
 import * as layout from "../layout";
 import { now } from "../memory/clock";
 import { locateStart } from "../flip/locate";
-import { GROUP_ALIVEREQ } from "../wire/group";
+import { GROUP_ALIVEREQ, GROUP_DEAD } from "../wire/group";
 import {
   Group,
   MEMBER,
@@ -23,7 +23,7 @@ import {
   memberAt,
   isOpen,
 } from "./groups";
-import { tell } from "./packets";
+import { tell, tellAll } from "./packets";
 import { groupAbort } from "./recovery";
 
 const POINT_TO_POINT: u32 = 1;
@@ -65,6 +65,8 @@ export function watchExpired(group: Group): void {
       if (i != group.me && memberAt(group, i).state == MEMBER && look(group, i)) dead = true;
     }
   }
+  // One that has left has no user who would reset: the members find out from it, not by its silence.
+  if (dead && group.state == layout.GROUP_STATE_LEFT) tellAll(group, GROUP_DEAD, 0, 0, 0);
   if (dead) groupAbort(group);
   else groupTimer(group, TIMER_WATCH, now + period(group));
 }

@@ -155,7 +155,12 @@ export class GroupMember {
   /** We left, were sequencer, and still are: for a while the others may have it so. */
   #haunted(): void {
     this.#after(this.#over ? 50 * MILLISECOND : this.#below(8 * SECOND), () => {
-      this.kernel.groups.end(this.#leftGid);
+      // It may have ended by itself meanwhile, and its id may be that of another group.
+      const { groups } = this.kernel;
+      const { port } = this.#options;
+      if (groups.info(this.#leftGid)?.port.every((byte, index) => byte === port[index])) {
+        groups.end(this.#leftGid);
+      }
       this.join();
     });
   }
