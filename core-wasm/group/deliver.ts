@@ -34,6 +34,7 @@ import { Operation, operationEnd } from "./operations";
 import { tellAlive, tellSequencer } from "./packets";
 import { requestsGo, requestDone } from "./requests";
 
+/** So long the history is kept for one that has left. */
 const LEAVING_US: i64 = 300000;
 /** So long the sequencer of a group without members answers the last one who left. */
 const EMPTY_US: i64 = 2000000;

@@ -18,6 +18,7 @@ import * as wire from "../wire/group";
 import { forget } from "./deliver";
 import {
   Group,
+  UNUSED,
   groupOfAddress,
   isPure,
   isSequencer,
@@ -26,7 +27,7 @@ import {
   isRecovering,
   isOpen,
 } from "./groups";
-import { Record, headerOf, recordRelease, recordTake } from "./history";
+import { Record, headerOf, historyAt, recordRelease, recordTake } from "./history";
 import { joinHere, joinLocate, joinRequest, joinTake } from "./join";
 import { memberEarly, memberHears, memberSync, memberTake } from "./member";
 import { tell, tellAlive } from "./packets";
@@ -34,7 +35,7 @@ import { recoveryAlive, recoveryReform, recoveryResult, recoverySync } from "./c
 import { recoveryResultAck, recoveryState, recoveryVote } from "./coordinator";
 import { recoveryTake, groupAbort } from "./recovery";
 import { requestsHeard } from "./requests";
-import { noteMember, sequencerAck, sequencerRepeat, sequencerTake } from "./sequencer";
+import { noteMember, sequencerAck, sequencerRepeat, sequencerTake, tellGone } from "./sequencer";
 
 const ASSEMBLIES: u32 = 32;
 const FORGET_US: i64 = 2000000;
@@ -318,7 +319,8 @@ function control(group: Group, p: usize, length: u32, source: u64): void {
       return;
     case wire.GROUP_RETRANS:
       member.heard = now;
-      if (wire.incarnation(p) == group.incarnation || group.state != layout.GROUP_STATE_NORMAL)
+      if (isForgotten(group, id, p, seqno)) tellGone(group, member);
+      else if (wire.incarnation(p) == group.incarnation || group.state != layout.GROUP_STATE_NORMAL)
         sequencerRepeat(group, member, seqno, max<u32>(wire.groupMessageId(p), 1));
       return;
     case wire.GROUP_ALIVEREQ:
@@ -367,10 +369,24 @@ function forgetWhatAllHave(group: Group): void {
   if (isOpen(group)) forget(group);
 }
 
+/**
+ * One that has left and does not know it: it missed its own LEAVE, and what it misses is no
+ * longer there since nobody who is still a member needs it.
+ */
+function isForgotten(group: Group, id: u32, p: usize, seqno: u32): bool {
+  if (!isOpen(group) || !isSequencer(group) || wire.incarnation(p) != group.incarnation) return false;
+  if (memberAt(group, id).state != UNUSED || seqno == group.next) return false;
+  return changetype<usize>(historyAt(group, seqno)) == 0;
+}
+
 /** Someone asks whether we live. */
 function alive(group: Group, id: i32, p: usize, source: u64): void {
   const member = memberAt(group, id);
   member.heard = now;
+  if (isForgotten(group, id, p, wire.expect(p))) {
+    tellGone(group, member);
+    return;
+  }
   if (wire.incarnation(p) == group.incarnation) {
     noteMember(group, member, wire.expect(p));
     if (isSequencer(group)) forgetWhatAllHave(group);

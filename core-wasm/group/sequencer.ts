@@ -260,7 +260,7 @@ function isGone(group: Group, record: Record): bool {
  * One that has left and still asks for what nobody keeps for it: its leave was ordered, but it
  * will never have all that was before that. It is told that it is out. False for a member.
  */
-function tellGone(group: Group, member: Member): bool {
+export function tellGone(group: Group, member: Member): bool {
   if (!isSequencer(group) || !isOpen(group) || member.state != UNUSED) return false;
   tell(group, member.address, wire.GROUP_DEAD, 0, 0, 0, isPure(group));
   return true;
@@ -268,7 +268,6 @@ function tellGone(group: Group, member: Member): bool {
 
 /** A member misses `count` messages from `seqno` on. */
 export function sequencerRepeat(group: Group, member: Member, seqno: u32, count: u32): void {
-  if (changetype<usize>(historyAt(group, seqno)) == 0 && tellGone(group, member)) return;
   let bytes: u32 = 0;
   for (let i: u32 = 0; i < min<u32>(count, REPEATS_MAX) && bytes < REPEAT_BYTES_MAX; i++) {
     const record = historyAt(group, seqno + i);
