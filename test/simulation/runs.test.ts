@@ -53,7 +53,7 @@ describe("a cluster in virtual time", () => {
   });
 
   it("keeps its promises to calls and groups at once", async () => {
-    const count = perTier({ quick: 8, long: 550, nightly: 50_000 });
+    const count = perTier({ quick: 8, long: 515, nightly: 50_000 });
     const report = await explore(first, count, ["--workload", "mixed"]);
     expect(report.simulatedHours).toBeGreaterThanOrEqual(count / 6);
   });
