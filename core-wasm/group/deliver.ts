@@ -30,6 +30,7 @@ import {
   isOpen,
 } from "./groups";
 import { Record, headerOf, historyAt, historyTrim, payloadOf } from "./history";
+import { earlyForget } from "./member";
 import { Operation, operationEnd } from "./operations";
 import { tellAlive, tellSequencer } from "./packets";
 import { requestsGo, requestDone } from "./requests";
@@ -64,6 +65,8 @@ export function settle(group: Group): void {
 function apply(group: Group, record: Record): void {
   const member = memberAt(group, record.member);
   if (record.kind != wire.GROUP_BCAST && group.controls > 0) group.controls--;
+  // Message ids begin anew with every member: what the last owner of this id multicast is not its.
+  if (record.kind == wire.GROUP_JOIN || record.kind == wire.GROUP_LEAVE) earlyForget(group, record.member);
   if (record.kind == wire.GROUP_JOIN && member.state != MEMBER) {
     const payload = payloadOf(record);
     const row = wire.joinMember(payload, record.member);

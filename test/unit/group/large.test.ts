@@ -57,12 +57,9 @@ describe.each([0, 1, 2])("long messages (resilience %i)", (resilience) => {
   });
 });
 
-/** Method BB is for groups with an original in them: recovery loses messages of it among ours. */
-const originals = { machine: { limits: { extensions: 0 } } };
-
 describe("the method", () => {
   it("follows the size: the sequencer sends a small message's data, its sender a large one's", () => {
-    const { users, world, lan } = group(4, { logMessage: 15 }, originals);
+    const { users, world, lan } = group(4, { logMessage: 15 });
     const second = users[1] as User;
     world.run(undefined, SECOND);
     for (let i = 0; i < 3; i++) {
