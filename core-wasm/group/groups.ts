@@ -318,10 +318,19 @@ export function membersView(group: Group): u64 {
   return view;
 }
 
-/** How many other members must have a message before its order is final. */
+/**
+ * How many members beside the sequencer must have a message before its order is final. Among
+ * ours a sequencer whose user has left counts for nothing: its machine may go without a crash.
+ */
 export function acksNeeded(group: Group): u32 {
   const others = group.total - (memberAt(group, group.me).state == MEMBER ? 1 : 0);
-  return min<u32>(others, group.resilience);
+  return min<u32>(others, ranksThatAcknowledge(group));
+}
+
+/** Members of rank 1 to this many acknowledge what has a number and is not final. */
+export function ranksThatAcknowledge(group: Group): u32 {
+  const alone = isPure(group) && group.resilience > 0 && memberAt(group, group.sequencer).state != MEMBER;
+  return group.resilience + (alone ? 1 : 0);
 }
 
 /** The rank of a member: the sequencer 0, then by id. */

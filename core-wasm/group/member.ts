@@ -12,7 +12,16 @@ import { countUp } from "../memory/counters";
 import { HEADER } from "../wire/header";
 import * as wire from "../wire/group";
 import { advance } from "./deliver";
-import { Group, TIMER_REPAIR, groupTimer, groupTimerOff, isPure, memberAt, rankOf } from "./groups";
+import {
+  Group,
+  TIMER_REPAIR,
+  groupTimer,
+  groupTimerOff,
+  isPure,
+  memberAt,
+  rankOf,
+  ranksThatAcknowledge,
+} from "./groups";
 import { Record, historyAt, historyPut, historyRoom, recordRelease } from "./history";
 import { Operation } from "./operations";
 import { tellSequencer } from "./packets";
@@ -146,7 +155,8 @@ function acknowledge(group: Group, seqno: u32): void {
   if (group.resilience == 0 || group.state != layout.GROUP_STATE_NORMAL) return;
   const record = historyAt(group, seqno);
   if (changetype<usize>(record) == 0 || record.accepted) return;
-  if (((group.acceptedAhead - seqno) as i32) > 0 || rankOf(group, group.me) > group.resilience) return;
+  if (((group.acceptedAhead - seqno) as i32) > 0 || rankOf(group, group.me) > ranksThatAcknowledge(group))
+    return;
   tellSequencer(group, wire.GROUP_ACK, seqno, record.message);
 }
 
