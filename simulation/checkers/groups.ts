@@ -125,7 +125,12 @@ export class GroupJudge {
     const sure = this.#logs.findLast((log) => log.entries.get(seqno) === id);
     const next = this.#logs.filter((log) => log.last + 1 === seqno);
     const same = next.findLast((log) => log.incarnation === incarnation);
-    return sure ?? same ?? next.at(-1) ?? this.#logs.at(-1) ?? this.#log(incarnation, null, seqno, false);
+    // A sequencer that the others left behind, and does not know it, lets somebody join its log
+    // before anyone has had what was before that.
+    const own = this.#logs.findLast((log) => log.incarnation === incarnation);
+    return (
+      sure ?? same ?? next.at(-1) ?? own ?? this.#logs.at(-1) ?? this.#log(incarnation, null, seqno, false)
+    );
   }
 
   #log(incarnation: number, parent: Log | null, from: number, lossy: boolean): Log {
