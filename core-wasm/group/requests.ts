@@ -75,9 +75,7 @@ export function requestsGo(group: Group): void {
 /** Sends one for the first time; false when it must wait. */
 function go(group: Group, operation: Operation): bool {
   const record = changetype<Record>(operation.record);
-  // Among ours the sequencer sends large messages too: with method BB a message was lost over a
-  // reset (simulate --seed 70052, mixed). With an original in the group its wire is kept.
-  const large = !isPure(group) && record.length >= groupSetting(group, layout.GROUP_SET_LARGE);
+  const large = record.length >= groupSetting(group, layout.GROUP_SET_LARGE);
   if (isSequencer(group)) {
     if (!sequencerMay(group, record.length)) return false;
   } else if (group.sent > 0 && (large || changetype<Operation>(group.firstSend).large)) return false;
