@@ -27,18 +27,24 @@ import {
   groupCapacity,
   groupFree,
   groupOf,
-  groupSet,
-  groupSetting,
   groupTake,
   memberAt,
   membersView,
   isOpen,
   isJoining,
 } from "./groups";
+import { groupSet, groupSetting } from "./settings";
 import { payloadOf, recordRelease, recordTake } from "./history";
 import { joinCreate, joinEnd, joinStart } from "./join";
 import * as operations from "./operations";
-import { Operation, operationEnd, operationHandle, operationOf, operationTake } from "./operations";
+import {
+  Operation,
+  operationEnd,
+  operationHandle,
+  operationOf,
+  operationTake,
+  operationUnlink,
+} from "./operations";
 import { tellAll } from "./packets";
 import { recoveryStart } from "./recovery";
 import { requestAdd, requestWithdraw } from "./requests";
@@ -233,26 +239,15 @@ export function grp_signal(handle: i32, now: f64): i32 {
 }
 
 function withdrawReceive(group: Group, operation: Operation): void {
-  const at = changetype<usize>(operation) as u32;
-  if (group.firstReceive == at) group.firstReceive = operation.next;
-  else {
-    let before = changetype<Operation>(group.firstReceive);
-    while (before.next != at) before = changetype<Operation>(before.next);
-    before.next = operation.next;
-    if (group.lastReceive == at) group.lastReceive = changetype<usize>(before) as u32;
-  }
+  const before = operationUnlink(group.firstReceive, operation);
+  if (before == 0) group.firstReceive = operation.next;
+  else if (operation.next == 0) group.lastReceive = before;
   operationEnd(operation, status.BC_ABORT, operation.header, 0);
 }
 
 /** The recovery goes on; this one does not wait for it any more. */
 function withdrawReset(group: Group, operation: Operation): void {
-  const at = changetype<usize>(operation) as u32;
-  if (group.waiting == at) group.waiting = operation.next;
-  else {
-    let before = changetype<Operation>(group.waiting);
-    while (before.next != at) before = changetype<Operation>(before.next);
-    before.next = operation.next;
-  }
+  if (operationUnlink(group.waiting, operation) == 0) group.waiting = operation.next;
   operationEnd(operation, status.BC_FAIL, 0, 0);
 }
 

@@ -21,7 +21,6 @@ import {
   UNUSED,
   groupAddresses,
   groupRegister,
-  groupSetting,
   groupTimer,
   groupTimerOff,
   groupUnregister,
@@ -31,6 +30,7 @@ import {
   memberAt,
   memberOf,
 } from "./groups";
+import { groupSetting } from "./settings";
 import { Record, historyCut, historyPut, historyRoom, payloadOf, recordRelease } from "./history";
 import { tell } from "./packets";
 import { FOLLOWING, NOT_VOTED, READY, RESULT, STOP, VOTING } from "./phases";

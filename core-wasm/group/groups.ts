@@ -7,7 +7,7 @@
 // - A member's slot keeps its address when it leaves, so that it can be told again.
 // - features: extensions that all members have (EXTENSION_GROUP: short timers, several
 //   sends under way); 0 while an original is in the group, whose timers then hold.
-// - Source: spec section 5; defaults of 5.3.
+// - Source: spec section 5.
 
 import { random } from "../host";
 import { EXTENSION_GROUP, GROUP_MEMBERS_MAX, LIMIT_GROUP_BYTES } from "../limits";
@@ -35,7 +35,8 @@ export const TIMER_PHASE: u32 = 3; // join and recovery
 export const TIMER_PACE: u32 = 4; // long messages, a few fragments at a time
 export const TIMERS: u32 = 5;
 
-const SETTINGS: u32 = 9;
+/** Entries of a group's settings, one a GROUP_SET_*; the first is unused. */
+export const SETTINGS: u32 = 9;
 
 @unmanaged
 export class Member {
@@ -341,7 +342,7 @@ export function rankOf(group: Group, id: u32): u32 {
   return rank;
 }
 
-// ---- timers and settings -------------------------------------------------------------
+// ---- timers --------------------------------------------------------------------------
 
 // @ts-ignore: decorator
 @inline
@@ -353,60 +354,4 @@ export function groupTimer(group: Group, timer: u32, deadline: i64): void {
 @inline
 export function groupTimerOff(group: Group, timer: u32): void {
   timerClear(timerBase + group.index * TIMERS + timer);
-}
-
-export function groupSet(group: Group, setting: i32, value: u32): bool {
-  if (setting <= 0 || (setting as u32) >= SETTINGS) return false;
-  store<u32>(changetype<usize>(group) + offsetof<Group>() + (setting as usize) * 4, value);
-  return true;
-}
-
-/** A setting: what grp_set gave, or the standard. Milliseconds, bytes or a number. */
-export function groupSetting(group: Group, setting: i32): u32 {
-  const given = load<u32>(changetype<usize>(group) + offsetof<Group>() + (setting as usize) * 4);
-  if (isPure(group)) return given != 0 ? given : standardOurs(setting);
-  const original = standardOriginal(setting);
-  return setting == layout.GROUP_SET_LARGE && given != 0 ? given : max<u32>(given, original);
-}
-
-function standardOurs(setting: i32): u32 {
-  switch (setting) {
-    case layout.GROUP_SET_SYNC_MS:
-      return 20;
-    case layout.GROUP_SET_REPLY_MS:
-      return 50;
-    case layout.GROUP_SET_ALIVE_MS:
-      return 200;
-    case layout.GROUP_SET_RESET_MS:
-      return 400;
-    case layout.GROUP_SET_LOCATE_MS:
-      return 1500;
-    case layout.GROUP_SET_RETRIES:
-      return 3;
-    case layout.GROUP_SET_LARGE:
-      return 10000;
-    default:
-      return 700; // GROUP_SET_DETECT_MS
-  }
-}
-
-function standardOriginal(setting: i32): u32 {
-  switch (setting) {
-    case layout.GROUP_SET_SYNC_MS:
-      return 8000;
-    case layout.GROUP_SET_REPLY_MS:
-      return 1000;
-    case layout.GROUP_SET_ALIVE_MS:
-      return 10000;
-    case layout.GROUP_SET_RESET_MS:
-      return 2000;
-    case layout.GROUP_SET_LOCATE_MS:
-      return 3000;
-    case layout.GROUP_SET_LARGE:
-      return 10000;
-    case layout.GROUP_SET_RETRIES:
-      return 10;
-    default:
-      return 100000; // GROUP_SET_DETECT_MS: ten silences of ten seconds
-  }
 }

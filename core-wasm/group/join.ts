@@ -35,7 +35,6 @@ import {
   groupCapacity,
   groupRegister,
   groupRoom,
-  groupSetting,
   groupTimer,
   groupTimerOff,
   isSequencer,
@@ -46,6 +45,7 @@ import {
   rpcAddress,
   isOpen,
 } from "./groups";
+import { groupSetting } from "./settings";
 import { groupEnd } from "./ending";
 import { Record, payloadOf, recordRelease, recordTake, historyFind } from "./history";
 import { earlyForget, memberTake } from "./member";

@@ -98,3 +98,16 @@ export function operationOf(handle: i32): Operation {
   if (operation.kind == FREE || operationHandle(operation) != handle) return changetype<Operation>(0);
   return operation;
 }
+
+/**
+ * Takes an operation out of the queue that begins at `first`; answers the one in front of it,
+ * or 0 when it was the first: its successor begins the queue then.
+ */
+export function operationUnlink(first: u32, operation: Operation): u32 {
+  const at = changetype<usize>(operation) as u32;
+  if (first == at) return 0;
+  let before = first;
+  while (changetype<Operation>(before).next != at) before = changetype<Operation>(before).next;
+  changetype<Operation>(before).next = operation.next;
+  return before;
+}

@@ -30,7 +30,6 @@ import {
   REGISTERED_GROUP,
   TIMERS,
   TIMER_PHASE,
-  groupSetting,
   groupTimer,
   groupTimerOff,
   groupUnregister,
@@ -39,6 +38,7 @@ import {
   isPure,
   memberAt,
 } from "./groups";
+import { groupSetting } from "./settings";
 import { Record, historyCut, recordRelease } from "./history";
 import { joinEnd } from "./join";
 import { earlyForget, memberTake, missing, place, takeIn } from "./member";

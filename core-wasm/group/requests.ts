@@ -13,18 +13,10 @@ import { BC_FAIL, STD_OK } from "../status";
 import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
 import { GROUP_BCAST, GROUP_BCASTREQ, GROUP_LEAVE, GROUP_LEAVEREQ } from "../wire/group";
-import {
-  Group,
-  TIMER_SEND,
-  groupSetting,
-  groupTimer,
-  groupTimerOff,
-  isPure,
-  isSequencer,
-  memberAt,
-} from "./groups";
+import { Group, TIMER_SEND, groupTimer, groupTimerOff, isPure, isSequencer, memberAt } from "./groups";
+import { groupSetting } from "./settings";
 import { Record, recordRelease } from "./history";
-import { LEAVE, Operation, operationEnd } from "./operations";
+import { LEAVE, Operation, operationEnd, operationUnlink } from "./operations";
 import { castRequest, sendRecord } from "./packets";
 import { groupAbort } from "./recovery";
 import { order, sequencerMay } from "./sequencer";
@@ -212,14 +204,9 @@ function measure(group: Group, operation: Operation): void {
 /** The caller does not wait any more: one that has not been sent is not; what becomes of another is not known. */
 export function requestWithdraw(group: Group, operation: Operation): void {
   if (isSent(operation)) return; // it is on its way: its own end comes soon
-  const at = changetype<usize>(operation) as u32;
-  if (group.firstSend == at) group.firstSend = operation.next;
-  else {
-    let before = changetype<Operation>(group.firstSend);
-    while (before.next != at) before = changetype<Operation>(before.next);
-    before.next = operation.next;
-    if (group.lastSend == at) group.lastSend = changetype<usize>(before) as u32;
-  }
+  const before = operationUnlink(group.firstSend, operation);
+  if (before == 0) group.firstSend = operation.next;
+  else if (operation.next == 0) group.lastSend = before;
   recordRelease(changetype<Record>(operation.record));
   operationEnd(operation, BC_FAIL, operation.message, 0);
 }

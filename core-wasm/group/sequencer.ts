@@ -17,7 +17,6 @@ import {
   Member,
   TIMER_REPAIR,
   acksNeeded,
-  groupSetting,
   groupTimer,
   isPure,
   memberAt,
@@ -25,6 +24,7 @@ import {
   isOpen,
   isSequencer,
 } from "./groups";
+import { groupSetting } from "./settings";
 import { Record, historyAt, historyFind, historyPut, recordBytes, recordRelease } from "./history";
 import { castRecord, packetPayload, repeatRecord, tellAlive, tellAll, tell } from "./packets";
 

@@ -16,13 +16,13 @@ import {
   MEMBER,
   Member,
   TIMER_WATCH,
-  groupSetting,
   groupTimer,
   isPure,
   isSequencer,
   memberAt,
   isOpen,
 } from "./groups";
+import { groupSetting } from "./settings";
 import { tell, tellAll } from "./packets";
 import { groupAbort } from "./recovery";
 

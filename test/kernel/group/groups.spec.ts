@@ -17,14 +17,13 @@ import {
   groupAt,
   groupOf,
   groupRoom,
-  groupSet,
-  groupSetting,
   groupsOpen,
   memberAt,
   memberOf,
   membersView,
   rankOf,
 } from "../../../core-wasm/group/groups";
+import { groupSet, groupSetting } from "../../../core-wasm/group/settings";
 import { EXTENSION_GROUP } from "../../../core-wasm/limits";
 import { arenaOpen, arenaSeal } from "../../../core-wasm/memory/arena";
 import { segmentsOpen } from "../../../core-wasm/memory/segments";
