@@ -24,7 +24,7 @@ import { routeAddLocal, routeRemoveLocal } from "../flip/routes";
 export const UNUSED: u32 = 0;
 export const MEMBER: u32 = 1;
 export const JOINING: u32 = 2;
-export const LEAVING: u32 = 3;
+// 3 is leaving, a state that ours has no use for
 export const LEFT: u32 = 4; // its user left, it goes on as sequencer
 
 // Timers of a group
@@ -117,7 +117,6 @@ export class Group {
   syncAt: i64;
   locatedAt: i64; // when the group's address was last looked for
   locateInterval: i64;
-  checkedAt: i64; // watch
 
   hops: u32; // join
   tries: u32;
@@ -134,7 +133,7 @@ export class Group {
   header1: u64;
   header2: u64;
   header3: u64;
-  settings: u64; // u32[SETTINGS] behind the record
+  // then u32[SETTINGS]: settings.ts
 }
 
 const GROUP_BYTES: u32 = offsetof<Group>() + SETTINGS * 4;

@@ -29,7 +29,7 @@ export class Record {
   sentAt: i64; // by the sequencer, when its order was not final
 }
 
-export const RECORD_DATA: u32 = 96;
+const RECORD_DATA: u32 = 96;
 const RECORD_HEADER: u32 = RECORD_DATA - GROUP_HEADER;
 
 /** A record for a payload of `length` bytes, held once; 0 when there is no room. */

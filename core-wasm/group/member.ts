@@ -32,7 +32,7 @@ const ASK_ORIGINAL_US: i64 = 50000;
 const ASK_COUNT_MAX: u32 = 32;
 
 /** True for a type that says that the order is final. */
-export function isFinal(type: u32): bool {
+function isFinal(type: u32): bool {
   return (
     type == wire.GROUP_BCAST ||
     type == wire.GROUP_JOIN ||
@@ -42,7 +42,7 @@ export function isFinal(type: u32): bool {
 }
 
 /** The kind that a record of this type is kept as. */
-export function kindOfType(type: u32): u32 {
+function kindOfType(type: u32): u32 {
   return isFinal(type) ? type : type + 1;
 }
 
@@ -138,7 +138,7 @@ export function takeIn(group: Group): void {
 }
 
 /** Takes in what is in order now, and asks for what is not there. */
-export function proceed(group: Group): void {
+function proceed(group: Group): void {
   const before = group.next;
   takeIn(group);
   if (group.next != before) {

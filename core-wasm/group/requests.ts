@@ -145,7 +145,7 @@ export function requestsExpired(group: Group): void {
 }
 
 /** Sends everything again that is under way. */
-export function requestsAgain(group: Group): void {
+function requestsAgain(group: Group): void {
   for (let at = group.firstSend; at != 0; at = changetype<Operation>(at).next) {
     const operation = changetype<Operation>(at);
     if (!isSent(operation)) break;

@@ -225,7 +225,7 @@ export function sequencerAck(group: Group, id: u32, seqno: u32): void {
 }
 
 /** Makes final what enough members have, and tells everyone. */
-export function finalise(group: Group): void {
+function finalise(group: Group): void {
   let at = group.accepted;
   let last = changetype<Record>(0); // data messages told with one packet, when all are ours
   const first = at;
