@@ -111,7 +111,7 @@ function post(group: Group, operation: Operation): void {
   // to the sequencer alone, which is found wherever it is.
   if (operation.large && operation.tries == 1 && castRequest(group, record)) record.large = 1;
   else {
-    if (record.large) castUnheard(group);
+    if (record.large) castUnheard(group, group.allAddress);
     record.large = 0;
     sendRecord(group, memberAt(group, group.sequencer).address, type, record, group.delivered);
   }

@@ -151,6 +151,33 @@ describe.each([0, 1])("members on both sides of a router (resilience %i)", (resi
     expect(users.map(({ info }) => info?.incarnation)).toEqual([0, 0, 0, 0]);
   });
 
+  it("are reached by multicast again soon when the router forgot where the group is", () => {
+    const { world, lans, users } = acrossRouter(1, 3);
+    gather(users, { resilience });
+    const [, second, third] = users as [User, User, User];
+    let forwarded = 0;
+    lans[1].tap = (frame, from) => {
+      if (from === "router" && layersOf(frame).flip?.type === "MULTIDATA") forwarded++;
+    };
+    const sendUntilForwarded = (): void => {
+      const before = forwarded;
+      for (let left = 12; left > 0 && forwarded === before; left--) {
+        for (const user of [second, third]) expect(user.sendNow(bytes(left))).toBe(STD_OK);
+        world.run(undefined, SECOND / 2);
+      }
+      expect(forwarded).toBeGreaterThan(before);
+    };
+    const reboot = (): void => {
+      world.machines[0]?.crash();
+      world.machines[0]?.boot();
+    };
+    reboot(); // until then the sequencer looked for the group no further than its own network
+    sendUntilForwarded();
+    reboot();
+    sendUntilForwarded();
+    expect(users.map(({ info }) => info?.incarnation)).toEqual([0, 0, 0, 0]);
+  });
+
   it("notice that the router died, and what is left of the group goes on", () => {
     const { world, users } = acrossRouter(3, 1);
     gather(users, { resilience });
