@@ -21,7 +21,7 @@ export interface CapabilityScheme {
   verify(privatePart: Uint8Array): number;
 }
 
-/** What computes check fields: a Kernel, or an OfflineKernel. */
+/** What computes check fields: a kernel's `privates`, or an OfflineKernel. */
 export interface CheckFields {
   encodePrivate(object: number, rights: number, random: Uint8Array): Uint8Array | number;
   decodePrivate(privatePart: Uint8Array, random: Uint8Array): number;

@@ -53,10 +53,14 @@ export type StatusName = Exclude<keyof typeof statuses, "STD_OK" | "FRAME_TAKEN"
 /** What an operation is done to: the server itself (object 0), one of its objects, or either. */
 export type Subject = "server" | "object" | "either";
 
-export interface Operation<A extends Fields = Fields, R extends Fields = Fields> {
+export interface Operation<
+  A extends Fields = Fields,
+  R extends Fields = Fields,
+  S extends Subject = Subject,
+> {
   readonly number: number;
   readonly summary: string;
-  readonly subject: Subject;
+  readonly subject: S;
   /** Names of rights that the capability must have, all of them; "anyone": none is looked at. */
   readonly rights: readonly string[] | "anyone";
   readonly arguments: A;
@@ -82,10 +86,10 @@ export const commonErrors = {
 
 const noErrors = {};
 
-interface OperationFacts<A extends Fields, R extends Fields> {
+interface OperationFacts<A extends Fields, R extends Fields, S extends Subject> {
   readonly number: number;
   readonly summary: string;
-  readonly subject?: Subject;
+  readonly subject?: S;
   readonly rights: readonly string[] | "anyone";
   readonly arguments?: A;
   readonly reply?: R;
@@ -93,18 +97,23 @@ interface OperationFacts<A extends Fields, R extends Fields> {
   readonly example?: string;
 }
 
-// biome-ignore lint/complexity/noBannedTypes: a server's operation without fields has none at all
+// biome-ignore lint/complexity/noBannedTypes: an operation without fields has none at all
 type NoFields = {};
 
 /** One operation; what is left out: done to an object, no arguments, an empty reply. */
-export function operation<const A extends Fields = NoFields, const R extends Fields = NoFields>(
-  facts: OperationFacts<A, R>,
-): Operation<A, R> {
+export function operation<
+  const A extends Fields = NoFields,
+  const R extends Fields = NoFields,
+  const S extends Subject = "object",
+>(facts: OperationFacts<A, R, S>): Operation<NoInfer<A>, NoInfer<R>, NoInfer<S>> {
   const { subject = "object", errors = noErrors } = facts;
-  const made = { ...facts, subject, errors, arguments: facts.arguments ?? {}, reply: facts.reply ?? {} };
-  checkFields(made.arguments, facts.summary);
-  checkFields(made.reply, facts.summary);
-  return made as Operation<A, R>;
+  const given: Fields = facts.arguments ?? {};
+  const reply: Fields = facts.reply ?? {};
+  checkFields(given, facts.summary);
+  checkFields(reply, facts.summary);
+  if (Object.values(given).some(({ place }) => place === "private"))
+    throw new Error(`${facts.summary}: a request's private part says the object`);
+  return { ...facts, subject, errors, arguments: given, reply } as Operation<A, R, S>;
 }
 
 function checkFields(fields: Fields, where: string): void {

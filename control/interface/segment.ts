@@ -20,7 +20,7 @@ export const SEGMENT_OBJECT_BASE = 0x53 << 16;
 const range = { STD_ARGBAD: "the range does not lie in the segment" };
 const room = {
   STD_NOSPACE: "the machine has no room for a segment of that size",
-  STD_ARGBAD: "a segment has 1 byte at least, and at most what the machine set aside",
+  STD_ARGBAD: "that is no size for it",
 };
 
 export const segmentTable = defineServer({
@@ -50,9 +50,9 @@ export const segmentTable = defineServer({
     }),
     grow: operation({
       number: 2320,
-      summary: "change the size; what it held stays, what is new is zeros",
+      summary: "make it longer; what it held stays, what is new is zeros",
       rights: ["write"],
-      arguments: { bytes: inOffset("its new size; it may be smaller") },
+      arguments: { bytes: inOffset("its new size, not less than it has") },
       errors: { ...room, STD_NOTNOW: "it is mapped, and cannot grow where it lies" },
       example: "SEGMENT --bytes 131072",
     }),
