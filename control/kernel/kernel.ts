@@ -17,6 +17,7 @@ import { GroupCalls } from "./groups.js";
 import { type Limits, writeLimits } from "./limits.js";
 import { LinearMemory } from "./linear-memory.js";
 import { Pending } from "./pending.js";
+import { Segments } from "./segments.js";
 import { KernelTime } from "./time.js";
 
 const pageBytes = 65536;
@@ -59,6 +60,8 @@ export class Kernel {
   readonly devices: Device[] = [];
   /** Group communication: groups.ts. */
   readonly groups: GroupCalls;
+  /** Segments of this machine's users: segments.ts. */
+  readonly segments: Segments;
   /** Calls a server's signals: (handle, signal). */
   onSignal: ((handle: number, signal: number) => void) | null = null;
   wake: (() => void) | null;
@@ -100,6 +103,7 @@ export class Kernel {
       now: () => this.#time.read(),
       called: () => this.wake?.(),
     });
+    this.segments = new Segments({ exports: this.#exports, bytes: this.bytes, view: this.view });
   }
 
   #imports(): Record<string, WebAssembly.ImportValue> {
