@@ -11,7 +11,7 @@
 //
 // Plain constants: AssemblyScript and TypeScript compile this same file.
 
-export const ABI = 2;
+export const ABI = 3;
 
 export const LIMITS_ADDRESS = 1024;
 export const LAYOUT_ADDRESS = 2048;
@@ -115,6 +115,20 @@ export const GROUP_SET_LOCATE_MS = 5;
 export const GROUP_SET_RETRIES = 6;
 export const GROUP_SET_LARGE = 7; // bytes: from there on the data is multicast by the sender (BB)
 export const GROUP_SET_DETECT_MS = 8; // silence after which a member is dead, in a group of ours
+
+// What segment_info writes (u32 fields)
+export const SEGMENT_INFO_ADDRESS = 0;
+export const SEGMENT_INFO_LENGTH = 4; // bytes that were asked for
+export const SEGMENT_INFO_ROOM = 8; // bytes that it takes of the region
+export const SEGMENT_INFO_BYTES = 12;
+
+// What segment_stat writes (u32 fields)
+export const SEGMENT_STAT_REGION = 0; // bytes that boot set aside
+export const SEGMENT_STAT_TAKEN = 4; // bytes that segments take of it
+export const SEGMENT_STAT_LARGEST = 8; // bytes of the longest free piece
+export const SEGMENT_STAT_COUNT = 12; // segments
+export const SEGMENT_STAT_MOST = 16; // segments at a time
+export const SEGMENT_STAT_BYTES = 20;
 
 // Options of a call (u32 record; a null pointer or a 0 field takes the default)
 export const OPTION_LOCATE_TIMEOUT_MS = 0;

@@ -18,6 +18,7 @@ import { type Limits, writeLimits } from "./limits.js";
 import { LinearMemory } from "./linear-memory.js";
 import { Pending } from "./pending.js";
 import { Privates } from "./privates.js";
+import { Segments } from "./segments.js";
 import { KernelTime } from "./time.js";
 
 const pageBytes = 65536;
@@ -62,6 +63,8 @@ export class Kernel {
   readonly groups: GroupCalls;
   /** Private parts of capabilities: privates.ts. */
   readonly privates: Privates;
+  /** Segments of this machine's users: segments.ts. */
+  readonly segments: Segments;
   /** Calls a server's signals: (handle, signal). */
   onSignal: ((handle: number, signal: number) => void) | null = null;
   wake: (() => void) | null;
@@ -104,6 +107,7 @@ export class Kernel {
       now: () => this.#time.read(),
       called: () => this.wake?.(),
     });
+    this.segments = new Segments({ exports: this.#exports, bytes: this.bytes, view: this.view });
   }
 
   #imports(): Record<string, WebAssembly.ImportValue> {
