@@ -53,6 +53,7 @@ export * from "./group/calls";
 export * from "./memory/calls";
 export * from "./offline";
 export * from "./rpc/calls";
+export * from "./tables";
 
 export const ABI_VERSION: i32 = layout.ABI;
 

@@ -11,7 +11,7 @@ import { Unfit, type WireType } from "./types.js";
 
 /** A value in the buffer. */
 export function inBuffer<Value>(type: WireType<Value>, summary: string): Field<Value> {
-  return { place: "buffer", type, typeName: type.name, summary };
+  return { place: "buffer", type, typeName: type.name, kind: type.kind, summary };
 }
 
 function number(place: "offset" | "size" | "extra", name: string, least: number, most: number) {
@@ -22,7 +22,7 @@ function number(place: "offset" | "size" | "extra", name: string, least: number,
   function field(summary: string): Field<number>;
   function field(summary: string, options: { readonly otherwise: number }): DefaultField<number>;
   function field(summary: string, options?: { readonly otherwise: number }): Field<number> {
-    return { place, typeName: name, summary, toHeader, fromHeader: (raw) => raw, ...options };
+    return { place, typeName: name, kind: "number", summary, toHeader, fromHeader: (raw) => raw, ...options };
   }
   return field;
 }
@@ -39,6 +39,7 @@ export function inOffsetUnsigned(summary: string): Field<number> {
   return {
     place: "offset",
     typeName: "uint32",
+    kind: "number",
     summary,
     toHeader(value) {
       if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value | 0;
@@ -53,6 +54,7 @@ export function letterInExtra(summary: string): Field<string> {
   return {
     place: "extra",
     typeName: "letter",
+    kind: "text",
     summary,
     toHeader(value) {
       if (/^[\x21-\x7e]$/.test(value)) return value.charCodeAt(0);
@@ -64,5 +66,5 @@ export function letterInExtra(summary: string): Field<string> {
 
 /** The private part of a new capability; the port is that of the server that answers. */
 export function inPrivate(summary: string): Field<Capability> {
-  return { place: "private", typeName: "capability", summary };
+  return { place: "private", typeName: "capability", kind: "capability", summary };
 }

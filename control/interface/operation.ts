@@ -10,7 +10,7 @@
 // - Source: AIL, the original's interface language.
 
 import type * as statuses from "../../core-wasm/status.js";
-import type { WireType } from "./types.js";
+import type { Kind, WireType } from "./types.js";
 
 export type Place = "buffer" | "offset" | "size" | "extra" | "private";
 
@@ -22,6 +22,8 @@ export interface Field<Value> {
   readonly type?: WireType<Value>;
   /** What the command line and the reference call it. */
   readonly typeName: string;
+  /** What a value of it is. */
+  readonly kind: Kind;
   /** It may be left out; then it is this. */
   readonly otherwise?: Value;
   /** Makes the value that travels in a header field, and back. */

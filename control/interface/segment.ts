@@ -17,7 +17,7 @@ export const SEGMENT_PIECE_BYTES = 1024 * 1024;
 /** Object numbers are this and a counter from 1: the letter S, as in the original. */
 export const SEGMENT_OBJECT_BASE = 0x53 << 16;
 
-const range = { STD_ARGBAD: "the range does not lie in the segment" };
+const range = { STD_ARGBAD: "the range does not lie in the segment, or is longer than 1 MiB" };
 const room = {
   STD_NOSPACE: "the machine has no room for a segment of that size",
   STD_ARGBAD: "that is no size for it",

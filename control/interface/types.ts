@@ -42,12 +42,18 @@ export class Cursor {
   }
 }
 
+/** What values of a type are: numbers, bigints, booleans, texts, bytes, capabilities, or made of such. */
+export type Kind = "number" | "long" | "boolean" | "text" | "bytes" | "capability" | "compound";
+
 /** How values of one kind travel. */
 export interface WireType<Value> {
   /** For people: `uint16`, `list of string`. */
   readonly name: string;
+  readonly kind: Kind;
   /** It takes whatever is left of the buffer: nothing can follow it. */
   readonly greedy?: boolean;
+  /** It may be left out: optional(). */
+  readonly optional?: boolean;
   /** Bytes that it takes. Throws Unfit. */
   size(value: Value): number;
   write(to: Cursor, value: Value): void;
@@ -66,6 +72,7 @@ function integer(name: string, bits: number, signed: boolean): WireType<number> 
   const length = bits / 8;
   return {
     name,
+    kind: "number",
     size(value) {
       if (Number.isInteger(value) && value >= least && value <= most) return length;
       throw new Unfit(`${value} is not a whole number from ${least} to ${most}`);
@@ -79,6 +86,7 @@ function long(name: string, signed: boolean): WireType<bigint> {
   const wrap = signed ? BigInt.asIntN : BigInt.asUintN;
   return {
     name,
+    kind: "long",
     size(value) {
       if (typeof value === "bigint" && wrap(64, value) === value) return 8;
       throw new Unfit(`${value} does not fit 64 bits`);
@@ -99,6 +107,7 @@ export const uint64 = long("uint64", false);
 /** One byte, 0 or 1. */
 export const boolean: WireType<boolean> = {
   name: "boolean",
+  kind: "boolean",
   size: () => 1,
   write: (to, value) => to.view.setUint8(to.take(1), value ? 1 : 0),
   read(from) {
@@ -121,6 +130,7 @@ function put(to: Cursor, bytes: Uint8Array): void {
 export function string(bytesMax = 255): WireType<string> {
   return {
     name: `string of at most ${bytesMax} bytes`,
+    kind: "text",
     size(value) {
       const { length } = encoder.encode(value);
       if (value.includes("\0")) throw new Unfit("a string holds no NUL");
@@ -147,6 +157,7 @@ export function string(bytesMax = 255): WireType<string> {
 /** Bytes to the end of the buffer. */
 export const bytes: WireType<Uint8Array> = {
   name: "bytes",
+  kind: "bytes",
   greedy: true,
   size: (value) => value.length,
   write: put,
@@ -159,6 +170,7 @@ export const bytes: WireType<Uint8Array> = {
 /** Text to the end of the buffer, without a NUL. What is not UTF-8 in it is shown as such. */
 export const text: WireType<string> = {
   name: "text",
+  kind: "text",
   greedy: true,
   size: (value) => encoder.encode(value).length,
   write: (to, value) => put(to, encoder.encode(value)),
@@ -169,6 +181,7 @@ export const text: WireType<string> = {
 export function blob(bytesMax: number): WireType<Uint8Array> {
   return {
     name: `at most ${bytesMax} bytes`,
+    kind: "bytes",
     size(value) {
       if (value.length > bytesMax) throw new Unfit(`${value.length} bytes; at most ${bytesMax} are allowed`);
       return 4 + value.length;
@@ -190,6 +203,7 @@ export function blob(bytesMax: number): WireType<Uint8Array> {
 export function raw(length: number, name = `${length} bytes`): WireType<Uint8Array> {
   return {
     name,
+    kind: "bytes",
     size(value) {
       if (value.length !== length) throw new Unfit(`${value.length} bytes where ${length} are due`);
       return length;
@@ -209,6 +223,7 @@ export const flipAddress = raw(FLIP_ADDRESS, "FLIP address");
 /** Port and private part. */
 export const capability: WireType<Capability> = {
   name: "capability",
+  kind: "capability",
   size: (value) => port.size(value.port) + privatePart.size(value.private),
   write: (to, value) => put(to, capabilityBytes(value)),
   read(from) {
@@ -222,6 +237,7 @@ export function list<Value>(of: WireType<Value>, most = 65535): WireType<readonl
   if (of.greedy) throw new Error(`no list of ${of.name}: each would take the whole buffer`);
   return {
     name: `list of ${of.name}`,
+    kind: "compound",
     size(values) {
       if (values.length > most) throw new Unfit(`${values.length} entries; at most ${most} are allowed`);
       return values.reduce((sum, value) => sum + of.size(value), 2);
@@ -243,6 +259,7 @@ export function sequence<Value>(of: WireType<Value>): WireType<readonly Value[]>
   if (of.greedy) throw new Error(`no sequence of ${of.name}: each would take the whole buffer`);
   return {
     name: `${of.name}, repeated`,
+    kind: "compound",
     greedy: true,
     size: (values) => values.reduce((sum, value) => sum + of.size(value), 0),
     write(to, values) {
@@ -273,6 +290,7 @@ export function record<P extends Parts>(parts: P): WireType<RecordOf<P>> {
   if (early !== undefined) throw new Error(`nothing can follow ${early[0]}: it takes the whole buffer`);
   return {
     name: `{${entries.map(([name, part]) => `${name}: ${part.name}`).join(", ")}}`,
+    kind: "compound",
     greedy: entries.at(-1)?.[1].greedy ?? false,
     size: (value) => entries.reduce((sum, [name, part]) => sum + part.size(value[name]), 0),
     write(to, value) {
@@ -286,6 +304,8 @@ export function record<P extends Parts>(parts: P): WireType<RecordOf<P>> {
 export function optional<Value>(of: WireType<Value>): WireType<Value | undefined> {
   return {
     name: `${of.name}, may be left out`,
+    kind: of.kind,
+    optional: true,
     greedy: true,
     size: (value) => (value === undefined ? 0 : of.size(value)),
     write(to, value) {
