@@ -3,7 +3,7 @@
 // - A host writes the limits record, calls boot, attaches its networks, and from then on
 //   turns: flush what was transmitted; tick(now); receive each frame; flush; drain the
 //   completion ring; sleep until nextDeadline or the next frame.
-// - The calls themselves: rpc/calls.ts, flip/calls.ts; those without a network: offline.ts.
+// - The calls themselves: calls.ts of rpc, flip, group, memory; those without a network: offline.ts.
 // - Time is whole microseconds in a double (exact below 2^53), never read, never compared
 //   as a double.
 
@@ -36,6 +36,7 @@ import { boundsOpen, inMemory } from "./memory/bounds";
 import { countersOpen } from "./memory/counters";
 import { segmentsOpen, segmentsTaken } from "./memory/segments";
 import { setting, settingsOpen } from "./memory/settings";
+import { userSegmentsOpen } from "./memory/user-segments";
 import { NEVER, timerPop, timerSet, timersNext, timersOpen } from "./memory/timers";
 import { completionMask, completionsOpen, event } from "./rpc/completions";
 import { duplicatesOpen } from "./rpc/duplicates";
@@ -49,8 +50,10 @@ import { isMulticast, macOf, setMac } from "./wire/ethernet";
 
 export * from "./flip/calls";
 export * from "./group/calls";
+export * from "./memory/calls";
 export * from "./offline";
 export * from "./rpc/calls";
+export * from "./tables";
 
 export const ABI_VERSION: i32 = layout.ABI;
 
@@ -149,6 +152,7 @@ function openTables(): void {
   segmentsOpen(setting(limits.LIMIT_GROUP_BYTES));
   groupOpen(groups, groupTimers, setting(limits.LIMIT_GROUP_OPERATIONS), own);
   ownAddress = own;
+  userSegmentsOpen(setting(limits.LIMIT_SEGMENT_BYTES), setting(limits.LIMIT_SEGMENTS));
   upcallsOpen(deliver, undeliverable, located, settled, listen);
   if (arenaFull()) return;
   routeAddLocal(own);

@@ -38,7 +38,9 @@ export const LIMIT_EXTENSIONS = 24; // bits below + 0x8000 to say "this is set"
 export const LIMIT_GROUPS = 25; // 10    groups that this kernel may be in
 export const LIMIT_GROUP_OPERATIONS = 26; // 256   joins, sends, receives, resets in progress
 export const LIMIT_GROUP_BYTES = 27; // 4 MiB  messages that groups keep: histories, and what comes in
-export const LIMIT_FIELDS = 28;
+export const LIMIT_SEGMENT_BYTES = 28; // 0     the region of segments; 0: there is none
+export const LIMIT_SEGMENTS = 29; // 1024  segments at a time
+export const LIMIT_FIELDS = 30;
 
 // Bits of LIMIT_EXTENSIONS: what this kernel offers; write 0x8000 alone to be an original
 export const EXTENSIONS_GIVEN = 0x8000;

@@ -6,13 +6,14 @@ import { renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Command } from "@commander-js/extra-typings";
 import { z } from "zod";
+import { portOnly } from "../capability/capability.js";
 import { parsePort, portHex } from "../capability/port.js";
+import { systemTable } from "../interface/system.js";
 import { toHex } from "../kernel/bytes.js";
-import { trans } from "../kernel/calls.js";
-import { exitCodes, ProteusError, statusError } from "../kernel/errors.js";
-import { Agent } from "../node/agent.js";
+import { exitCodes, ProteusError } from "../kernel/errors.js";
+import { Agent, agentLimits } from "../node/agent.js";
 import { type RunningKernel, startKernel } from "../node/start.js";
-import { STD_STATUS } from "../server/status/status.js";
+import { stub } from "../stub/client.js";
 import { collect, untilStopped } from "./foreground.js";
 import { emit, narrate } from "./output.js";
 import { kernelBytes } from "./package-files.js";
@@ -20,8 +21,9 @@ import { parseDuration } from "./quantity.js";
 
 const startHelp = `
 Runs in the foreground until Ctrl-C or SIGTERM. With two interfaces the machine routes
-FLIP between them. The echo and the status service of the machine get ports of their own
-at every start; they are printed, and written to PROTEUS_READY_FILE when that is set.
+FLIP between them. Its servers (echo, sys, segment, random, time) get ports of their own at
+every start; ports and capabilities with all rights are printed, and written to
+PROTEUS_READY_FILE when that is set.
 
 Examples:
   proteus node start --interface eth0
@@ -38,7 +40,7 @@ export function registerNode(program: Command): void {
   const node = program.command("node").description("the agent of a pool machine");
   node
     .command("start")
-    .description("run this machine's agent: kernel, routing, echo and status service")
+    .description("run this machine's agent: kernel, routing, and the servers that every machine has")
     .option("--interface <name>", "network to attach; may be repeated", collect, [])
     .option("--name <name>", "what this machine is called", process.env.PROTEUS_NODE ?? hostname())
     .option("--json", "one JSON document when it serves", false)
@@ -50,9 +52,11 @@ export function registerNode(program: Command): void {
         interfaces,
         say: narrate,
         failed: stopped.fail,
+        limits: agentLimits,
       });
       try {
-        const agent = new Agent(running, { name, random: randomBytes });
+        const failed = (error: unknown) => narrate(`a server failed: ${String(error)}`);
+        const agent = new Agent(running, { name, random: randomBytes, failed });
         const ready = describe(running, agent, name);
         writeReadyFile(process.env.PROTEUS_READY_FILE, ready);
         emit("node start", json, ready, () =>
@@ -60,6 +64,7 @@ export function registerNode(program: Command): void {
             `${name} serves on ${ready.interfaces.map((i) => i.name).join(", ")}`,
             `echo put-port   ${ready.echo}`,
             `status put-port ${ready.status}`,
+            ...Object.entries(ready.capabilities).map(([server, hex]) => `${server.padEnd(7)} ${hex}`),
           ].join("\n"),
         );
         await stopped.promise;
@@ -82,11 +87,8 @@ export function registerNode(program: Command): void {
       const locateTimeoutMs = parseDuration(timeout);
       const running = await startKernel({ wasm: kernelBytes(), interfaces, say: narrate });
       try {
-        const reply = await trans(running.kernel, { port: statusPort, command: STD_STATUS }, undefined, {
-          locateTimeoutMs,
-        });
-        if (reply.header.status < 0) throw statusError(reply.header.status, "asking the machine");
-        const document = parseStatus(reply.data);
+        const sys = stub(running.kernel, systemTable, portOnly(statusPort), { locateTimeoutMs });
+        const document = parseStatus((await sys.status()).text);
         emit("node status", json, document, () => statusText(document));
       } finally {
         await running.finish();
@@ -107,19 +109,20 @@ function describe({ kernel, interfaces }: RunningKernel, agent: Agent, name: str
     })),
     echo: portHex(agent.echoPort),
     status: portHex(agent.statusPort),
+    capabilities: agent.capabilities(),
   };
 }
 
 /** What a status service answered; another server may answer anything. */
-function parseStatus(data: Uint8Array): Record<string, unknown> {
+function parseStatus(text: string): Record<string, unknown> {
   try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(new TextDecoder().decode(data)));
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
   } catch (cause) {
     throw new ProteusError({
       code: "ANSWER_WRONG",
       exit: exitCodes.failed,
       message: "what answered is no status service",
-      why: `it sent ${data.length} bytes that do not describe a machine`,
+      why: `it sent ${text.length} characters that do not describe a machine`,
       hint: "the status port is the one that `proteus node start` printed as status put-port",
       cause,
     });

@@ -37,6 +37,26 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "groups: messages in one order at every member, through crashes",
     load: async () => (await import("./group.js")).registerGroup,
   },
+  std: {
+    summary: "what every server has: info, status, restrict, touch, destroy and more",
+    load: async () => (await import("./operations.js")).serverCommand("std"),
+  },
+  segment: {
+    summary: "memory on pool machines, a capability for each piece",
+    load: async () => (await import("./operations.js")).serverCommand("segment"),
+  },
+  sys: {
+    summary: "how a pool machine and its kernel fare",
+    load: async () => (await import("./operations.js")).serverCommand("sys"),
+  },
+  time: {
+    summary: "what time it is on a pool machine",
+    load: async () => (await import("./operations.js")).serverCommand("time"),
+  },
+  random: {
+    summary: "random bytes from a pool machine",
+    load: async () => (await import("./operations.js")).serverCommand("random"),
+  },
   bench: {
     summary: "measure FLIP against TCP/IP",
     load: async () => (await import("./bench.js")).registerBench,

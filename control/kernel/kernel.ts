@@ -17,6 +17,9 @@ import { GroupCalls } from "./groups.js";
 import { type Limits, writeLimits } from "./limits.js";
 import { LinearMemory } from "./linear-memory.js";
 import { Pending } from "./pending.js";
+import { Privates } from "./privates.js";
+import { Segments } from "./segments.js";
+import { KernelTables } from "./tables.js";
 import { KernelTime } from "./time.js";
 
 const pageBytes = 65536;
@@ -59,6 +62,12 @@ export class Kernel {
   readonly devices: Device[] = [];
   /** Group communication: groups.ts. */
   readonly groups: GroupCalls;
+  /** What it knows of networks, ports and calls: tables.ts. */
+  readonly tables: KernelTables;
+  /** Private parts of capabilities: privates.ts. */
+  readonly privates: Privates;
+  /** Segments of this machine's users: segments.ts. */
+  readonly segments: Segments;
   /** Calls a server's signals: (handle, signal). */
   onSignal: ((handle: number, signal: number) => void) | null = null;
   wake: (() => void) | null;
@@ -93,6 +102,8 @@ export class Kernel {
     this.buffers = new LinearMemory(this.#layout(layout.LAYOUT_HOST_BASE), this.bytes.length);
     this.#ring = this.#layout(layout.LAYOUT_COMPLETIONS);
     this.#ringMask = this.#layout(layout.LAYOUT_COMPLETION_MASK);
+    this.tables = new KernelTables(this.#exports, this.bytes);
+    this.privates = new Privates(this.#exports, this.bytes);
     this.groups = new GroupCalls({
       exports: this.#exports,
       bytes: this.bytes,
@@ -100,6 +111,7 @@ export class Kernel {
       now: () => this.#time.read(),
       called: () => this.wake?.(),
     });
+    this.segments = new Segments({ exports: this.#exports, bytes: this.bytes, view: this.view });
   }
 
   #imports(): Record<string, WebAssembly.ImportValue> {

@@ -32,6 +32,8 @@ export interface Limits {
   readonly groups: number;
   readonly groupOperations: number;
   readonly groupBytes: number;
+  readonly segmentBytes: number;
+  readonly segments: number;
   /** Bits EXTENSION_*; 0 makes the kernel behave as an original. */
   readonly extensions: number;
 }
@@ -64,6 +66,8 @@ const fields: Readonly<Record<keyof Limits, number>> = {
   groups: constants.LIMIT_GROUPS,
   groupOperations: constants.LIMIT_GROUP_OPERATIONS,
   groupBytes: constants.LIMIT_GROUP_BYTES,
+  segmentBytes: constants.LIMIT_SEGMENT_BYTES,
+  segments: constants.LIMIT_SEGMENTS,
   extensions: constants.LIMIT_EXTENSIONS,
 };
 

@@ -1,6 +1,7 @@
 // The memory that boot hands out once, in order, and never takes back.
 //
-// - allocate() answers zeroed bytes, 64-byte aligned, or 0 when they do not fit.
+// - allocate() answers zeroed bytes, 64-byte aligned, or 0 when they do not fit; reserve()
+//   answers them as they are, for a region whose users clear what they get.
 // - After boot has called seal(), a further allocation is a bug.
 
 import { insist } from "./assert";
@@ -16,8 +17,8 @@ export function arenaOpen(base: usize, end: usize): void {
   sealed = false;
 }
 
-/** `bytes` zeroed bytes, or 0 when the arena is too small (boot then fails). */
-export function allocate(bytes: u64): usize {
+/** `bytes` bytes, their contents undefined, or 0 when the arena is too small (boot then fails). */
+export function reserve(bytes: u64): usize {
   insist(!sealed, 100);
   const rounded = (bytes + 63) & ~63;
   if (rounded > (limit as u64) || (cursor as u64) + rounded > (limit as u64)) {
@@ -26,7 +27,13 @@ export function allocate(bytes: u64): usize {
   }
   const at = cursor;
   cursor += rounded as usize;
-  memory.fill(at, 0, rounded as usize);
+  return at;
+}
+
+/** `bytes` zeroed bytes, or 0 when the arena is too small. */
+export function allocate(bytes: u64): usize {
+  const at = reserve(bytes);
+  if (at != 0) memory.fill(at, 0, ((bytes + 63) & ~63) as usize);
   return at;
 }
 

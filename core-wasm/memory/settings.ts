@@ -67,6 +67,8 @@ function standard(field: i32): u32 {
       return 256;
     case limits.LIMIT_GROUP_BYTES:
       return 4194304;
+    case limits.LIMIT_SEGMENTS:
+      return 1024;
     case limits.LIMIT_EXTENSIONS:
       return limits.EXTENSIONS_GIVEN | limits.EXTENSIONS_ALL;
     default:
@@ -77,8 +79,8 @@ function standard(field: i32): u32 {
 function bound(field: i32): u32 {
   switch (field) {
     case limits.LIMIT_MEMORY_BYTES:
-      return 0xffff0000;
     case limits.LIMIT_TABLE_BASE:
+    case limits.LIMIT_SEGMENT_BYTES:
       return 0xffff0000;
     case limits.LIMIT_NETWORKS:
       return limits.NETWORKS_MAX;
@@ -96,6 +98,8 @@ function bound(field: i32): u32 {
       return 32767; // an operation's index is 15 bits of a handle
     case limits.LIMIT_GROUP_BYTES:
       return 1 << 30;
+    case limits.LIMIT_SEGMENTS:
+      return 32767; // of 65535 pieces, and a piece's index is 16 bits of a handle
     case limits.LIMIT_LOCATE_TIMEOUT_MS:
     case limits.LIMIT_POLL_MS:
     case limits.LIMIT_DEAD_MS:
