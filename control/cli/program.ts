@@ -53,6 +53,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "capabilities: make, check and restrict their private part, offline",
     load: async () => (await import("./capability.js")).registerCapability,
   },
+  capture: {
+    summary: "show the frames that pass a machine, and write them for Wireshark",
+    load: async () => (await import("./capture.js")).registerCapture,
+  },
   decode: {
     summary: "show the layers of hex frames, read from standard input one a line",
     load: async () => (await import("./decode.js")).registerDecode,
