@@ -50,5 +50,8 @@ export interface KernelExports {
   readonly grp_set: (gid: number, setting: number, value: number, now: number) => number;
   readonly grp_forward: (gid: number, handle: number, member: number, now: number) => number;
   readonly port_one_way: (port: number, out: number) => void;
+  readonly private_encode: (object: number, rights: number, random: number, out: number) => number;
+  readonly private_decode: (privatePart: number, random: number) => number;
+  readonly private_restrict: (privatePart: number, random: number, mask: number, out: number) => number;
   readonly ABI_VERSION: { readonly value: number };
 }

@@ -17,6 +17,7 @@ import { GroupCalls } from "./groups.js";
 import { type Limits, writeLimits } from "./limits.js";
 import { LinearMemory } from "./linear-memory.js";
 import { Pending } from "./pending.js";
+import { Privates } from "./privates.js";
 import { KernelTime } from "./time.js";
 
 const pageBytes = 65536;
@@ -59,6 +60,8 @@ export class Kernel {
   readonly devices: Device[] = [];
   /** Group communication: groups.ts. */
   readonly groups: GroupCalls;
+  /** Private parts of capabilities: privates.ts. */
+  readonly privates: Privates;
   /** Calls a server's signals: (handle, signal). */
   onSignal: ((handle: number, signal: number) => void) | null = null;
   wake: (() => void) | null;
@@ -93,6 +96,7 @@ export class Kernel {
     this.buffers = new LinearMemory(this.#layout(layout.LAYOUT_HOST_BASE), this.bytes.length);
     this.#ring = this.#layout(layout.LAYOUT_COMPLETIONS);
     this.#ringMask = this.#layout(layout.LAYOUT_COMPLETION_MASK);
+    this.privates = new Privates(this.#exports, this.bytes);
     this.groups = new GroupCalls({
       exports: this.#exports,
       bytes: this.bytes,
