@@ -57,6 +57,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "show the frames that pass a machine, and write them for Wireshark",
     load: async () => (await import("./capture.js")).registerCapture,
   },
+  dissector: {
+    summary: "write the Wireshark dissector of the protocols, in Lua",
+    load: async () => (await import("./dissector.js")).registerDissector,
+  },
   decode: {
     summary: "show the layers of hex frames, read from standard input one a line",
     load: async () => (await import("./decode.js")).registerDecode,

@@ -6,13 +6,21 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Running } from "./lab-runner.js";
 import { Programs, type Served, until, within } from "./programs.js";
+import { dissectFile, hasTshark } from "./tshark.js";
+
+const tshark = hasTshark();
 
 interface Frame {
   readonly interface: string;
   readonly direction: "in" | "out" | null;
   readonly time: string;
   readonly ethernet: { readonly src: string; readonly dst: string };
-  readonly flip?: { readonly type: string; readonly offset: number; readonly total: number };
+  readonly flip?: {
+    readonly type: string;
+    readonly offset: number;
+    readonly length: number;
+    readonly total: number;
+  };
   readonly rpc?: { readonly type: string; readonly port: string };
 }
 
@@ -89,6 +97,40 @@ describe.each(["wire", "memory"] as const)("a capture in a lab: %s", (kind) => {
     expect(speakers.size).toBeGreaterThanOrEqual(2);
     expect(speakers.size).toBeLessThanOrEqual(3);
   });
+
+  it.skipIf(!tshark || kind === "memory")(
+    "can be read by tshark: whole calls, interfaces, every check good",
+    async () => {
+      const path = join(pool.lab.folder, `${kind}.pcapng`);
+      const capture = await begin(pool, "n1", "-w", path, "--json");
+      let shown = "";
+      capture.child.stdout?.on("data", (text: string) => {
+        shown += text;
+      });
+      await requests(pool, server, "30000", 1);
+      const whole = 30_056;
+      await until("the last fragments of request and reply", () => {
+        const lines = shown.split("\n").slice(0, -1);
+        const ends = lines.filter((line) => {
+          const { flip } = JSON.parse(line) as Frame;
+          return flip?.total === whole && flip.offset + flip.length === whole;
+        });
+        return ends.length >= 2 || undefined;
+      });
+      const { frames } = await end(capture);
+      const asked = ["proteus.flip.reassembled.length", "proteus.check.good", "proteus.malformed"];
+      const seen = dissectFile(path, [...asked, "frame.interface_name", "proteus.rpc.type"]);
+      expect(seen).toHaveLength(frames.length);
+      const valuesOf = (name: string) =>
+        seen.map((frame) => frame[name] ?? "").filter((value) => value !== "");
+      expect(valuesOf("proteus.flip.reassembled.length").filter((length) => length === "30056")).toHaveLength(
+        2,
+      );
+      expect(new Set(valuesOf("proteus.check.good"))).toEqual(new Set(["1"]));
+      expect(new Set(valuesOf("frame.interface_name"))).toEqual(new Set(["eth0"]));
+      expect(valuesOf("proteus.malformed")).toEqual([]);
+    },
+  );
 
   it("writes what it shows, and ends by itself after so many frames", async () => {
     const path = join(pool.lab.folder, "some.pcap");
