@@ -19,6 +19,7 @@ const needs = [
   { package: "ethtool", command: "ethtool", purpose: "switching offloads in benchmarks" },
   { package: "iperf3", command: "iperf3", purpose: "the TCP/IP rows of the benchmarks" },
   { package: "tcpdump", command: "tcpdump", purpose: "captures in the end-to-end tests" },
+  { package: "tshark", command: "tshark", purpose: "the tests of the Wireshark dissector" },
   { package: "gcc", command: "cc", purpose: "the native Ethernet driver" },
   { package: "libc6-dev", file: "/usr/include/stdio.h", purpose: "the native Ethernet driver" },
 ];

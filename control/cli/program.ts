@@ -30,7 +30,7 @@ const entries: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./serve.js")).registerServe,
   },
   call: {
-    summary: "call a server and measure it",
+    summary: "call an echo server and measure it",
     load: async () => (await import("./call.js")).registerCall,
   },
   group: {
@@ -73,9 +73,28 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "capabilities: make, check and restrict their private part, offline",
     load: async () => (await import("./capability.js")).registerCapability,
   },
+  capture: {
+    summary: "show the frames that pass a machine, and write them for Wireshark",
+    load: async () => (await import("./capture.js")).registerCapture,
+  },
+  dissector: {
+    summary: "write the Wireshark dissector of the protocols, in Lua",
+    load: async () => (await import("./dissector.js")).registerDissector,
+  },
   decode: {
     summary: "show the layers of hex frames, read from standard input one a line",
     load: async () => (await import("./decode.js")).registerDecode,
+  },
+  version: {
+    summary: "show the versions of this program, its kernel, and its formats",
+    load: async () => (await import("./version.js")).registerVersion,
+  },
+  manual: {
+    summary: "write the reference of all commands, and manual pages",
+    load: async () => {
+      const { registerManual } = await import("./manual.js");
+      return (program: Command) => registerManual(program, wholeProgram);
+    },
   },
 };
 
@@ -95,7 +114,17 @@ function commandOf(words: readonly string[]): string | undefined {
 }
 
 /** The program with the one command loaded that the arguments name. */
-export async function programFor(words: readonly string[]): Promise<Command> {
+export function programFor(words: readonly string[]): Promise<Command> {
+  const wanted = commandOf(words);
+  return programWith((name) => name === wanted);
+}
+
+/** The program with every command loaded. */
+export function wholeProgram(): Promise<Command> {
+  return programWith(() => true);
+}
+
+async function programWith(isWanted: (name: string) => boolean): Promise<Command> {
   const program = new Command("proteus")
     .description("A LAN of machines as one processor pool")
     .version(packageVersion(), "-V, --version", "show the version")
@@ -105,10 +134,10 @@ export async function programFor(words: readonly string[]): Promise<Command> {
     .addHelpText("after", helpText)
     .exitOverride()
     .configureOutput({ outputError: () => undefined }); // fail() says it
-  const wanted = commandOf(words);
   for (const [name, { summary, load }] of Object.entries(entries)) {
-    if (name === wanted) (await load())(program as never);
-    else program.command(name).description(summary);
+    if (isWanted(name)) (await load())(program as never);
+    else program.command(name);
+    program.commands.find((command) => command.name() === name)?.description(summary);
   }
   return program;
 }
