@@ -25,6 +25,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "the agent of a pool machine",
     load: async () => (await import("./node.js")).registerNode,
   },
+  config: {
+    summary: "what this machine is set to, and what set it",
+    load: async () => (await import("./config.js")).registerConfig,
+  },
   serve: {
     summary: "run a server on this machine",
     load: async () => (await import("./serve.js")).registerServe,
