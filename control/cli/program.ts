@@ -29,6 +29,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "what this machine is set to, and what set it",
     load: async () => (await import("./config.js")).registerConfig,
   },
+  metrics: {
+    summary: "what a node counts, as Prometheus reads it",
+    load: async () => (await import("./metrics.js")).registerMetrics,
+  },
   serve: {
     summary: "run a server on this machine",
     load: async () => (await import("./serve.js")).registerServe,
