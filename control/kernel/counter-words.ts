@@ -1,4 +1,5 @@
 // What each counter of the kernel counts, in a line for people: for metrics and tables.
+// Names and order are those of counters.ts; a counter without words does not compile.
 
 import type { CounterName } from "./counters.js";
 

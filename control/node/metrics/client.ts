@@ -1,4 +1,5 @@
 // Asks a node on this machine for its metrics or its status, where metrics/server.ts serves.
+// Every way in which that can fail is an error that says where it asked and what to do.
 
 import { request } from "node:http";
 import { exitCodes, ProteusError } from "../../kernel/errors.js";

@@ -9,8 +9,9 @@ const source = fileURLToPath(new URL("../../../dist/control/node/log.js", import
 
 /** What a program of its own writes to stderr. */
 function logged(options: object, then: string): string {
+  const all = { level: "info", format: "json", name: "n1", colours: false, ...options };
   const script = `import { openLog } from ${JSON.stringify(source)};
-    const { log, flush } = openLog(${JSON.stringify({ level: "info", format: "json", name: "n1", colours: false, ...options })});
+    const { log, flush } = openLog(${JSON.stringify(all)});
     ${then}`;
   const ended = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
   expect([ended.status, ended.stdout]).toEqual([0, ""]);
