@@ -25,6 +25,22 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "the agent of a pool machine",
     load: async () => (await import("./node.js")).registerNode,
   },
+  config: {
+    summary: "what this machine is set to, and what set it",
+    load: async () => (await import("./config.js")).registerConfig,
+  },
+  status: {
+    summary: "the health of the labs and the node on this machine",
+    load: async () => (await import("./status.js")).registerStatus,
+  },
+  doctor: {
+    summary: "what this machine lacks, and the command that mends it",
+    load: async () => (await import("./doctor.js")).registerDoctor,
+  },
+  metrics: {
+    summary: "what a node counts, as Prometheus reads it",
+    load: async () => (await import("./metrics.js")).registerMetrics,
+  },
   serve: {
     summary: "run a server on this machine",
     load: async () => (await import("./serve.js")).registerServe,

@@ -3,46 +3,35 @@
 //
 // - All get a random get-port at every start; the put-ports, and capabilities with all rights
 //   for those servers that look at them, are what `node start` prints.
-// - Status is what the kernel counts, the interfaces with what they dropped, how long it has
-//   been up, and how its host fares.
+// - Status is the document of control/interface/node.ts: who it is and what it speaks, its
+//   clock, the interfaces with what they dropped, what the kernel counts, how its host fares.
 
-import { freemem, loadavg, totalmem } from "node:os";
+import { freemem, loadavg, networkInterfaces, totalmem } from "node:os";
 import { type Capability, capabilityHex } from "../capability/capability.js";
-import type { Counters } from "../kernel/counters.js";
+import { type NodeDocument, spoken } from "../interface/node.js";
+import { toHex } from "../kernel/bytes.js";
+import type { Limits } from "../kernel/limits.js";
 import { EchoServer } from "../server/echo/echo.js";
 import { serveRandom } from "../server/random/random.js";
 import { SegmentServer } from "../server/segment/segment.js";
 import { SystemServer } from "../server/system/system.js";
 import { serveTime } from "../server/time/time.js";
+import { hubVariable } from "./interfaces.js";
 import { microseconds } from "./loop.js";
 import type { RunningKernel } from "./start.js";
 
 export interface AgentOptions {
   readonly name: string;
+  /** Of the package. */
+  readonly version: string;
   readonly random: (bytes: number) => Uint8Array;
   /** Told of what a server did not expect; the agent goes on. */
   readonly failed: (error: unknown) => void;
 }
 
-/** Region for segments on a pool machine, and how many there may be. */
-export const agentLimits = {
-  memoryBytes: 256 * 1024 * 1024,
-  segmentBytes: 64 * 1024 * 1024,
-  segments: 4096,
-} as const;
-
-/** What the sys server answers to STD_STATUS. */
-export interface AgentStatus {
-  readonly name: string;
-  readonly uptimeSeconds: number;
-  /** Of the last 1, 5 and 15 minutes, of the host. */
-  readonly load: readonly number[];
-  readonly memory: { readonly freeBytes: number; readonly totalBytes: number };
-  readonly threadsBusy: number;
-  readonly executions: number;
-  readonly segments: object;
-  readonly interfaces: readonly object[];
-  readonly counters: Counters;
+/** A pool machine's kernel: a quarter of its memory is for segments. */
+export function agentLimits(memoryBytes: number): Partial<Limits> {
+  return { memoryBytes, segmentBytes: Math.floor(memoryBytes / 4), segments: 4096 };
 }
 
 /** Servers of a machine that look at capabilities. */
@@ -54,16 +43,18 @@ export class Agent {
   readonly segments: SegmentServer;
   readonly #running: RunningKernel;
   readonly #name: string;
+  readonly #version: string;
   readonly #started = microseconds();
   readonly #echo: EchoServer;
   readonly #system: SystemServer;
   readonly #random: ReturnType<typeof serveRandom>;
   readonly #time: ReturnType<typeof serveTime>;
 
-  constructor(running: RunningKernel, { name, random, failed }: AgentOptions) {
+  constructor(running: RunningKernel, { name, version, random, failed }: AgentOptions) {
     const { kernel } = running;
     this.#running = running;
     this.#name = name;
+    this.#version = version;
     const given = () => ({ kernel, random, failed, getPort: random(portBytes) });
     this.#echo = new EchoServer(kernel, random(portBytes), { threads: 4 });
     this.#system = new SystemServer({
@@ -101,17 +92,32 @@ export class Agent {
     };
   }
 
-  status(): AgentStatus {
+  /** Calls that the echo service has executed. */
+  get executions(): number {
+    return this.#echo.executions;
+  }
+
+  status(): NodeDocument {
     const { kernel, interfaces } = this.#running;
     return {
       name: this.#name,
+      address: toHex(kernel.address),
+      version: this.#version,
+      ...spoken,
+      clockMs: Date.now(),
       uptimeSeconds: Math.floor((microseconds() - this.#started) / 1e6),
       load: loadavg(),
       memory: { freeBytes: freemem(), totalBytes: totalmem() },
       threadsBusy: kernel.threadsBusy,
       executions: this.#echo.executions,
       segments: kernel.segments.stat(),
-      interfaces: interfaces.map((device) => ({ name: device.name, mtu: device.mtu, ...device.counters() })),
+      interfaces: interfaces.map((device) => ({
+        name: device.name,
+        mac: toHex(device.address),
+        mtu: device.mtu,
+        subnets: subnetsOf(device.name),
+        ...device.counters(),
+      })),
       counters: kernel.counters(),
     };
   }
@@ -119,4 +125,20 @@ export class Agent {
   close(): void {
     for (const server of [this.#echo, this.#system, this.segments, this.#random, this.#time]) server.close();
   }
+}
+
+/** The IPv4 networks of an interface of this machine; none for one of a LAN in memory. */
+function subnetsOf(name: string): string[] {
+  if (process.env[hubVariable(name)]) return [];
+  const addresses = (networkInterfaces()[name] ?? []).filter(({ family }) => family === "IPv4");
+  return addresses.flatMap(({ cidr }) => (cidr === null ? [] : [networkOf(cidr)]));
+}
+
+/** `10.1.2.3/24` as `10.1.2.0/24`. */
+function networkOf(cidr: string): string {
+  const [address = "", length = "32"] = cidr.split("/");
+  const bits = address.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
+  const size = 2 ** (32 - Number(length));
+  const first = Math.floor(bits / size) * size;
+  return `${[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join(".")}/${length}`;
 }
