@@ -18,6 +18,7 @@ const needs = [
   { package: "util-linux", command: "nsenter", purpose: "commands inside the lab's namespaces" },
   { package: "ethtool", command: "ethtool", purpose: "switching offloads in benchmarks" },
   { package: "iperf3", command: "iperf3", purpose: "the TCP/IP rows of the benchmarks" },
+  { package: "iputils-ping", command: "ping", purpose: "ICMP in the end-to-end tests" },
   { package: "tcpdump", command: "tcpdump", purpose: "captures in the end-to-end tests" },
   { package: "gcc", command: "cc", purpose: "the native Ethernet driver" },
   { package: "libc6-dev", file: "/usr/include/stdio.h", purpose: "the native Ethernet driver" },
