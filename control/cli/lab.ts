@@ -15,6 +15,7 @@ import type { Isolation } from "../lab/state.js";
 import { statusOf, statusText } from "../lab/status.js";
 import { defaultTopology, requireName, requireNode } from "../lab/topology.js";
 import { runDemo } from "./demo.js";
+import { registerApply } from "./lab-apply.js";
 import { registerImpair } from "./lab-impair.js";
 import {
   interruptible,
@@ -105,10 +106,10 @@ async function cleanCommand(options: { all: boolean; json: boolean }): Promise<v
     removed.length === 0
       ? "nothing to clean"
       : removed
-          .map(
-            ({ lab, why, processes, namespaces }) =>
-              `removed lab ${lab} (${why}): ${processes} processes, ${namespaces} namespaces`,
-          )
+          .flatMap(({ lab, why, processes, namespaces, items }) => [
+            `removed lab ${lab} (${why}): ${processes} processes, ${namespaces} namespaces`,
+            ...items.map((item) => `  ${item}`),
+          ])
           .join("\n"),
   );
   if (kept.length > 0) narrate(`running and kept: ${kept.join(", ")} (--all removes them too)`);
@@ -202,6 +203,7 @@ export function registerLab(program: Command): void {
     });
 
   registerImpair(lab as never);
+  registerApply(lab as never);
 
   lab
     .command("clean")

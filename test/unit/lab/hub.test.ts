@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { keepNumbers } from "../../../control/lab/changes.js";
 import { hubPower, hubTopology, serveHub } from "../../../control/lab/hub.js";
 import { type Impairments, noImpairments } from "../../../control/lab/impairments.js";
 import { withImpairments } from "../../../control/lab/links.js";
@@ -174,6 +175,28 @@ describe("the LAN in memory", () => {
     await told({});
     a.send(b.device.address, "whole");
     expect((await b.received(4))[3]).toBe("whole");
+  });
+
+  it("changes its networks without touching who stays", async () => {
+    const [a, b] = [await open("n1"), await open("n2")];
+    const far = await open("n3");
+    const changed = parseTopology(
+      `networks: { lan0: }
+nodes:
+  n1: { kind: pool, networks: [lan0] }
+  n2: { kind: pool, networks: [lan0] }
+  n4: { kind: pool, networks: [lan0] }
+`,
+      "test",
+    );
+    await hubTopology(join(folder, "control"), keepNumbers(topology, changed));
+    const added = await open("n4");
+    a.send(broadcast, "all");
+    expect(await b.received(1)).toEqual(["all"]);
+    expect(await added.received(1)).toEqual(["all"]);
+    await expect(openHub(socket("n3", "eth0"))).rejects.toMatchObject({ code: "HUB_UNREACHABLE" });
+    expect(far.send(broadcast, "nobody hears")).toBeLessThanOrEqual(0);
+    expect(Buffer.from(added.device.address).toString("hex")).toBe("020000000003");
   });
 
   it("loses frames rather than grow when nobody looks, and counts them", async () => {
