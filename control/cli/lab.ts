@@ -16,6 +16,7 @@ import { statusOf, statusText } from "../lab/status.js";
 import { defaultTopology, requireName, requireNode } from "../lab/topology.js";
 import { runDemo } from "./demo.js";
 import { registerApply } from "./lab-apply.js";
+import { registerGraph } from "./lab-graph.js";
 import { registerImpair } from "./lab-impair.js";
 import {
   interruptible,
@@ -204,6 +205,7 @@ export function registerLab(program: Command): void {
 
   registerImpair(lab as never);
   registerApply(lab as never);
+  registerGraph(lab as never);
 
   lab
     .command("clean")
