@@ -1,24 +1,35 @@
 // `proteus lab …`: the command line of control/lab.
 //
 // - Data goes to stdout, narration to stderr; an interrupt takes down what is being made.
-// - The demonstration that `npm start` shows is in demo.ts.
+// - What changes or draws a lab is in lab-impair.ts, lab-apply.ts and lab-graph.ts; the
+//   demonstration that `npm start` shows is in demo.ts.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { ProteusError } from "../kernel/errors.js";
 import { execInNode } from "../lab/exec.js";
-import { down, kill, type LabOptions, requireLab, runningLabs, start, up } from "../lab/lab.js";
+import { down, kill, requireLab, runningLabs, start, up } from "../lab/lab.js";
 import { removeAll } from "../lab/remove.js";
 import type { Isolation } from "../lab/state.js";
 import { statusOf, statusText } from "../lab/status.js";
-import { defaultTopology, parseTopology, requireName, requireNode, type Topology } from "../lab/topology.js";
+import { defaultTopology, requireName, requireNode } from "../lab/topology.js";
 import { runDemo } from "./demo.js";
+import { registerApply } from "./lab-apply.js";
+import { registerGraph } from "./lab-graph.js";
+import { registerImpair } from "./lab-impair.js";
+import {
+  interruptible,
+  jsonOption,
+  labOption,
+  labOptions,
+  proteus,
+  readTopology,
+  timeoutOption,
+} from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 
-/** This program again, for agents. */
-const proteus = [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))];
+export { interruptible };
 
 /** The command; `proteus` is this program when there is none on the path. */
 function findProteus(words: readonly string[]): readonly string[] {
@@ -50,67 +61,6 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-function seconds(text: string): number {
-  const value = Number(text.replace(/s$/, ""));
-  if (text === "" || !(value > 0 && value <= 86_400))
-    throw new InvalidArgumentError("It is a number of seconds.");
-  return value;
-}
-
-function readTopology(path: string): Topology {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new ProteusError({
-      code: "LAB_FILE_UNREADABLE",
-      exit: code === "ENOENT" ? 3 : code === "EACCES" ? 4 : 1,
-      message: `the lab file ${path} cannot be read`,
-      why: code === "ENOENT" ? "there is no such file" : message,
-      unchanged: "no lab was made or changed",
-    });
-  }
-  return parseTopology(text, path);
-}
-
-const interrupts = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
-/**
- * Runs `work` so that an interrupt becomes its abort. After it has cleaned up the signal
- * does what it would have done at once.
- */
-export async function interruptible<T>(work: (abort: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const arrived: NodeJS.Signals[] = [];
-  const handlers = interrupts.map((name) => {
-    const handler = (): void => {
-      arrived.push(name);
-      controller.abort();
-    };
-    process.on(name, handler);
-    return { name, handler };
-  });
-  try {
-    return await work(controller.signal);
-  } finally {
-    for (const { name, handler } of handlers) process.off(name, handler);
-    const [first] = arrived;
-    if (first !== undefined) {
-      narrate(`interrupted by ${first}: what had been made was removed`);
-      process.kill(process.pid, first);
-    }
-  }
-}
-
-function labOptions(timeout: number, abort?: AbortSignal): LabOptions {
-  return { proteus, timeoutMs: timeout * 1000, narrate, abort };
-}
-
-const timeoutOption = () =>
-  new Option("--timeout <seconds>", "how long a machine may take to answer").argParser(seconds).default(30);
-const labOption = () => new Option("--lab <name>", "which lab, when several are running");
-const jsonOption = () => new Option("--json", "one JSON document on stdout").default(false as boolean);
 const isolationOption = () =>
   new Option("--isolation <way>", "how machines are kept apart")
     .choices(["auto", "netns", "userns", "memory"] as const)
@@ -157,10 +107,10 @@ async function cleanCommand(options: { all: boolean; json: boolean }): Promise<v
     removed.length === 0
       ? "nothing to clean"
       : removed
-          .map(
-            ({ lab, why, processes, namespaces }) =>
-              `removed lab ${lab} (${why}): ${processes} processes, ${namespaces} namespaces`,
-          )
+          .flatMap(({ lab, why, processes, namespaces, items }) => [
+            `removed lab ${lab} (${why}): ${processes} processes, ${namespaces} namespaces`,
+            ...items.map((item) => `  ${item}`),
+          ])
           .join("\n"),
   );
   if (kept.length > 0) narrate(`running and kept: ${kept.join(", ")} (--all removes them too)`);
@@ -252,6 +202,10 @@ export function registerLab(program: Command): void {
       const booted = await interruptible((abort) => start(state, name, labOptions(options.timeout, abort)));
       narrate(booted ? `${name} is up` : `${name} is up already`);
     });
+
+  registerImpair(lab as never);
+  registerApply(lab as never);
+  registerGraph(lab as never);
 
   lab
     .command("clean")

@@ -20,6 +20,15 @@ import type { LabNode } from "./topology.js";
 /** The variables that tag a process of a node; `id` is the lab's. */
 export const tags = { id: "PROTEUS_LAB_ID", lab: "PROTEUS_LAB", node: "PROTEUS_NODE" } as const;
 
+/** What every process of a lab has in its environment. */
+export function labTags(state: LabState): Record<string, string> {
+  return {
+    [tags.id]: state.id,
+    [tags.lab]: state.topology.name,
+    PROTEUS_LAB_STATE: stateRoot(),
+  };
+}
+
 export interface NodeCommand {
   /** Program and arguments, to be started without a shell. */
   readonly command: readonly string[];
@@ -29,12 +38,7 @@ export interface NodeCommand {
 
 /** How to start `command` inside a node. */
 export function nodeCommand(state: LabState, node: LabNode, command: readonly string[]): NodeCommand {
-  const environment: Record<string, string> = {
-    [tags.id]: state.id,
-    [tags.lab]: state.topology.name,
-    [tags.node]: node.name,
-    PROTEUS_LAB_STATE: stateRoot(),
-  };
+  const environment: Record<string, string> = { ...labTags(state), [tags.node]: node.name };
   if (state.isolation !== "memory")
     return { command: [...enterNode(state, node.name), "--", ...command], environment };
   for (const { name } of interfacesOf(state.topology, node))

@@ -26,7 +26,7 @@ import {
   writeLab,
   writeNode,
 } from "./state.js";
-import { type LabNode, requireNode, sameTopology, type Topology } from "./topology.js";
+import { type LabNode, requireNode, sameImpairedLinks, sameTopology, type Topology } from "./topology.js";
 
 export interface LabOptions {
   /** The command that `node start …` is appended to, program first. */
@@ -44,7 +44,8 @@ export interface UpOptions extends LabOptions {
   readonly owned?: boolean;
 }
 
-const hasAgent = (node: LabNode): boolean => node.kind !== "host";
+/** Does an agent run on this kind of node? */
+export const hasAgent = (node: LabNode): boolean => node.kind !== "host";
 
 /** Is this node on, and does its agent run when it has one? */
 export function isUp(state: LabState, node: LabNode): boolean {
@@ -105,13 +106,19 @@ async function claim(state: LabState, options: UpOptions): Promise<LabState | nu
     const found = readLab(name);
     switch (judge(found)) {
       case "running":
-        if (found !== null && sameTopology(found.topology, state.topology)) return found;
+        if (found !== null && sameTopology(found.topology, state.topology)) {
+          if (!sameImpairedLinks(found.topology, state.topology))
+            options.narrate(
+              `lab ${name}: its impairments are others than asked for (proteus lab apply FILE)`,
+            );
+          return found;
+        }
         throw new ProteusError({
           code: "LAB_EXISTS",
           exit: 1,
           message: `lab ${name} is running with other nodes or networks`,
           unchanged: "it runs on as it was",
-          hint: `proteus lab down ${name}, or choose another name with --name`,
+          hint: `proteus lab apply FILE changes it, proteus lab down ${name} ends it; or choose another --name`,
         });
       case "starting":
         throw new ProteusError({
@@ -130,7 +137,8 @@ async function claim(state: LabState, options: UpOptions): Promise<LabState | nu
   return null;
 }
 
-async function bootNode(state: LabState, node: LabNode, options: LabOptions): Promise<void> {
+/** Boots a node: its agent when it has one. */
+export async function bootNode(state: LabState, node: LabNode, options: LabOptions): Promise<void> {
   const { name } = state.topology;
   const on = { power: "on", agent: null, namespace: nodeNamespace(state, node.name) } as const;
   writeNode(name, node.name, on);
@@ -180,7 +188,7 @@ export async function up(
 }
 
 /** Waits for all; the first failure stops the others and is the one that is thrown. */
-async function settle(work: readonly Promise<void>[], failure: AbortController): Promise<void> {
+export async function settle(work: readonly Promise<void>[], failure: AbortController): Promise<void> {
   let first: unknown;
   const watched = work.map((each) =>
     each.catch((error: unknown) => {

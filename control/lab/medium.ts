@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import { ProteusError } from "../kernel/errors.js";
 import { tags } from "./exec.js";
 import { hubPower } from "./hub.js";
+import { impair } from "./impair.js";
+import { impairmentsOf } from "./links.js";
 import { buildNetwork, keeperEnvironment, nodeNamespace, startKeeper, switchPower } from "./namespaces.js";
 import { planLab } from "./plan.js";
 import {
@@ -65,8 +67,10 @@ export async function makeMedium(
 ): Promise<LabState> {
   if (state.isolation === "memory") return kept(await startHub(state, abort));
   const withKeeper = kept(await startKeeper(state, abort));
-  await buildNetwork(withKeeper, planLab(state.topology), abort);
-  return withKeeper;
+  const { impairments = [], ...healthy } = state.topology;
+  const whole = { ...withKeeper, topology: healthy };
+  await buildNetwork(whole, planLab(healthy), abort);
+  return impair(whole, impairments, (_, link) => impairmentsOf(state.topology, link));
 }
 
 /** Cuts or joins all links of a node. */

@@ -85,13 +85,20 @@ function keeps(pid: number | undefined): boolean {
   return pid !== undefined && existsSync(`/proc/${pid}/root${marker}`);
 }
 
-/** Inodes of all namespaces of nodes that a keeper holds. */
-export function keptNamespaces(keeper: number): number[] {
+/** Names of all namespaces of nodes that a keeper holds. */
+export function keptNamespaceNames(keeper: number): string[] {
   if (!keeps(keeper)) return []; // until its own /run is there, it shows the system's namespaces
   try {
-    return readdirSync(namespacePath(keeper, "")).flatMap(
-      (name) => statSync(namespacePath(keeper, name)).ino,
-    );
+    return readdirSync(namespacePath(keeper, ""));
+  } catch {
+    return [];
+  }
+}
+
+/** Their inodes. */
+export function keptNamespaces(keeper: number): number[] {
+  try {
+    return keptNamespaceNames(keeper).map((name) => statSync(namespacePath(keeper, name)).ino);
   } catch {
     return [];
   }
@@ -120,7 +127,15 @@ export function enterNode(state: LabState, node: string): string[] {
   return ["nsenter", ...userArguments(keeper), `--net=${path}`];
 }
 
-function enterSwitch(keeper: number): string[] {
+/** The beginning of a command that runs at the switch, with the files of the system. */
+export function enterSwitchNetwork(state: LabState): string[] {
+  const keeper = state.keeper?.pid ?? 0;
+  return ["nsenter", ...userArguments(keeper), `--net=/proc/${keeper}/ns/net`, "--"];
+}
+
+/** The same with the names of the nodes' namespaces. */
+function enterSwitch(state: LabState): string[] {
+  const keeper = state.keeper?.pid ?? 0;
   return [
     "nsenter",
     ...userArguments(keeper),
@@ -152,27 +167,99 @@ async function batch(
   });
 }
 
+/** Runs lines of which each may be refused: what was to go is gone already. */
+async function whatever(
+  enter: readonly string[],
+  tool: readonly string[],
+  lines: readonly string[],
+): Promise<void> {
+  if (lines.length > 0) await runTool([...enter, ...tool], `${lines.join("\n")}\n`);
+}
+
 const ipBatch = ["ip", "-batch", "-"];
 const tcBatch = ["tc", "-batch", "-"];
+const ipForce = ["ip", "-force", "-batch", "-"];
+const tcForce = ["tc", "-force", "-batch", "-"];
+
+/** Lines of `ip` and `tc` at one place. */
+export interface ToolLines {
+  readonly ip: readonly string[];
+  readonly tc: readonly string[];
+}
 
 /** Makes bridges, namespaces, links, addresses and rates. */
 export async function buildNetwork(state: LabState, plan: LabPlan, abort?: AbortSignal): Promise<void> {
-  const keeper = state.keeper?.pid ?? 0;
-  await batch(enterSwitch(keeper), ipBatch, plan.ip, abort);
-  const buildNode = async ({ node, ip, tc }: NodePlan): Promise<void> => {
-    const enter = enterNode(state, node);
-    await batch(enter, ["sh", "-c", `${settings}; exec ip -batch -`], ip, abort);
-    await batch(enter, tcBatch, tc, abort);
-  };
-  await Promise.all([batch(enterSwitch(keeper), tcBatch, plan.tc, abort), ...plan.nodes.map(buildNode)]);
+  await batch(enterSwitch(state), ipBatch, plan.ip, abort);
+  await Promise.all([
+    batch(enterSwitch(state), tcBatch, plan.tc, abort),
+    ...plan.nodes.map((node) => buildNode(state, node, abort)),
+  ]);
 }
+
+/** Sets up the inside of a node's namespace. */
+export async function buildNode(
+  state: LabState,
+  { node, ip, tc }: NodePlan,
+  abort?: AbortSignal,
+): Promise<void> {
+  const enter = enterNode(state, node);
+  await batch(enter, ["sh", "-c", `${settings}; exec ip -batch -`], ip, abort);
+  await batch(enter, tcBatch, tc, abort);
+}
+
+/** Lines of `ip` at the switch. */
+export function atSwitch(state: LabState, ip: readonly string[]): Promise<void> {
+  return batch(enterSwitch(state), ipBatch, ip);
+}
+
+/** Lines of `tc` at the switch. */
+export function tcAtSwitch(state: LabState, tc: readonly string[]): Promise<void> {
+  return batch(enterSwitch(state), tcBatch, tc);
+}
+
+/** Lines of `ip` at the switch that may be refused. */
+export function whateverAtSwitch(state: LabState, ip: readonly string[]): Promise<void> {
+  return whatever(enterSwitch(state), ipForce, ip);
+}
+
+/** Lines at the switch, then lines inside a node. */
+export async function atBothEnds(
+  state: LabState,
+  node: string,
+  lines: { readonly switch: ToolLines; readonly node: ToolLines },
+): Promise<void> {
+  for (const [enter, { ip, tc }] of bothEnds(state, node, lines)) {
+    await batch(enter, ipBatch, ip);
+    await batch(enter, tcBatch, tc);
+  }
+}
+
+/** The same with lines that may be refused. */
+export async function whateverAtBothEnds(
+  state: LabState,
+  node: string,
+  lines: { readonly switch: ToolLines; readonly node: ToolLines },
+): Promise<void> {
+  for (const [enter, { ip, tc }] of bothEnds(state, node, lines)) {
+    await whatever(enter, ipForce, ip);
+    await whatever(enter, tcForce, tc);
+  }
+}
+
+const bothEnds = (
+  state: LabState,
+  node: string,
+  lines: { readonly switch: ToolLines; readonly node: ToolLines },
+): [string[], ToolLines][] => [
+  [enterSwitch(state), lines.switch],
+  [enterNode(state, node), lines.node],
+];
 
 /** Cuts or joins the links of a node. Cut at the switch first: nothing gets out after that. */
 export async function switchPower(state: LabState, node: LabNode, on: boolean): Promise<void> {
   const lines = planPower(state.topology, node, on);
-  const keeper = state.keeper?.pid ?? 0;
   const steps = [
-    () => batch(enterSwitch(keeper), ipBatch, lines.switch),
+    () => batch(enterSwitch(state), ipBatch, lines.switch),
     () => batch(enterNode(state, node.name), ipBatch, lines.node),
   ];
   for (const step of on ? steps.reverse() : steps) await step();

@@ -6,10 +6,12 @@
 // the node, the port `NODE_0` … at the switch ("_" is in no name of ours, so a port
 // never has the name of a network).
 //
-// Network N (from 0, in the order of the file) and node K (from 1) give the address
-// 10.N.0.K/24 and the MAC address 02:00:00:00:NN:KK.
+// Network N (from 0) and node K (from 1), numbered in the order of the file unless a
+// change of the running lab kept their numbers, give the address 10.N.0.K/24 and the MAC
+// address 02:00:00:00:NN:KK.
 
-import { type LabNetwork, type LabNode, rateBits, type Topology } from "./topology.js";
+import { rateBits } from "./rate.js";
+import type { LabNetwork, LabNode, Topology } from "./topology.js";
 
 export interface LabInterface {
   /** Inside the node: eth0, eth1 … */
@@ -51,11 +53,13 @@ export function namespaceName(lab: string, node: string): string {
 
 /** The interfaces of a node, in the order of its networks. */
 export function interfacesOf(topology: Topology, node: LabNode): LabInterface[] {
-  const machine = topology.nodes.indexOf(node) + 1;
+  const place = topology.nodes.findIndex(({ name }) => name === node.name);
+  const machine = node.number ?? place + 1;
   return node.networks.map((name, index) => {
-    const number = topology.networks.findIndex((network) => network.name === name);
-    const network = topology.networks[number];
-    if (network === undefined || machine === 0)
+    const networkPlace = topology.networks.findIndex((network) => network.name === name);
+    const network = topology.networks[networkPlace];
+    const number = network?.number ?? networkPlace;
+    if (network === undefined || place < 0)
       throw new Error(`${node.name} is on ${name}, which is not in the topology`);
     return {
       name: `eth${index}`,
@@ -69,45 +73,71 @@ export function interfacesOf(topology: Topology, node: LabNode): LabInterface[] 
   });
 }
 
-/** A token bucket of one millisecond, never smaller than two frames; waits at most 20 ms. */
-function limit(device: string, rate: string, mtu: number): string {
+/**
+ * The queue that limits the rate of a device: a token bucket of one millisecond, never
+ * smaller than two frames; a frame waits at most 20 ms.
+ */
+export function rateQueue(device: string, rate: string, mtu: number): string {
   const burst = Math.ceil(Math.max(rateBits(rate) / 8 / 1000, 2 * (mtu + 18)));
-  return `qdisc add dev ${device} root tbf rate ${rate} burst ${burst} latency 20ms`;
+  return `dev ${device} root tbf rate ${rate} burst ${burst} latency 20ms`;
 }
 
-function bridge(network: LabNetwork): string[] {
+/** What makes a network, at the switch. */
+export function networkLines(network: LabNetwork): string[] {
   return [
     `link add ${network.name} mtu ${network.mtu} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
     `link set ${network.name} up`,
   ];
 }
 
-/** Everything that makes the lab's wires. Rates hold in both directions of a link. */
-export function planLab(topology: Topology): LabPlan {
-  const ip = topology.networks.flatMap(bridge);
-  const tc: string[] = [];
-  const nodes = topology.nodes.map((node): NodePlan => {
-    const namespace = namespaceName(topology.name, node.name);
-    const interfaces = interfacesOf(topology, node);
-    ip.push(`netns add ${namespace}`);
-    for (const { name, mac, mtu, port, network, rate } of interfaces) {
-      ip.push(
-        `link add ${name} netns ${namespace} address ${mac} mtu ${mtu} type veth peer name ${port} mtu ${mtu}`,
-        `link set ${port} master ${network} up`,
-      );
-      if (rate !== null) tc.push(limit(port, rate, mtu));
-    }
-    return {
+/** What makes a link: at the switch, where the namespace has to be there, and inside the node. */
+export function linkLines(
+  namespace: string,
+  { name, mac, mtu, port, network, ip }: LabInterface,
+): { readonly switch: string[]; readonly node: string[] } {
+  return {
+    switch: [
+      `link add ${name} netns ${namespace} address ${mac} mtu ${mtu} type veth peer name ${port} mtu ${mtu}`,
+      `link set ${port} master ${network} up`,
+    ],
+    node: [`addr add ${ip} dev ${name}`, `link set ${name} up`],
+  };
+}
+
+/** What makes a node and its links: lines at the switch, and inside the node. Rates hold in both directions. */
+export function planNode(
+  topology: Topology,
+  node: LabNode,
+): { readonly ip: string[]; readonly tc: string[]; readonly inside: NodePlan } {
+  const namespace = namespaceName(topology.name, node.name);
+  const interfaces = interfacesOf(topology, node);
+  const links = interfaces.map((each) => linkLines(namespace, each));
+  const limits = (at: "name" | "port"): string[] => interfaces.flatMap((each) => rateLines(each, at));
+  return {
+    ip: [`netns add ${namespace}`, ...links.flatMap((lines) => lines.switch)],
+    tc: limits("port"),
+    inside: {
       node: node.name,
       namespace,
-      ip: [
-        "link set lo up",
-        ...interfaces.flatMap(({ name, ip }) => [`addr add ${ip} dev ${name}`, `link set ${name} up`]),
-      ],
-      tc: interfaces.flatMap(({ name, rate, mtu }) => (rate === null ? [] : [limit(name, rate, mtu)])),
-    };
-  });
-  return { ip, tc, nodes };
+      ip: ["link set lo up", ...links.flatMap((lines) => lines.node)],
+      tc: limits("name"),
+    },
+  };
+}
+
+/** What limits one end of a link to the rate of its network. */
+export function rateLines(link: LabInterface, at: "name" | "port"): string[] {
+  return link.rate === null ? [] : [`qdisc add ${rateQueue(link[at], link.rate, link.mtu)}`];
+}
+
+/** Everything that makes the lab's wires, while nothing is wrong with them. */
+export function planLab(topology: Topology): LabPlan {
+  const nodes = topology.nodes.map((node) => planNode(topology, node));
+  return {
+    ip: [...topology.networks.flatMap(networkLines), ...nodes.flatMap(({ ip }) => ip)],
+    tc: nodes.flatMap(({ tc }) => tc),
+    nodes: nodes.map(({ inside }) => inside),
+  };
 }
 
 /** The lines that cut or join a node's links: at the switch, and inside the node. */

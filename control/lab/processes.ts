@@ -69,6 +69,16 @@ export function namespaceOf(pid: number | "self", kind: "net" | "user"): number 
   }
 }
 
+/** What a process was started as, for people: at most so many characters of its command. */
+export function commandOf(pid: number, charactersMax = 100): string {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim();
+    return words.length > charactersMax ? `${words.slice(0, charactersMax - 1)}…` : words;
+  } catch {
+    return "";
+  }
+}
+
 /** The environment that a process was started with; empty when it may not be read. */
 export function environmentOf(pid: number): ReadonlyMap<string, string> {
   try {

@@ -8,8 +8,9 @@
 
 import { statSync } from "node:fs";
 import { tags } from "./exec.js";
-import { keeperTag, keptNamespaces } from "./namespaces.js";
+import { keeperTag, keptNamespaceNames, keptNamespaces } from "./namespaces.js";
 import {
+  commandOf,
   environmentOf,
   isAlive,
   killAll,
@@ -24,6 +25,7 @@ import {
 import {
   judge,
   type LabState,
+  labFolder,
   listFolders,
   readLab,
   readNode,
@@ -43,7 +45,12 @@ export interface Removed {
   readonly processes: number;
   /** Network namespaces that went with it. */
   readonly namespaces: number;
+  /** Each of them, and the folder, in words. */
+  readonly items: readonly string[];
 }
+
+/** A process that is about to end, in words: afterwards nobody can tell. */
+const processItem = (pid: number): string => `process ${pid}: ${commandOf(pid)}`;
 
 /** Keepers of labs of this user and this folder by their tag: also one that was never written down. */
 function keepersOf(wanted: (id: string) => boolean): { id: string; lab: string; process: ProcessId }[] {
@@ -67,23 +74,31 @@ function keepersOf(wanted: (id: string) => boolean): { id: string; lab: string; 
 /** Ends everything that belongs to the lab with this id. */
 async function endProcesses(id: string, lab: string, why: string): Promise<Removed> {
   const keepers = keepersOf((each) => each === id).map(({ process }) => process);
-  const held = keepers.map(({ pid }) => ({ own: namespaceOf(pid, "net"), nodes: keptNamespaces(pid) }));
-  const nodes = new Set(held.flatMap((each) => each.nodes));
+  const nodes = new Set(keepers.flatMap(({ pid }) => keptNamespaces(pid)));
+  const names = keepers.flatMap(({ pid }) => keptNamespaceNames(pid));
+  const items = new Map(keepers.map(({ pid }) => [pid, processItem(pid)] as const));
   const spared = ownAncestors();
   const isKeeper = (pid: number): boolean => keepers.some((keeper) => keeper.pid === pid);
   const inside = (pid: number): boolean => {
     const namespace = namespaceOf(pid, "net");
     return (namespace !== null && nodes.has(namespace)) || environmentOf(pid).get(tags.id) === id;
   };
-  const ended = await killAll(() =>
-    listProcesses().filter((pid) => !spared.has(pid) && !isKeeper(pid) && inside(pid)),
-  );
+  const ended = await killAll(() => {
+    const found = listProcesses().filter((pid) => !spared.has(pid) && !isKeeper(pid) && inside(pid));
+    for (const pid of found) if (!items.has(pid)) items.set(pid, processItem(pid));
+    return found;
+  });
   const isKept = await killAll(() => keepers.filter(isAlive).map(({ pid }) => pid));
   return {
     lab,
     why,
     processes: ended.length + isKept.length,
     namespaces: nodes.size > 0 ? nodes.size + 1 : 0,
+    items: [
+      ...items.values(),
+      ...names.map((name) => `namespace ${name}`),
+      ...(nodes.size > 0 ? ["namespace of the switch"] : []),
+    ],
   };
 }
 
@@ -94,12 +109,17 @@ export async function removeLab(state: LabState, why: string): Promise<Removed> 
   const agents = nodes
     .flatMap((node) => readNode(name, node.name).agent ?? [])
     .filter((agent) => isAlive(agent) && !spared.has(agent.pid));
+  const items = agents.map(({ pid }) => processItem(pid));
   for (const agent of agents) signal(agent, "SIGTERM");
   await waitGone(agents, graceMs);
-  const ended = agents.filter((agent) => !isAlive(agent)).length;
+  const ended = agents.map((agent) => !isAlive(agent));
   const removed = await endProcesses(state.id, name, why);
   removeFolder(name);
-  return { ...removed, processes: removed.processes + ended };
+  return {
+    ...removed,
+    processes: removed.processes + ended.filter(Boolean).length,
+    items: [...items.filter((_, index) => ended[index]), ...removed.items, `folder ${labFolder(name)}`],
+  };
 }
 
 /** Removes a folder whose state may be unreadable. */
@@ -107,7 +127,7 @@ export async function removeLeftover(name: string, why: string): Promise<Removed
   const state = readLab(name);
   if (state !== null) return removeLab(state, why);
   removeFolder(name);
-  return { lab: name, why, processes: 0, namespaces: 0 };
+  return { lab: name, why, processes: 0, namespaces: 0, items: [`folder ${labFolder(name)}`] };
 }
 
 /** Removes what crashes have left, or with `all` every lab of this user. */

@@ -155,6 +155,16 @@ export function readNode(lab: string, node: string): NodeState {
   );
 }
 
+/** Makes the folder of a node that joins a running lab. */
+export function makeNodeFolder(lab: string, node: string): void {
+  mkdirSync(nodeFolder(lab, node), { recursive: true });
+}
+
+/** Removes the folder of a node that has left. */
+export function removeNodeFolder(lab: string, node: string): void {
+  rmSync(nodeFolder(lab, node), { recursive: true, force: true });
+}
+
 /** Removes the folder of a lab, and the folder of all labs when it was the last. */
 export function removeFolder(lab: string): void {
   rmSync(labFolder(lab), { recursive: true, force: true });

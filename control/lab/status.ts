@@ -2,7 +2,9 @@
 // Looked up in /proc each time; nothing of it is remembered.
 
 import { logTail } from "./agent.js";
+import { type Impairments, impairmentText, isHealthy } from "./impairments.js";
 import { isUp } from "./lab.js";
+import { impairmentsOf } from "./links.js";
 import { processesOf } from "./medium.js";
 import { interfacesOf } from "./plan.js";
 import { isAlive } from "./processes.js";
@@ -15,7 +17,15 @@ export interface NodeStatus {
   readonly state: "up" | "down";
   /** Why a node is down that was not killed: the end of its agent's log. */
   readonly reason?: string;
-  readonly interfaces: readonly { name: string; network: string; mac: string; ip: string; mtu: number }[];
+  readonly interfaces: readonly {
+    readonly name: string;
+    readonly network: string;
+    readonly mac: string;
+    readonly ip: string;
+    readonly mtu: number;
+    /** What is wrong with its link; left out when nothing is. */
+    readonly impairments?: Impairments;
+  }[];
   /** Process id of the agent, or null. */
   readonly agent: number | null;
   /** Process ids of all that runs in the node, the agent too. */
@@ -53,13 +63,10 @@ export function statusOf(state: LabState): LabStatus {
         ...(power === "on" && !up
           ? { reason: `its agent has ended: ${logTail(topology.name, node.name).split("\n").at(-1) ?? ""}` }
           : {}),
-        interfaces: interfacesOf(topology, node).map(({ name, network, mac, ip, mtu }) => ({
-          name,
-          network,
-          mac,
-          ip,
-          mtu,
-        })),
+        interfaces: interfacesOf(topology, node).map(({ name, network, mac, ip, mtu }) => {
+          const impairments = impairmentsOf(topology, { node: node.name, network });
+          return { name, network, mac, ip, mtu, ...(isHealthy(impairments) ? {} : { impairments }) };
+        }),
         agent: isAlive(agent) ? agent.pid : null,
         pids: processesOf(state, node.name),
       };
@@ -108,12 +115,18 @@ export function statusText(status: LabStatus): string {
   const reasons = status.nodes.flatMap(({ name, reason }) =>
     reason === undefined ? [] : [`${name}: ${reason}`],
   );
+  const impaired = status.nodes.flatMap((node) =>
+    node.interfaces.flatMap(({ network, impairments }) =>
+      impairments === undefined ? [] : [`${node.name}:${network} impaired: ${impairmentText(impairments)}`],
+    ),
+  );
   return [
     `lab ${status.lab}  isolation ${status.isolation}  networks ${networks}`,
     columns([
       ["NODE", "KIND", "STATE", "AGENT", "PROCESSES", "INTERFACE", "NETWORK", "MAC", "ADDRESS"],
       ...rows,
     ]),
+    ...impaired,
     ...reasons,
   ].join("\n");
 }

@@ -10,6 +10,14 @@
 import { isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { ProteusError } from "../kernel/errors.js";
+import {
+  type Impairments,
+  impairmentFields,
+  isHealthy,
+  mergeImpairments,
+  noImpairments,
+} from "./impairments.js";
+import { isRate } from "./rate.js";
 
 /** What a machine of the lab is: `host` has no agent, `router` is a pool machine on several networks. */
 export type NodeKind = "pool" | "router" | "host";
@@ -20,6 +28,8 @@ export interface LabNetwork {
   readonly mtu: number;
   /** As `tc` writes it (`1gbit`), in each direction of each link; null: as fast as it goes. */
   readonly rate: string | null;
+  /** From 0: part of its addresses; its place in the file unless a change of the lab kept another. */
+  readonly number?: number;
 }
 
 export interface LabNode {
@@ -27,12 +37,23 @@ export interface LabNode {
   readonly kind: NodeKind;
   /** Names of networks; the first is eth0. */
   readonly networks: readonly string[];
+  /** From 1: part of its addresses; its place in the file unless a change of the lab kept another. */
+  readonly number?: number;
+}
+
+/** What is wrong with one link. */
+export interface LinkImpairments {
+  readonly node: string;
+  readonly network: string;
+  readonly impairments: Impairments;
 }
 
 export interface Topology {
   readonly name: string;
   readonly networks: readonly LabNetwork[];
   readonly nodes: readonly LabNode[];
+  /** Links that are not healthy, in the order of the nodes; left out when all are. */
+  readonly impairments?: readonly LinkImpairments[];
 }
 
 export const nameLengthMax = 12;
@@ -43,7 +64,6 @@ export const mtuMax = 65521;
 
 const namePattern = /^[a-z0-9][a-z0-9-]*$/;
 const nameRule = `1 to ${nameLengthMax} of a-z, 0-9 and "-", and no "-" in front`;
-const ratePattern = /^(\d+(?:\.\d+)?)(bit|kbit|mbit|gbit)$/i;
 /** Names that mean something else to Linux where an interface's name is expected. */
 const reservedNetworks = new Set(["lo", "all", "default"]);
 
@@ -64,14 +84,6 @@ export function requireName(what: string, text: string): string {
   });
 }
 
-/** Bits a second of a rate such as `1gbit`. */
-export function rateBits(rate: string): number {
-  const match = ratePattern.exec(rate);
-  if (match === null) return Number.NaN;
-  const unit = { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 }[(match[2] ?? "").toLowerCase()] ?? Number.NaN;
-  return Number(match[1]) * unit;
-}
-
 const name = z.string({ error: "must be text" }).refine(isName, { error: `a name is ${nameRule}` });
 
 const network = z
@@ -84,7 +96,7 @@ const network = z
         .default(1500),
       rate: z
         .string({ error: "must be text such as 1gbit or 100mbit" })
-        .refine((text) => rateBits(text) >= 8000 && rateBits(text) <= 1e12, {
+        .refine(isRate, {
           error: "must be a rate such as 1gbit, 100mbit or 64kbit (8kbit to 1000gbit)",
         })
         .nullable()
@@ -120,6 +132,11 @@ const file = z
       nodes: z.record(z.string(), node, {
         error: "must be a map of nodes such as n1: { kind: pool, networks: [lan0] }",
       }),
+      impairments: z
+        .record(z.string(), impairmentFields, {
+          error: "must be a map of links such as n1:lan0: { loss: 5% }",
+        })
+        .nullish(),
     },
     {
       error: (issue) => (issue.code === "invalid_type" ? "must be a map with networks and nodes" : undefined),
@@ -159,7 +176,40 @@ const file = z
           complain(["nodes", each, "networks", index], `network "${to}" is listed twice; once is enough`);
       });
     }
+    for (const target of Object.keys(value.impairments ?? {})) {
+      const [each = "", to] = target.split(":");
+      const on = value.nodes[each]?.networks;
+      if (on === undefined)
+        complain(["impairments", target], `there is no node "${each}"; there is ${nodes.join(", ")}`);
+      else if (to !== undefined && !isLinkOf(on, to))
+        complain(["impairments", target], `${each} has no link to "${to}"; it is on ${on.join(", ")}`);
+    }
   });
+
+/** Is `n1:TO` a link of a node on these networks? By the name of a network or of its interface. */
+function isLinkOf(networks: readonly string[], to: string): boolean {
+  return networks.some((network, index) => to === network || to === `eth${index}`);
+}
+
+/** The impairments of a file, link by link: those of a node first, then those of a link over them. */
+function impairedLinks({ nodes, impairments }: z.infer<typeof file>): LinkImpairments[] {
+  const entries = Object.entries(impairments ?? {});
+  return Object.entries(nodes)
+    .flatMap(([name, { networks }]) =>
+      networks.map((network, index) => {
+        const all = entries.filter(([target]) => target === name);
+        const own = entries.filter(
+          ([target]) => target === `${name}:${network}` || target === `${name}:eth${index}`,
+        );
+        const merged = [...all, ...own].reduce(
+          (sum, [, fields]) => mergeImpairments(sum, fields),
+          noImpairments,
+        );
+        return { node: name, network, impairments: merged };
+      }),
+    )
+    .filter(({ impairments }) => !isHealthy(impairments));
+}
 
 function invalid(source: string, complaints: readonly string[]): ProteusError {
   const shown = complaints.slice(0, 5);
@@ -210,6 +260,7 @@ export function parseTopology(text: string, source: string): Topology {
         return `${source}:${lineOf(path)}: ${field}: ${message}`;
       }),
     );
+  const impaired = impairedLinks(result.data);
   return {
     name: result.data.name,
     networks: Object.entries(result.data.networks).map(([name, value]) => ({
@@ -218,6 +269,7 @@ export function parseTopology(text: string, source: string): Topology {
       rate: value.rate,
     })),
     nodes: Object.entries(result.data.nodes).map(([name, value]) => ({ name, ...value })),
+    ...(impaired.length === 0 ? {} : { impairments: impaired }),
   };
 }
 
@@ -241,9 +293,23 @@ export function defaultTopology(name: string, nodes: number): Topology {
   };
 }
 
-/** Do two topologies describe the same lab? */
+/** The numbers of a topology's addresses left out: places in the file. */
+function unnumbered({ name, networks, nodes }: Topology): object {
+  return {
+    name,
+    networks: networks.map(({ name, mtu, rate }) => ({ name, mtu, rate })),
+    nodes: nodes.map(({ name, kind, networks }) => ({ name, kind, networks })),
+  };
+}
+
+/** Do two topologies describe the same machines and wires, whatever is wrong with these? */
 export function sameTopology(a: Topology, b: Topology): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return JSON.stringify(unnumbered(a)) === JSON.stringify(unnumbered(b));
+}
+
+/** Is the same wrong with both? */
+export function sameImpairedLinks(a: Topology, b: Topology): boolean {
+  return JSON.stringify(a.impairments ?? []) === JSON.stringify(b.impairments ?? []);
 }
 
 /** The node of that name, or NODE_NOT_FOUND (exit 3). */

@@ -8,7 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { hubPower, serveHub } from "../../../control/lab/hub.js";
+import { keepNumbers } from "../../../control/lab/changes.js";
+import { hubPower, hubTopology, serveHub } from "../../../control/lab/hub.js";
+import { type Impairments, noImpairments } from "../../../control/lab/impairments.js";
+import { withImpairments } from "../../../control/lab/links.js";
 import { waitUntil } from "../../../control/lab/processes.js";
 import { parseTopology } from "../../../control/lab/topology.js";
 import type { Device } from "../../../drivers/device.js";
@@ -194,6 +197,54 @@ describe("the LAN in memory", () => {
     a.send(broadcast, "again");
     expect(await b.received(1)).toEqual(["again"]);
     expect(a.frames).toEqual([]);
+  });
+
+  it("impairs both directions of a link as the topology says, and none of another", async () => {
+    const [a, b, neighbour] = [await open("n1"), await open("n2"), await open("n1")];
+    const told = (impairments: Partial<Impairments>) =>
+      hubTopology(
+        join(folder, "control"),
+        withImpairments(topology, { node: "n1", network: "lan0" }, { ...noImpairments, ...impairments }),
+      );
+    await told({ duplicate: 1 });
+    a.send(b.device.address, "out");
+    expect(await b.received(2)).toEqual(["out", "out"]);
+    b.send(a.device.address, "in");
+    expect(await a.received(2)).toEqual(["in", "in"]);
+    a.send(neighbour.device.address, "not over the link");
+    expect(await neighbour.received(1)).toEqual(["not over the link"]);
+    await told({ cut: true });
+    a.send(b.device.address, "lost");
+    await told({ delayMs: 20, reorder: 0 });
+    const began = performance.now();
+    a.send(b.device.address, "late");
+    expect(await b.received(3)).toEqual(["out", "out", "late"]);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(20);
+    await told({});
+    a.send(b.device.address, "whole");
+    expect((await b.received(4))[3]).toBe("whole");
+  });
+
+  it("changes its networks without touching who stays", async () => {
+    const [a, b] = [await open("n1"), await open("n2")];
+    const far = await open("n3");
+    const changed = parseTopology(
+      `networks: { lan0: }
+nodes:
+  n1: { kind: pool, networks: [lan0] }
+  n2: { kind: pool, networks: [lan0] }
+  n4: { kind: pool, networks: [lan0] }
+`,
+      "test",
+    );
+    await hubTopology(join(folder, "control"), keepNumbers(topology, changed));
+    const added = await open("n4");
+    a.send(broadcast, "all");
+    expect(await b.received(1)).toEqual(["all"]);
+    expect(await added.received(1)).toEqual(["all"]);
+    await expect(openHub(socket("n3", "eth0"))).rejects.toMatchObject({ code: "HUB_UNREACHABLE" });
+    expect(far.send(broadcast, "nobody hears")).toBeLessThanOrEqual(0);
+    expect(Buffer.from(added.device.address).toString("hex")).toBe("020000000003");
   });
 
   it("loses frames rather than grow when nobody looks, and counts them", async () => {

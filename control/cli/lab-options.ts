@@ -1,0 +1,80 @@
+// What the commands of `proteus lab` share: options, the lab file, and how an interrupt is
+// taken.
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { ProteusError } from "../kernel/errors.js";
+import type { LabOptions } from "../lab/lab.js";
+import { parseTopology, type Topology } from "../lab/topology.js";
+import { narrate } from "./output.js";
+
+/** This program again, for agents. */
+export const proteus = [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))];
+
+function seconds(text: string): number {
+  const value = Number(text.replace(/s$/, ""));
+  if (text === "" || !(value > 0 && value <= 86_400))
+    throw new InvalidArgumentError("It is a number of seconds.");
+  return value;
+}
+
+/** Reads a lab file. Throws LAB_FILE_UNREADABLE, LAB_FILE_INVALID. */
+export function readTopology(path: string): Topology {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new ProteusError({
+      code: "LAB_FILE_UNREADABLE",
+      exit: code === "ENOENT" ? 3 : code === "EACCES" ? 4 : 1,
+      message: `the lab file ${path} cannot be read`,
+      why: code === "ENOENT" ? "there is no such file" : message,
+      unchanged: "no lab was made or changed",
+    });
+  }
+  return parseTopology(text, path);
+}
+
+const interrupts = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Runs `work` so that an interrupt becomes its abort. After it has cleaned up the signal
+ * does what it would have done at once; `outcome` is what people are told of it.
+ */
+export async function interruptible<T>(
+  work: (abort: AbortSignal) => Promise<T>,
+  outcome = "what had been made was removed",
+): Promise<T> {
+  const controller = new AbortController();
+  const arrived: NodeJS.Signals[] = [];
+  const handlers = interrupts.map((name) => {
+    const handler = (): void => {
+      arrived.push(name);
+      controller.abort();
+    };
+    process.on(name, handler);
+    return { name, handler };
+  });
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const { name, handler } of handlers) process.off(name, handler);
+    const [first] = arrived;
+    if (first !== undefined) {
+      narrate(`interrupted by ${first}: ${outcome}`);
+      process.kill(process.pid, first);
+    }
+  }
+}
+
+/** What the functions of control/lab want to know. */
+export function labOptions(timeout: number, abort?: AbortSignal): LabOptions {
+  return { proteus, timeoutMs: timeout * 1000, narrate, abort };
+}
+
+export const timeoutOption = () =>
+  new Option("--timeout <seconds>", "how long a machine may take to answer").argParser(seconds).default(30);
+export const labOption = () => new Option("--lab <name>", "which lab, when several are running");
+export const jsonOption = () => new Option("--json", "one JSON document on stdout").default(false as boolean);
