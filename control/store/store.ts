@@ -105,7 +105,7 @@ export function afterPrefix(prefix: Uint8Array): Uint8Array | undefined {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length--;
   if (length === 0) return undefined;
-  const next = prefix.slice(0, length);
+  const next = Uint8Array.from(prefix.subarray(0, length)); // slice of a Buffer is no copy
   next[length - 1] = (next[length - 1] ?? 0) + 1;
   return next;
 }

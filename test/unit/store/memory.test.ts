@@ -2,9 +2,17 @@
 
 import { expect, it } from "vitest";
 import { MemoryStore } from "../../../control/store/memory.js";
+import { afterPrefix, prefixRange } from "../../../control/store/store.js";
 import { describeStore, key, take, value } from "./conformance.js";
 
 describeStore("a store in memory", { open: async () => new MemoryStore(), modelRuns: 100, modelSteps: 60 });
+
+it("knows where the keys with a prefix end, and leaves the prefix alone", () => {
+  const prefix = Buffer.from([1, 2, 0xff]);
+  expect(prefixRange(prefix).to).toEqual(Uint8Array.of(1, 3));
+  expect([...prefix]).toEqual([1, 2, 0xff]);
+  expect(afterPrefix(Uint8Array.of(0xff, 0xff))).toBeUndefined();
+});
 
 it("forgets old changes by itself, in count and in bytes, and keeps the latest", async () => {
   for (const history of [{ changes: 8 }, { bytes: 8 * 2 }]) {
