@@ -19,6 +19,8 @@ const needs = [
   { package: "ethtool", command: "ethtool", purpose: "switching offloads in benchmarks" },
   { package: "iperf3", command: "iperf3", purpose: "the TCP/IP rows of the benchmarks" },
   { package: "tcpdump", command: "tcpdump", purpose: "captures in the end-to-end tests" },
+  { package: "etcd-server", command: "etcd", purpose: "the cluster in the tests of the store in etcd" },
+  { package: "strace", command: "strace", purpose: "the tests that kill a store at any system call" },
   { package: "gcc", command: "cc", purpose: "the native Ethernet driver" },
   { package: "libc6-dev", file: "/usr/include/stdio.h", purpose: "the native Ethernet driver" },
 ];
