@@ -5,7 +5,7 @@
 //   run comes to its end; the quick tier takes a sample of them.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,7 +43,13 @@ describe.skipIf(!isWanted)("a store whose process is killed", () => {
   });
   afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
-  const program = (folder: string): string[] => [process.execPath, writer, built, folder, `${rounds}`];
+  const program = (folder: string, count = rounds): string[] => [
+    process.execPath,
+    writer,
+    built,
+    folder,
+    `${count}`,
+  ];
 
   /** Opens what the killed process left and compares it with what it had been told. */
   async function judge(folder: string, said: string): Promise<void> {
@@ -115,5 +121,21 @@ describe.skipIf(!isWanted)("a store whose process is killed", () => {
       expect(unsynced, line).toBe(0);
     }
     expect(acknowledgements).toBe(2 * rounds);
+  });
+
+  it("finds a full medium before a write is half done, and takes deletes there", () => {
+    const folder = join(parent, "full");
+    mkdirSync(folder);
+    // A file system of its own, in a mount namespace that ends with the program.
+    const script = 'mount -t tmpfs -o size=24m none "$0" && exec "$@"';
+    const words = ["--map-root-user", "--mount", "sh", "-c", script, folder];
+    const [node = "", ...rest] = program(join(folder, "store"), 1000);
+    const { stdout, stderr } = spawnSync("unshare", [...words, node, ...rest], {
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    const acknowledged = [...stdout.matchAll(/^batch (\d+)$/gm)].length;
+    expect(acknowledged, stderr).toBeGreaterThan(3);
+    expect(stdout).toContain(`failed STORE_FULL\na 0 b ${acknowledged}\n`);
   });
 });

@@ -210,7 +210,7 @@ export class EmbeddedStore extends BatchStore {
   async #checkRoom(changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return;
     const operations = changes.flatMap((change) => change.operations);
-    const { bavail, bsize } = await statfs(this.#folder);
+    const { bavail, bsize } = await this.#read(() => statfs(this.#folder));
     const puts = operations.some(({ kind }) => kind === "put");
     const needed = puts ? spareBytes + 2 * bytesOf(operations) : spareBytes / 2;
     if (bavail * bsize < needed) throw full(this.#folder);
