@@ -28,6 +28,9 @@ import { Slots } from "./slots.js";
 import { Transactions } from "./transactions.js";
 import { EtcdWatch, type WatchedKeys } from "./watch.js";
 
+/** A watch outlives an outage of so long: nobody waits for its answer as for that of a request. */
+const watchPatienceMs = 60_000;
+
 export interface EtcdOptions {
   /** HOST:PORT of the members; better all of them than one. */
   readonly endpoints: readonly string[];
@@ -43,7 +46,6 @@ export class EtcdStore extends BatchStore {
   readonly #slots: Slots;
   readonly #transactions: Transactions;
   readonly #prefix: Uint8Array;
-  readonly #patienceMs: number;
   readonly #watches = new Set<EtcdWatch>();
   readonly #underWay = new Set<Promise<unknown>>();
   #isClosed = false;
@@ -52,7 +54,6 @@ export class EtcdStore extends BatchStore {
     super();
     this.#connection = new EtcdConnection({ endpoints, patienceMs, ...(tls === undefined ? {} : { tls }) });
     this.#prefix = Buffer.from(`${prefix}data/`);
-    this.#patienceMs = patienceMs;
     this.#slots = new Slots(this.#connection, Buffer.from(`${prefix}slots/`));
     this.#transactions = new Transactions(this.#connection, this.#slots, (key) => this.#keyOf(key));
   }
@@ -101,7 +102,7 @@ export class EtcdStore extends BatchStore {
     const forget = (watch: EtcdWatch): void => {
       this.#watches.delete(watch);
     };
-    const watch = new EtcdWatch(this.#connection, keys, from, this.#patienceMs, forget);
+    const watch = new EtcdWatch(this.#connection, keys, from, watchPatienceMs, forget);
     this.#watches.add(watch);
     return watch;
   }
