@@ -36,7 +36,7 @@ const forbiddenMembers = new Map([
 const innocentBuiltins = new Set(["assert", "buffer", "events", "string_decoder", "url", "util", "path"]);
 
 const nativePackages =
-  /^(koffi|lmdb|classic-level|better-sqlite3|etcd3|serialport|raw-socket|node-raw-socket)($|\/)/;
+  /^(koffi|lmdb|classic-level|better-sqlite3|etcd3|@grpc|serialport|raw-socket|node-raw-socket)($|\/)/;
 
 function importFault(specifier: string): string | null {
   if (nativePackages.test(specifier)) return `imports ${specifier}`;
