@@ -7,15 +7,17 @@
 
 import { type Command, Option } from "@commander-js/extra-typings";
 import { planCases } from "../bench/plan.js";
+import { prepareFolder, writeReport } from "../bench/report/write.js";
 import { runBench } from "../bench/run.js";
 import { links, placements, standardMtus, standardRuns, systems, tests } from "../bench/types.js";
 import { exitCodes, usageError } from "../kernel/errors.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
+import { registerBenchCompare } from "./bench-compare.js";
 import { registerBenchGroup } from "./bench-group.js";
 import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
-import { reportText } from "./bench-table.js";
+import { environmentText, reportText } from "./bench-table.js";
 import { interruptible } from "./lab.js";
-import { emit } from "./output.js";
+import { emit, narrate } from "./output.js";
 import { kernelBytes, kernelPath, packageVersion } from "./package-files.js";
 import { parseCount } from "./quantity.js";
 
@@ -35,6 +37,7 @@ routers-2: through one and two FLIP routers. Placement S: client and server pinn
 core, X: to two. Every figure is the median of interleaved runs; the spread is the
 distance from the lowest run to the highest, as a part of it.
 
+What changed between two reports: proteus bench compare --help.
 Groups are measured by themselves: proteus bench group --help. So is their patience
 under load: proteus bench group-alarm --help.
 
@@ -61,6 +64,7 @@ export function registerBench(program: Command): void {
     .option("--link <list>", `only these: ${links.join(", ")}`)
     .option("--system <list>", `only these: ${systems.join(", ")}`)
     .option("--placement <list>", "S, X or both")
+    .option("--report <folder>", "write report.html and report.json there")
     .option("--quick", "a look: one short run of every case", false)
     .addOption(new Option("--json", "one JSON document on stdout").default(false))
     .addHelpText("after", help)
@@ -77,6 +81,7 @@ export function registerBench(program: Command): void {
       };
       if (planCases({ tests: wanted, mtus, ...chosen }).length === 0)
         throw usageError("these systems, tests and links have nothing in common", "leave one of them out");
+      if (options.report !== undefined) prepareFolder(options.report);
       kernelBytes(); // says how to build it when it is not there
       const line = new ProgressLine();
       const report = await interruptible(async (abort) => {
@@ -97,9 +102,14 @@ export function registerBench(program: Command): void {
           line.clear();
         }
       });
+      if (options.report !== undefined) {
+        const said = { text: reportText(report), environment: environmentText(report.environment) };
+        for (const path of await writeReport(options.report, report, said)) narrate(`written: ${path}`);
+      }
       emit("bench", options.json, report, () => reportText(report));
       if (isDegraded(report.results)) process.exitCode = exitCodes.degraded;
     });
+  registerBenchCompare(bench as unknown as Command);
   registerBenchGroup(bench as unknown as Command);
   registerBenchAlarm(bench as unknown as Command);
 }

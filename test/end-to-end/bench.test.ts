@@ -1,10 +1,26 @@
 // The benchmark as someone runs it: every system, test and wire gives figures, what is
 // missing says so, and nothing is left afterwards.
 
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
+import type { Comparison } from "../../control/bench/compare.js";
 import type { Report, Result } from "../../control/bench/types.js";
 import { waitUntil } from "../../control/lab/processes.js";
 import { LabRunner, systemNetwork } from "./lab-runner.js";
+
+const browser = "/usr/bin/chromium";
+const quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+const offline = ["--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+/** The page as a browser has it when it is done with it. */
+async function shownBy(path: string): Promise<string> {
+  const words = [...quiet, ...offline, "--dump-dom", pathToFileURL(path).href];
+  return (await promisify(execFile)(browser, words, { timeout: 60_000, maxBuffer: 1 << 26 })).stdout;
+}
 
 const root = process.getuid?.() === 0;
 if (!root) console.warn("skipped: the benchmark needs root (raw sockets)");
@@ -77,6 +93,42 @@ describe.skipIf(!root)("proteus bench", () => {
     expect(report.ratios.map(({ name }) => name)).toEqual(
       expect.arrayContaining(["incast of 15, goodput / link"]),
     );
+  });
+
+  it("writes a report that a browser shows and that compares with another", async () => {
+    const folder = join(lab.folder, "report");
+    const { stdout, stderr } = await lab.must([
+      ...["bench", "null-rpc", "--link", "veth", "--placement", "S", "--system", "flip,floor"],
+      ...["--quick", "--runs", "4", "--report", folder],
+    ]);
+    nothingIsLeft();
+    expect(stdout).toContain("null-rpc");
+    expect(stderr).toContain(join(folder, "report.html"));
+    const json = join(folder, "report.json");
+    const same = await lab.must(["bench", "compare", json, json, "--all"]);
+    expect(same.stdout).toContain("2 rows: 0 better, 0 worse, 2 the same");
+    const report = JSON.parse(readFileSync(json, "utf8")) as Report;
+    const slower = report.results.map((row) => ({
+      ...row,
+      each: row.each.map((run) => ({ ...run, p50Us: (run.p50Us ?? 0) * 100 })),
+    }));
+    const worse = join(folder, "worse.json");
+    writeFileSync(worse, JSON.stringify({ ...report, results: slower }));
+    const outcome = await lab.run(["bench", "compare", json, worse, "--json"]);
+    expect(outcome.status).toBe(1);
+    const { changes } = JSON.parse(outcome.stdout) as Comparison;
+    expect(changes.map(({ verdict }) => verdict)).toEqual(["worse", "worse"]);
+    if (existsSync(browser)) expect(await shownBy(join(folder, "report.html"))).toMatch(/<svg[\s\S]*<svg/);
+    else console.warn(`skipped: ${browser} is not installed, the page was not opened in it`);
+  });
+
+  it("refuses to compare what is no report", async () => {
+    const file = join(lab.folder, "none.json");
+    writeFileSync(file, "{}");
+    const { status, stderr } = await lab.run(["bench", "compare", file, file]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("is not a report of the benchmark");
+    expect((await lab.run(["bench", "compare", `${file}x`, file])).status).toBe(3);
   });
 
   it("leaves nothing when it is interrupted", async () => {
