@@ -1,7 +1,8 @@
-// Times calls that follow each other: first to warm up, then to measure.
+// Times calls: first to warm up, then to measure. One client after the other, or several
+// clients at once, each with one call under way.
 //
-// - By callback: the end of one call begins the next. Nothing is allocated between two
-//   calls, and the clock is read once a call.
+// - By callback: the end of one call begins the next of the same client. Nothing is
+//   allocated between two calls, and the clock is read once a call.
 // - Warm-up and measurement each last a given time and a given number of calls at least;
 //   the compilers of JavaScript and WebAssembly have done their work by then.
 
@@ -16,51 +17,76 @@ export interface Span {
   readonly bytes?: number;
 }
 
+/** A run, and how many calls there were with those of the warm-up. */
+export interface Timed {
+  readonly run: Run;
+  readonly calls: number;
+}
+
 /** Samples kept of one measurement. */
 const callsMax = 1_000_000;
-const warmupPart = 0.5;
+/** The warm-up as a part of the measurement. */
+export const warmupPart = 0.5;
 
 /** Starts a call; `done` gets undefined, or what was wrong. Never calls back at once. */
 export type Begin = (done: (fault?: unknown) => void) => void;
 
 /** Measures one call after the other. Rejects at the first that fails. */
-export function timeCalls(begin: Begin, { milliseconds, callsMin, bytes = 0 }: Span): Promise<Run> {
+export async function timeCalls(begin: Begin, span: Span): Promise<Run> {
+  return (await timeClients([begin], span)).run;
+}
+
+/** Measures the calls of several clients. Rejects at the first that fails. */
+export function timeClients(
+  begins: readonly Begin[],
+  { milliseconds, callsMin, bytes = 0 }: Span,
+): Promise<Timed> {
   const times = new Float64Array(callsMax);
   return new Promise((resolve, reject) => {
     const warmUntil = performance.now() + milliseconds * warmupPart;
+    const lasts = new Float64Array(begins.length);
     let measuring = false;
+    let ended = false;
     let calls = 0;
-    let last = 0;
+    let warmCalls = 0;
     let first = 0;
     let until = Number.POSITIVE_INFINITY;
     let cpu = process.cpuUsage();
     const warm = (now: number) => {
-      if (++calls < callsMin / 2 || now < warmUntil) return;
+      if (++warmCalls < callsMin / 2 || now < warmUntil) return;
       measuring = true;
-      calls = 0;
       until = now + milliseconds;
       cpu = process.cpuUsage();
       first = performance.now();
-      last = first;
+      lasts.fill(first);
     };
-    const done = (fault?: unknown): void => {
-      if (fault !== undefined) {
-        reject(fault);
-        return;
-      }
-      const now = performance.now();
-      if (measuring) {
-        times[calls++] = (now - last) * 1000;
-        last = now;
-        if ((now >= until && calls >= callsMin) || calls === callsMax) {
-          const { user, system } = process.cpuUsage(cpu);
-          const elapsedUs = (now - first) * 1000;
-          resolve(runOf(times.slice(0, calls), { elapsedUs, cpuUs: user + system, bytes }));
+    const finish = (now: number) => {
+      ended = true;
+      const { user, system } = process.cpuUsage(cpu);
+      const elapsedUs = (now - first) * 1000;
+      const run = runOf(times.slice(0, calls), { elapsedUs, cpuUs: user + system, bytes });
+      resolve({ run, calls: calls + warmCalls });
+    };
+    begins.forEach((begin, client) => {
+      const done = (fault?: unknown): void => {
+        if (ended) return;
+        if (fault !== undefined) {
+          ended = true;
+          reject(fault);
           return;
         }
-      } else warm(now);
+        const now = performance.now();
+        if (measuring) {
+          times[calls++] = (now - (lasts[client] as number)) * 1000;
+          lasts[client] = now;
+          if ((now >= until && calls >= callsMin) || calls === callsMax) {
+            finish(now);
+            return;
+          }
+        } else warm(now);
+        begin(done);
+      };
       begin(done);
-    };
-    begin(done);
+    });
   });
 }

@@ -54,3 +54,18 @@ export function machine(): Pick<Environment, "cpu" | "cores" | "load" | "kernel"
     node: process.version,
   };
 }
+
+/** TCP's congestion controls. */
+export function congestion(): Environment["congestion"] {
+  const read = (name: string): string => {
+    try {
+      return readFileSync(`/proc/sys/net/ipv4/${name}`, "utf8").trim();
+    } catch {
+      return "";
+    }
+  };
+  return {
+    standard: read("tcp_congestion_control") || "unknown",
+    available: read("tcp_available_congestion_control").split(" ").filter(Boolean),
+  };
+}

@@ -1,16 +1,16 @@
 // iperf3, pinned like everything else: a server for one test and its client.
 //
-// - One stream, one second; standard buffers (128 KiB) unless told otherwise. The rate is
-//   what the receiver got; the CPU
-//   time is the client's own, for each 1 MiB.
+// - One stream, a second or as long as the link needs; standard buffers (128 KiB) unless
+//   told otherwise. The rate is what the receiver got; the CPU time is each end's own, for
+//   each 1 MiB.
 
 import { spawn } from "node:child_process";
 import { runTool, toolEnvironment } from "../lab/tools.js";
-import { addresses, type Pair } from "./pair.js";
-import { callBytes, type Run } from "./types.js";
+import { spanOf } from "./tests.js";
+import { type Case, callBytes, type Run } from "./types.js";
 import { pinned } from "./worker.js";
 
-const seconds = 1;
+const secondsMin = 1;
 const listenDeadlineMs = 5000;
 
 /** What has to be installed, or null when it is there. */
@@ -23,26 +23,43 @@ export async function iperf3Version(): Promise<string | null> {
   }
 }
 
+/** What a case adds to the client's command; null when it is not one of iperf3. Pure. */
+export function iperf3Options({ system, test, link }: Case): string[] | null {
+  if (!system.startsWith("iperf3")) return null;
+  const seconds = Math.max(secondsMin, Math.ceil(spanOf(test, link).milliseconds / 1000));
+  const control = /^iperf3-(cubic|bbr)$/.exec(system)?.[1];
+  return [
+    ...["-t", `${seconds}`],
+    ...(system === "iperf3-1m" ? ["-l", "1M"] : []),
+    ...(control === undefined ? [] : ["-C", control]),
+  ];
+}
+
 /** The figures in the client's JSON. Throws when it holds an error or none. */
 export function parseIperf3(text: string): Run {
   const document = JSON.parse(text) as {
     error?: string;
     end?: {
       sum_received?: { bits_per_second?: number; bytes?: number; seconds?: number };
-      cpu_utilization_percent?: { host_total?: number };
+      cpu_utilization_percent?: { host_total?: number; remote_total?: number };
     };
   };
   const received = document.end?.sum_received;
   if (document.error !== undefined || received?.bits_per_second === undefined)
     throw new Error(`iperf3: ${document.error ?? "it gave no figures"}`);
   const calls = (received.bytes ?? 0) / callBytes;
-  const cpu = ((document.end?.cpu_utilization_percent?.host_total ?? Number.NaN) / 100) * 1e6;
+  const used = document.end?.cpu_utilization_percent;
+  const cpuOf = (percent = Number.NaN): number | null => {
+    const each = ((percent / 100) * 1e6 * (received.seconds ?? 0)) / calls;
+    return Number.isFinite(each) ? each : null;
+  };
   return {
     p50Us: null,
     p99Us: null,
     megabytesPerSecond: received.bits_per_second / 8e6,
     callsPerSecond: null,
-    cpuUsPerCall: calls > 0 && Number.isFinite(cpu) ? (cpu * (received.seconds ?? 0)) / calls : null,
+    cpuUsPerCall: cpuOf(used?.host_total),
+    serverCpuUsPerCall: cpuOf(used?.remote_total),
   };
 }
 
@@ -70,16 +87,26 @@ function listen(command: readonly string[]): Promise<{ ended: Promise<void> }> {
   });
 }
 
+/** Where iperf3 runs. */
+export interface Iperf3Place {
+  /** The beginnings of commands on the two machines. */
+  readonly client: readonly string[];
+  readonly server: readonly string[];
+  /** IPv4 address of the server. */
+  readonly address: string;
+}
+
 /** One measurement. */
 export async function runIperf3(
-  pair: Pair,
-  cores: { client: number; server: number },
-  options: readonly string[] = [],
+  { client, server, address }: Iperf3Place,
+  cores: { readonly client: number | null; readonly server: number | null },
+  options: readonly string[],
 ): Promise<Run> {
-  const serve = ["iperf3", "-s", "-1", "--forceflush", "-B", addresses.server];
-  const server = await listen(pinned(pair.enter("server"), cores.server, serve));
-  const call = ["iperf3", "-J", "-i", "0", "-t", `${seconds}`, "-c", addresses.server, ...options];
-  const { output } = await runTool(pinned(pair.enter("client"), cores.client, call));
-  await server.ended;
+  const serving = await listen(
+    pinned(server, cores.server, ["iperf3", "-s", "-1", "--forceflush", "-B", address]),
+  );
+  const call = ["iperf3", "-J", "-i", "0", "-c", address, ...options];
+  const { output } = await runTool(pinned(client, cores.client, call));
+  await serving.ended;
   return parseIperf3(output);
 }

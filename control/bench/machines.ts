@@ -17,6 +17,7 @@ import { removeLab, removeLeftover } from "../lab/remove.js";
 import { claimFolder, judge, type LabState, newState, nodeFolder, readLab, writeLab } from "../lab/state.js";
 import { runTool, type ToolResult, toolMissing } from "../lab/tools.js";
 import { requireNode, type Topology } from "../lab/topology.js";
+import type { LinkLines } from "./link.js";
 
 /** The name of this process's benchmark, as of a lab. */
 export const benchName = (): string => `bench${process.pid}`;
@@ -88,7 +89,11 @@ export class Machines {
 
   /** Runs a tool on one of the machines; its failure is an error. */
   async tool(machine: string, command: readonly string[]): Promise<ToolResult> {
-    const result = await runTool([...this.enter(machine), ...command]);
+    return this.#run(machine, command, "");
+  }
+
+  async #run(machine: string, command: readonly string[], input: string): Promise<ToolResult> {
+    const result = await runTool([...this.enter(machine), ...command], input);
     if (result.status === 127) throw toolMissing(command[0] ?? "");
     if (result.status === 0) return result;
     throw new ProteusError({
@@ -97,6 +102,12 @@ export class Machines {
       message: "the link of the benchmark could not be set up",
       why: `${command.join(" ")}: ${result.errors.trim().split("\n")[0] ?? ""}`,
     });
+  }
+
+  /** Runs lines of `ip` and of `tc` on one of the machines; the first that is refused is an error. */
+  async lines(machine: string, { ip, tc }: LinkLines): Promise<void> {
+    if (ip.length > 0) await this.#run(machine, ["ip", "-batch", "-"], `${ip.join("\n")}\n`);
+    if (tc.length > 0) await this.#run(machine, ["tc", "-batch", "-"], `${tc.join("\n")}\n`);
   }
 
   /** Cuts or joins all links of a machine; only where a bridge is the plan. */

@@ -2,10 +2,15 @@
 //
 // - Without a bridge: machines.ts makes it, and takes it away with everything on it.
 // - eth0 on both; the client is 10.0.0.1, the server 10.0.0.2.
+// - With routers it is a chain: a veth pair from each machine to the next, eth0 of a router
+//   towards the client and eth1 towards the server. Only FLIP is forwarded.
+// - MTU and link (link.ts) change between cases; the machines stay.
 
 import { type LabPlan, namespaceName } from "../lab/plan.js";
 import type { Topology } from "../lab/topology.js";
+import { type LinkLines, linkLines, plainLines } from "./link.js";
 import { benchName, Machines } from "./machines.js";
+import type { LinkName } from "./types.js";
 
 export type End = "client" | "server";
 
@@ -26,21 +31,46 @@ export function segmentationWords(offloads: Readonly<Record<string, boolean>>): 
   return Object.entries(segmentation).flatMap(([word, name]) => [word, offloads[name] ? "on" : "off"]);
 }
 
+const routerName = (router: number): string => `r${router + 1}`;
+const routerMac = (router: number, card: number): string => `02:00:00:00:0${card + 1}:1${router}`;
+
+interface Card {
+  readonly machine: string;
+  readonly name: string;
+  readonly mac: string;
+}
+
 /** The lines that make the pair, for `ip -batch`. Pure. */
-export function planPair(name: string, mtu: number): LabPlan {
-  const namespace = (end: End) => namespaceName(name, end);
-  const half = (end: End) => `netns ${namespace(end)} address ${macs[end]} mtu ${mtu}`;
-  const link = `link add ${interfaceName} ${half("client")} type veth peer name ${interfaceName} ${half("server")}`;
+export function planPair(name: string, mtu: number, routers = 0): LabPlan {
+  const namespace = (machine: string) => namespaceName(name, machine);
+  const between = Array.from({ length: routers }, (_, router) => router);
+  const machines = ["client", ...between.map(routerName), "server"];
+  const left: Card[] = [
+    { machine: "client", name: interfaceName, mac: macs.client },
+    ...between.map((router) => ({ machine: routerName(router), name: "eth1", mac: routerMac(router, 1) })),
+  ];
+  const right: Card[] = [
+    ...between.map((router) => ({ machine: routerName(router), name: "eth0", mac: routerMac(router, 0) })),
+    { machine: "server", name: interfaceName, mac: macs.server },
+  ];
+  const half = ({ machine, name, mac }: Card) =>
+    `${name} netns ${namespace(machine)} address ${mac} mtu ${mtu}`;
+  const link = (one: Card, index: number) =>
+    right[index] === undefined ? [] : [`link add ${half(one)} type veth peer name ${half(right[index])}`];
   return {
-    ip: [...ends.map((end) => `netns add ${namespace(end)}`), link],
+    ip: [...machines.map((machine) => `netns add ${namespace(machine)}`), ...left.flatMap(link)],
     tc: [],
-    nodes: ends.map((end) => ({
-      node: end,
-      namespace: namespace(end),
+    nodes: machines.map((machine) => ({
+      node: machine,
+      namespace: namespace(machine),
       ip: [
         "link set lo up",
-        `addr add ${addresses[end]}/24 dev ${interfaceName}`,
-        `link set ${interfaceName} up`,
+        ...ends
+          .filter((end) => end === machine)
+          .map((end) => `addr add ${addresses[end]}/24 dev ${interfaceName}`),
+        ...[...left, ...right]
+          .filter((card) => card.machine === machine)
+          .map((card) => `link set ${card.name} up`),
       ],
       tc: [],
     })),
@@ -51,21 +81,28 @@ export function planPair(name: string, mtu: number): LabPlan {
 export class Pair {
   readonly #machines: Machines;
   #mtu: number;
+  #link: LinkName = "veth";
 
-  private constructor(machines: Machines, mtu: number) {
+  private constructor(
+    machines: Machines,
+    mtu: number,
+    /** Names of the routers, from the client to the server. */
+    readonly routers: readonly string[],
+  ) {
     this.#machines = machines;
     this.#mtu = mtu;
   }
 
   /** Makes it. Throws BENCH_ISOLATION, or what the lab throws; nothing is left then. */
-  static async make(mtu: number, abort?: AbortSignal): Promise<Pair> {
+  static async make(mtu: number, abort?: AbortSignal, routers = 0): Promise<Pair> {
     const name = benchName();
+    const between = Array.from({ length: routers }, (_, router) => routerName(router));
     const topology: Topology = {
       name,
       networks: [],
-      nodes: ends.map((end) => ({ name: end, kind: "host", networks: [] })),
+      nodes: ["client", ...between, "server"].map((each) => ({ name: each, kind: "host", networks: [] })),
     };
-    return new Pair(await Machines.make(topology, planPair(name, mtu), abort), mtu);
+    return new Pair(await Machines.make(topology, planPair(name, mtu, routers), abort), mtu, between);
   }
 
   /** How the machines are kept apart, for people. */
@@ -78,11 +115,11 @@ export class Pair {
   }
 
   /** The beginning of a command that runs on one of the machines. */
-  enter(end: End): string[] {
-    return this.#machines.enter(end);
+  enter(machine: string): string[] {
+    return this.#machines.enter(machine);
   }
 
-  /** Gives both interfaces another MTU. No kernel may be attached. */
+  /** Gives both ends another MTU; not those of routers. No kernel may be attached. */
   async setMtu(mtu: number): Promise<void> {
     if (mtu === this.#mtu) return;
     await Promise.all(
@@ -91,16 +128,30 @@ export class Pair {
     this.#mtu = mtu;
   }
 
+  /** Makes the wire another one. No kernel may be attached. */
+  async setLink(link: LinkName): Promise<void> {
+    if (link === this.#link) return;
+    const set = (lines: LinkLines) => Promise.all(ends.map((end) => this.#machines.lines(end, lines)));
+    await set(plainLines(this.#link, interfaceName));
+    this.#link = "veth";
+    await set(linkLines(link, interfaceName, this.#mtu));
+    this.#link = link;
+  }
+
+  async #segmentation(words: readonly string[]): Promise<void> {
+    await Promise.all(
+      ends.map((end) => this.#machines.tool(end, ["ethtool", "-K", interfaceName, ...words])),
+    );
+  }
+
   /** Runs `work` without segmentation offload on either interface. */
   async withoutSegmentation<T>(work: () => Promise<T>): Promise<T> {
     const before = await this.offloads();
-    const set = (words: readonly string[]) =>
-      Promise.all(ends.map((end) => this.#machines.tool(end, ["ethtool", "-K", interfaceName, ...words])));
-    await set(segmentationWords({}));
+    await this.#segmentation(segmentationWords({}));
     try {
       return await work();
     } finally {
-      await set(segmentationWords(before));
+      await this.#segmentation(segmentationWords(before));
     }
   }
 

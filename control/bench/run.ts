@@ -1,26 +1,26 @@
-// A whole benchmark: makes the pair, runs the rounds, takes the pair down.
+// A whole benchmark: scene after scene, in each of them the rounds.
 //
-// - A round runs every case once. Cases with the same test, placement and MTU share their
-//   processes, which are new in every round: a lucky or unlucky start of one shows in the
-//   spread and not in the median.
+// - A round runs every case once. Cases with the same test, link, placement and MTU share
+//   their processes, which are new in every round: a lucky or unlucky start of one shows in
+//   the spread and not in the median.
 // - A case that fails, or whose tool is missing, becomes a row with a problem; the rest
 //   goes on. Only what makes every figure impossible (no namespaces, no cores) is thrown.
 
-import { fileURLToPath } from "node:url";
-import { allowedCores, coresOf, machine } from "./environment.js";
-import { iperf3Version, runIperf3 } from "./iperf3.js";
-import { addresses, type End, interfaceName, Pair } from "./pair.js";
+import { ProteusError } from "../kernel/errors.js";
+import { allowedCores, congestion, coresOf, machine } from "./environment.js";
+import { iperf3Version } from "./iperf3.js";
 import { groupCases, planCases, type Wanted } from "./plan.js";
-import { ratiosOf, remarksOf } from "./ratios.js";
+import { ratiosOf } from "./ratios.js";
+import { remarksOf } from "./remarks.js";
 import { resultOf } from "./samples.js";
-import type { Answer, Job, Order } from "./systems/system.js";
-import type { Case, Environment, Placement, Report, Result, Run, SystemName, TestName } from "./types.js";
-import { pinned, Worker } from "./worker.js";
+import { openPair, type Scene, type Session, sceneOf } from "./scene.js";
+import { openStar } from "./star.js";
+import { installNats, natsVersion } from "./systems/nats.js";
+import type { Case, Environment, Placement, Report, Result, Run } from "./types.js";
+import type { Cores, Pace } from "./workers.js";
 
-export interface BenchOptions extends Wanted {
+export interface BenchOptions extends Wanted, Pace {
   readonly runs: number;
-  /** Path of kernel.wasm. */
-  readonly wasm: string;
   /** The version of this program. */
   readonly version: string;
   /** Told before each measurement: how many of how many are done. */
@@ -28,180 +28,168 @@ export interface BenchOptions extends Wanted {
   readonly abort: AbortSignal;
 }
 
-const program = fileURLToPath(new URL("./worker-main.js", import.meta.url));
-
-const milliseconds: Readonly<Record<TestName, number>> = { "null-rpc": 250, "call-1m": 300 };
-
-interface Cores {
-  readonly client: number;
-  readonly server: number;
-}
-
-/** The two processes of our own that a group of cases shares. */
-class Workers {
-  readonly client: Worker<Order, Answer>;
-  readonly server: Worker<Order, Answer>;
-
-  constructor(
-    pair: Pair,
-    readonly cores: Cores,
-  ) {
-    const start = (end: End) =>
-      new Worker<Order, Answer>(end, pinned(pair.enter(end), cores[end], [process.execPath, program]));
-    this.client = start("client");
-    this.server = start("server");
-  }
-
-  readonly kill = (): void => {
-    this.client.kill();
-    this.server.kill();
-  };
-}
-
-/** Measures with a server and a client of our own. */
-async function runWorkers({ client, server }: Workers, job: Job): Promise<Run> {
-  const ready = await server.order({ serve: job });
-  if (!("ready" in ready)) throw new Error("the server gave no port");
-  const answer = await client.order({ measure: job, facts: ready.ready });
-  await server.order({ stop: true });
-  if (!("run" in answer)) throw new Error("the client gave no figures");
-  return answer.run;
-}
-
-const isIperf3 = (system: SystemName): boolean => system.startsWith("iperf3");
-
 /** What the outside tools of a benchmark are. */
-interface Tools {
+export interface Tools {
   readonly iperf3: string | null;
+  readonly nats: string | null;
+  /** Null without ethtool. */
   readonly offloads: Readonly<Record<string, boolean>> | null;
+  readonly congestion: Environment["congestion"];
 }
 
-function missingTool({ system }: Case, tools: Tools): string | undefined {
-  if (isIperf3(system) && tools.iperf3 === null)
+/** Why a case cannot be measured here, and what to install. Pure. */
+export function missingTool({ system }: Case, tools: Tools): string | undefined {
+  if (system.startsWith("iperf3") && tools.iperf3 === null)
     return "iperf3 is not installed: apt-get install iperf3 (or: npm run setup)";
   if (system === "iperf3-no-offload" && tools.offloads === null)
     return "ethtool is not installed: apt-get install ethtool (or: npm run setup)";
+  if (system === "nats" && tools.nats === null) return installNats;
+  const control = /^iperf3-(cubic|bbr)$/.exec(system)?.[1];
+  if (control !== undefined && !tools.congestion.available.includes(control))
+    return `${control} is not installed: this kernel has ${tools.congestion.available.join(", ")}`;
   return undefined;
 }
 
-class Bench {
-  readonly #options: BenchOptions;
-  readonly #pair: Pair;
-  readonly #cases: readonly Case[];
+/** What went wrong with a case, in a line. */
+function problemOf(error: unknown): string {
+  if (error instanceof ProteusError && error.why !== undefined) return `${error.message}: ${error.why}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Collects what the cases gave, scene after scene. */
+export class Bench {
   readonly #runs = new Map<Case, Run[]>();
   readonly #problems = new Map<Case, string>();
   #done = 0;
 
-  constructor(options: BenchOptions, pair: Pair, tools: Tools, cases: readonly Case[]) {
-    this.#options = options;
-    this.#pair = pair;
-    this.#cases = cases;
+  constructor(
+    readonly cases: readonly Case[],
+    private readonly options: Pick<BenchOptions, "runs" | "progress" | "abort">,
+    missing: (each: Case) => string | undefined,
+  ) {
     for (const each of cases) {
-      const missing = missingTool(each, tools);
-      if (missing !== undefined) this.#problems.set(each, missing);
+      const problem = missing(each);
+      if (problem !== undefined) this.#problems.set(each, problem);
       this.#runs.set(each, []);
     }
   }
 
   results(): Result[] {
-    return this.#cases.map((each) => resultOf(each, this.#runs.get(each) ?? [], this.#problems.get(each)));
+    return this.cases.map((each) => resultOf(each, this.#runs.get(each) ?? [], this.#problems.get(each)));
   }
 
-  /** Every case once; `coresOf` says where a case runs. */
-  async round(coresOf: (placement: Placement) => Cores): Promise<void> {
-    for (const { placement, cases } of groupCases(this.#cases)) {
-      let left = cases;
-      while (left.length > 0) left = await this.#group(left, coresOf(placement));
-    }
+  /** None of these can be measured. */
+  giveUp(cases: readonly Case[], error: unknown): void {
+    this.options.abort.throwIfAborted();
+    for (const each of cases) this.#problems.set(each, problemOf(error));
+    this.#done += cases.length * this.options.runs;
   }
 
-  /** Measures cases with the same two processes; answers those behind one that failed, for new ones. */
-  async #group(cases: readonly Case[], cores: Cores): Promise<readonly Case[]> {
-    const { abort } = this.#options;
-    const workers = new Workers(this.#pair, cores);
-    abort.addEventListener("abort", workers.kill);
+  /** All rounds of the cases of a scene. */
+  async rounds(
+    scene: Scene,
+    cases: readonly Case[],
+    coresOf: (placement: Placement) => Cores,
+  ): Promise<void> {
+    for (let round = 0; round < this.options.runs; round++)
+      for (const group of groupCases(cases)) {
+        let left = group.cases;
+        while (left.length > 0) left = await this.#group(left, scene, coresOf(group.placement));
+      }
+  }
+
+  /** Measures cases with the same processes; answers those behind one that failed, for new ones. */
+  async #group(cases: readonly Case[], scene: Scene, cores: Cores): Promise<readonly Case[]> {
+    const { abort } = this.options;
+    abort.throwIfAborted();
+    const wanted = cases.filter((each) => !this.#problems.has(each));
+    this.#done += cases.length - wanted.length;
+    if (wanted.length === 0) return [];
+    const session = scene.open(cores);
+    abort.addEventListener("abort", session.kill);
     try {
-      for (const [index, each] of cases.entries()) {
-        if (!(await this.#measure(each, workers))) return cases.slice(index + 1);
+      for (const [index, each] of wanted.entries()) {
+        if (!(await this.#measure(each, session))) return wanted.slice(index + 1);
       }
       return [];
     } finally {
-      abort.removeEventListener("abort", workers.kill);
-      workers.kill();
+      abort.removeEventListener("abort", session.kill);
+      session.kill();
     }
   }
 
   /** False when it failed: its processes may be in any state. */
-  async #measure(each: Case, workers: Workers): Promise<boolean> {
-    const { abort, runs, progress } = this.#options;
+  async #measure(each: Case, session: Session): Promise<boolean> {
+    const { abort, runs, progress } = this.options;
     abort.throwIfAborted();
-    progress(each, this.#done++, this.#cases.length * runs);
-    if (this.#problems.has(each)) return true;
+    progress(each, this.#done++, this.cases.length * runs);
     try {
-      await this.#pair.setMtu(each.mtu);
-      this.#runs.get(each)?.push(await this.#once(each, workers));
+      this.#runs.get(each)?.push(await session.measure(each));
       return true;
     } catch (error) {
       abort.throwIfAborted();
-      this.#problems.set(each, error instanceof Error ? error.message : String(error));
+      this.#problems.set(each, problemOf(error));
       return false;
-    }
-  }
-
-  async #once(each: Case, workers: Workers): Promise<Run> {
-    const { cores } = workers;
-    switch (each.system) {
-      case "iperf3":
-        return runIperf3(this.#pair, cores);
-      case "iperf3-no-offload":
-        return this.#pair.withoutSegmentation(() => runIperf3(this.#pair, cores));
-      case "iperf3-1m":
-        return runIperf3(this.#pair, cores, ["-l", "1M"]);
-      default: {
-        const { system, test } = each;
-        const { wasm } = this.#options;
-        const address = addresses.server;
-        return runWorkers(workers, {
-          system,
-          test,
-          interfaceName,
-          address,
-          wasm,
-          milliseconds: milliseconds[test],
-        });
-      }
     }
   }
 }
 
-/** Runs a benchmark. Rejects with ProteusError, or with the abort's reason; the pair is gone then. */
+/** Cases by the scene where they are measured, in their order. */
+function byScene(cases: readonly Case[]): Case[][] {
+  const scenes = new Map<string, Case[]>();
+  for (const each of cases) {
+    const name = sceneOf(each);
+    scenes.set(name, [...(scenes.get(name) ?? []), each]);
+  }
+  return [...scenes.values()];
+}
+
+/** Runs a benchmark. Rejects with ProteusError, or with the abort's reason; all machines are gone then. */
 export async function runBench(options: BenchOptions): Promise<Report> {
+  const { abort, runs, version } = options;
+  const begun = new Date().toISOString();
   const cases = planCases(options);
   const allowed = allowedCores();
   const places = [...new Set(cases.map(({ placement }) => placement))];
   const cores = Object.fromEntries(places.map((each) => [each, coresOf(each, allowed)]));
   const host = machine();
-  const iperf3 = await iperf3Version();
-  const pair = await Pair.make(cases[0]?.mtu ?? 1500, options.abort);
-  try {
-    const offloads = await pair.offloads().catch(() => null);
-    const bench = new Bench(options, pair, { iperf3, offloads }, cases);
-    for (let round = 0; round < options.runs; round++)
-      await bench.round((placement) => coresOf(placement, allowed));
-    const results = bench.results();
-    const environment: Environment = {
-      proteus: options.version,
-      ...host,
-      isolation: pair.isolation,
-      link: "veth",
-      mtus: [...new Set(cases.map(({ mtu }) => mtu))],
-      runs: options.runs,
-      placements: cores,
-      offloads,
-      iperf3,
-    };
-    return { environment, results, ratios: ratiosOf(results), remarks: remarksOf(results, host.load) };
-  } finally {
-    await pair.remove();
+  const known = { iperf3: await iperf3Version(), nats: await natsVersion(), congestion: congestion() };
+  let bench: Bench | null = null;
+  let isolation = "";
+  let offloads: Environment["offloads"] = null;
+  for (const here of byScene(cases)) {
+    const [first] = here;
+    if (first === undefined) continue;
+    let scene: Scene;
+    try {
+      const star = sceneOf(first) === "star";
+      scene = star ? await openStar(first.mtu, options, abort) : await openPair(first, options, abort);
+    } catch (error) {
+      if (bench === null) throw error; // the first: there is no other
+      bench.giveUp(here, error);
+      continue;
+    }
+    try {
+      isolation = scene.isolation;
+      offloads ??= await scene.offloads();
+      bench ??= new Bench(cases, options, (each) => missingTool(each, { ...known, offloads }));
+      await bench.rounds(scene, here, (placement) => coresOf(placement, allowed));
+    } finally {
+      await scene.remove();
+    }
   }
+  const results = bench?.results() ?? [];
+  const environment: Environment = {
+    ...{ proteus: version, ...host, ...known, isolation, offloads, runs, begun },
+    link: [...new Set(cases.map(({ link }) => link))].join(", "),
+    mtus: [...new Set(cases.map(({ mtu }) => mtu))],
+    placements: cores,
+    loadAtEnd: machine().load,
+  };
+  return {
+    environment,
+    results,
+    ratios: ratiosOf(results),
+    remarks: remarksOf(results, Math.max(host.load, environment.loadAtEnd)),
+  };
 }

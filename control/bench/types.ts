@@ -2,22 +2,48 @@
 //
 // - A case is what one row of the results stands for; a run is one measurement of it.
 // - Every figure of a row is the median over its runs; `spread` is the distance from the
-//   worst to the best run of the leading figure, as a part of its median.
+//   worst to the best run of the leading figure, as a part of its median. What each run
+//   gave, with a part of its samples, stands beside it: bench compare reads that.
+// - What each test does: tests.ts.
 
-export const tests = ["null-rpc", "call-1m"] as const;
+export const tests = [
+  "null-rpc",
+  "call-4k",
+  "call-30000",
+  "call-1m",
+  "reply-1m",
+  "rate-1",
+  "rate-8",
+  "rate-32",
+  "open-loop",
+  "idle",
+  "incast",
+  "sharing",
+] as const;
 export type TestName = (typeof tests)[number];
 
 export const systems = [
   "flip",
   "flip-explicit-ack",
   "floor",
-  "node-tcp",
   "spin-tcp",
+  "node-tcp",
+  "node-udp",
+  "http",
+  "grpc",
+  "nats",
   "iperf3",
   "iperf3-no-offload",
   "iperf3-1m",
+  "iperf3-cubic",
+  "iperf3-bbr",
 ] as const;
 export type SystemName = (typeof systems)[number];
+
+/** The wires: link.ts says how each is made. */
+export const links = ["veth", "1gbit", "loss-0.1%", "loss-1%", "loss-5%", "routers-1", "routers-2"] as const;
+/** `between`: whatever joins two machines that were there before. */
+export type LinkName = (typeof links)[number] | "between";
 
 /** S: client and server on one core. X: on two. */
 export const placements = ["S", "X"] as const;
@@ -33,22 +59,47 @@ export interface Case {
   readonly system: SystemName;
   readonly placement: Placement;
   readonly mtu: number;
+  readonly link: LinkName;
 }
 
-/** One measurement; null where the system has no such figure. */
+/** One point of the curve of latency against load. */
+export interface LoadPoint {
+  /** Part of the system's own peak that was offered. */
+  readonly load: number;
+  readonly offeredPerSecond: number;
+  readonly answeredPerSecond: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly p999Us: number;
+}
+
+/** One measurement; null, or left out, where the system or the test has no such figure. */
 export interface Run {
   readonly p50Us: number | null;
   readonly p99Us: number | null;
+  readonly p999Us?: number | null;
   readonly megabytesPerSecond: number | null;
   readonly callsPerSecond: number | null;
   /** CPU time of the client, user and system, a call. */
   readonly cpuUsPerCall: number | null;
+  /** The same of the server's process. */
+  readonly serverCpuUsPerCall?: number | null;
+  /** idle: CPU time as a part of the time, wakes of its threads, and memory in use. */
+  readonly idleCpu?: number | null;
+  readonly wakesPerSecond?: number | null;
+  readonly residentMegabytes?: number | null;
+  /** open-loop: from low load to high. */
+  readonly curve?: readonly LoadPoint[];
+  /** Times of single calls in the order in which they ended, µs: each `samplesEvery`-th. */
+  readonly samplesUs?: readonly number[];
+  readonly samplesEvery?: number;
 }
 
 export interface Result extends Case, Run {
-  readonly link: "veth";
   readonly runs: number;
   readonly spread: number | null;
+  /** What each run gave. */
+  readonly each: readonly Run[];
   /** Why there are no figures, and what to do. */
   readonly problem?: string;
 }
@@ -61,6 +112,16 @@ export interface Ratio {
   readonly met: boolean;
 }
 
+/** The interface of one end, as `ethtool` knows it; null without ethtool. */
+export interface Card {
+  readonly machine: string;
+  readonly interfaceName: string;
+  readonly driver: string | null;
+  readonly speed: string | null;
+  readonly coalescing: Readonly<Record<string, string>>;
+  readonly offloads: Readonly<Record<string, boolean>> | null;
+}
+
 /** Where it was measured. */
 export interface Environment {
   readonly proteus: string;
@@ -71,7 +132,7 @@ export interface Environment {
   /** Processes that wanted to run when it began, over the last minute: above 0.5 others were at work. */
   readonly load: number;
   readonly isolation: string;
-  readonly link: "veth";
+  readonly link: string;
   readonly mtus: readonly number[];
   readonly runs: number;
   /** Cores of client and server. */
@@ -79,6 +140,13 @@ export interface Environment {
   /** `ethtool -k` of the client's interface, as every system but iperf3-no-offload has it; null without ethtool. */
   readonly offloads: Readonly<Record<string, boolean>> | null;
   readonly iperf3: string | null;
+  readonly nats: string | null;
+  /** TCP's congestion control: what the kernel uses unasked, and what it has. */
+  readonly congestion: { readonly standard: string; readonly available: readonly string[] };
+  /** ISO 8601. */
+  readonly begun: string;
+  readonly loadAtEnd: number;
+  readonly cards?: readonly Card[];
 }
 
 export interface Report {

@@ -3,14 +3,22 @@
 //
 //   {serve: Job}            -> {ready: Facts}, then serves
 //   {stop: true}            -> {stopped: true}
-//   {measure: Job, facts}   -> {run: Run}
+//   {measure: Job, facts}   -> {run: Run, calls?}
+//   {route: {interfaces}}   -> {ready: {}}, then forwards between them until it ends
+//   {idle: {milliseconds}}  -> {run: Run}: what it costs while nobody calls
 //   whatever goes wrong     -> {failed: what}
 //
 // It ends when the channel is closed.
 
+import { measureIdle } from "./idle.js";
+import { measure } from "./systems/client.js";
 import { floor, spinTcp } from "./systems/controls.js";
-import { flip } from "./systems/flip.js";
+import { flip, route } from "./systems/flip.js";
+import { grpc } from "./systems/grpc.js";
+import { http } from "./systems/http.js";
+import { nats } from "./systems/nats.js";
 import { nodeTcp } from "./systems/node-tcp.js";
+import { nodeUdp } from "./systems/node-udp.js";
 import type { Answer, Job, Order, Serving, System } from "./systems/system.js";
 import type { SystemName } from "./types.js";
 import type { Failed } from "./worker.js";
@@ -21,6 +29,10 @@ const known: Readonly<Partial<Record<SystemName, System>>> = {
   floor,
   "node-tcp": nodeTcp,
   "spin-tcp": spinTcp,
+  "node-udp": nodeUdp,
+  http,
+  grpc,
+  nats,
 };
 
 let serving: Serving | null = null;
@@ -42,7 +54,12 @@ async function obey(order: Order): Promise<void> {
     await say({ ready: serving.facts });
     serving.block?.();
   } else if ("measure" in order) {
-    await say({ run: await systemOf(order.measure).measure(order.measure, order.facts) });
+    await say(await measure(systemOf(order.measure), order.measure, order.facts));
+  } else if ("route" in order) {
+    await route(order.route);
+    await say({ ready: {} });
+  } else if ("idle" in order) {
+    await say({ run: await measureIdle(order.idle.milliseconds) });
   } else {
     await serving?.stop();
     serving = null;

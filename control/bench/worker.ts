@@ -6,10 +6,14 @@ import { toolMissing } from "../lab/tools.js";
 
 const standardPatienceMs = 30_000;
 
-/** A command on the machine that `enter` leads to, pinned to a core, that dies with this process. */
-export function pinned(enter: readonly string[], core: number, command: readonly string[]): string[] {
+/**
+ * A command on the machine that `enter` leads to, pinned to a core (null: to none), that dies
+ * with this process.
+ */
+export function pinned(enter: readonly string[], core: number | null, command: readonly string[]): string[] {
   const dies = ["setpriv", "--pdeathsig", "KILL", "--"];
-  return [...enter, "--", ...dies, "taskset", "--cpu-list", `${core}`, ...command];
+  const stays = core === null ? [] : ["taskset", "--cpu-list", `${core}`];
+  return [...enter, "--", ...dies, ...stays, ...command];
 }
 
 /** What a worker answers when an order failed. */

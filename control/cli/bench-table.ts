@@ -2,8 +2,16 @@
 // with their goals, and what has to be said beside them. Pure.
 
 import Table from "cli-table3";
-import { leading } from "../bench/samples.js";
-import { type Environment, type Ratio, type Report, type Result, tests } from "../bench/types.js";
+import { leading } from "../bench/tests.js";
+import {
+  type Card,
+  type Environment,
+  type Ratio,
+  type Report,
+  type Result,
+  type TestName,
+  tests,
+} from "../bench/types.js";
 
 /** No frames and no colours: a table that survives a pipe, a mail and a commit message. */
 const bare = {
@@ -38,28 +46,66 @@ export const figure = (value: number | null, digits: number): string =>
 /** With two digits below 100. */
 export const shown = (value: number | null): string => figure(value, value !== null && value < 100 ? 2 : 0);
 
-function rowOf(result: Result): string[] {
-  const spread = result.spread === null ? "-" : `${(100 * result.spread).toFixed(0)}%`;
-  const lead =
-    leading(result) === "p50Us"
-      ? [shown(result.p50Us), shown(result.p99Us), figure(result.callsPerSecond, 0)]
-      : [figure(result.megabytesPerSecond, 0), figure(result.p50Us, 0), figure(result.p99Us, 0)];
-  return [
-    result.system,
-    result.placement,
-    String(result.mtu),
-    ...lead,
-    shown(result.cpuUsPerCall),
-    String(result.runs),
-    spread,
-  ];
+interface Column {
+  readonly head: string;
+  readonly cell: (result: Result) => string;
 }
 
-const heads = {
-  "null-rpc": ["system", "", "MTU", "p50 µs", "p99 µs", "calls/s", "CPU µs", "runs", "spread"],
-  "call-1m": ["system", "", "MTU", "MB/s", "p50 µs", "p99 µs", "CPU µs", "runs", "spread"],
-} as const;
-const aligns: readonly Align[] = ["left", "left", ...Array.from({ length: 7 }, (): Align => "right")];
+const p50: Column = { head: "p50 µs", cell: ({ p50Us }) => shown(p50Us) };
+const p99: Column = { head: "p99 µs", cell: ({ p99Us }) => shown(p99Us) };
+const p999: Column = { head: "p99.9 µs", cell: ({ p999Us }) => shown(p999Us ?? null) };
+const calls: Column = { head: "calls/s", cell: ({ callsPerSecond }) => figure(callsPerSecond, 0) };
+const megabytes: Column = { head: "MB/s", cell: ({ megabytesPerSecond }) => figure(megabytesPerSecond, 0) };
+const cpu: Column = { head: "CPU µs", cell: ({ cpuUsPerCall }) => shown(cpuUsPerCall) };
+const serverCpu: Column = {
+  head: "server's",
+  cell: ({ serverCpuUsPerCall }) => shown(serverCpuUsPerCall ?? null),
+};
+
+const byFigure: Readonly<Record<ReturnType<typeof leading>, readonly Column[]>> = {
+  p50Us: [p50, p99, p999, calls, cpu, serverCpu],
+  megabytesPerSecond: [megabytes, p50, p99, cpu, serverCpu],
+  callsPerSecond: [calls, p50, p99, p999, cpu, serverCpu],
+  idleCpu: [
+    { head: "CPU %", cell: ({ idleCpu = null }) => figure(idleCpu === null ? null : 100 * idleCpu, 2) },
+    { head: "wakes/s", cell: ({ wakesPerSecond = null }) => figure(wakesPerSecond, 1) },
+    { head: "MB resident", cell: ({ residentMegabytes = null }) => figure(residentMegabytes, 0) },
+  ],
+};
+
+const common: readonly Column[] = [
+  { head: "system", cell: ({ system }) => system },
+  { head: "link", cell: ({ link }) => link },
+  { head: "", cell: ({ placement }) => placement },
+  { head: "MTU", cell: ({ mtu }) => String(mtu) },
+];
+const last: readonly Column[] = [
+  { head: "runs", cell: ({ runs }) => String(runs) },
+  { head: "spread", cell: ({ spread }) => (spread === null ? "-" : `${(100 * spread).toFixed(0)}%`) },
+];
+
+function testTable(test: TestName, rows: readonly Result[]): string {
+  const columns = [...common, ...byFigure[leading({ test })], ...last];
+  const aligns = columns.map((_, index): Align => (index < 3 ? "left" : "right"));
+  return table(
+    columns.map(({ head }) => head),
+    aligns,
+    rows.map((row) => columns.map(({ cell }) => cell(row))),
+  );
+}
+
+/** Latency at parts of the peak. */
+function curveTable(rows: readonly Result[]): string {
+  const head = ["system", "load", "offered/s", "answered/s", "p50 µs", "p99 µs", "p99.9 µs"];
+  const lines = rows.flatMap(({ system, curve = [] }) =>
+    curve.map((point) => [
+      ...[system, `${(100 * point.load).toFixed(0)}%`],
+      ...[figure(point.offeredPerSecond, 0), figure(point.answeredPerSecond, 0)],
+      ...[shown(point.p50Us), shown(point.p99Us), shown(point.p999Us)],
+    ]),
+  );
+  return table(head, ["left", ...Array.from({ length: 6 }, (): Align => "right")], lines);
+}
 
 /** What `ethtool -k` lists on its own level; all of it is in the JSON. */
 const mainOffloads = [
@@ -69,22 +115,34 @@ const mainOffloads = [
   "tx-checksumming",
 ] as const;
 
-function environmentText(environment: Environment): string[] {
-  const { placements, offloads } = environment;
+function offloadText(offloads: Environment["offloads"]): string {
+  if (offloads === null) return "unknown (ethtool is not installed)";
+  return mainOffloads.map((name) => `${name} ${offloads[name] ? "on" : "off"}`).join(", ");
+}
+
+/** One end's interface, for people. */
+export function cardText({ machine, interfaceName, driver, speed, coalescing, offloads }: Card): string {
+  const merged = Object.entries(coalescing).map(([name, value]) => `${name} ${value}`);
+  return [
+    `${machine}:${interfaceName}: driver ${driver ?? "unknown"}, speed ${speed ?? "unknown"}`,
+    `coalescing ${merged.length > 0 ? merged.join(", ") : "not known to the driver"}`,
+    `offloads ${offloadText(offloads)}`,
+  ].join("; ");
+}
+
+export function environmentText(environment: Environment): string[] {
+  const { placements, offloads, congestion, cards = [] } = environment;
   const places = Object.entries(placements).map(([name, { client, server }]) =>
     client === server
       ? `${name}: both on core ${client}`
       : `${name}: client on ${client}, server on ${server}`,
   );
-  const on =
-    offloads === null
-      ? "unknown (ethtool is not installed)"
-      : mainOffloads.map((name) => `${name} ${offloads[name] ? "on" : "off"}`).join(", ");
-  const { cpu, cores, kernel, node, load } = environment;
+  const { cpu, cores, kernel, node, load, loadAtEnd, iperf3, nats } = environment;
   return [
-    `${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}, load ${load.toFixed(1)}`,
-    `veth pair, ${environment.isolation}; ${places.join("; ")}`,
-    `offloads: ${on}`,
+    `${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}, load ${load.toFixed(1)} to ${loadAtEnd.toFixed(1)}`,
+    [`links: ${environment.link}, ${environment.isolation}`, ...places].join("; "),
+    ...(cards.length > 0 ? cards.map(cardText) : [`offloads: ${offloadText(offloads)}`]),
+    `TCP: ${congestion.standard} unless named; ${iperf3 ?? "no iperf3"}; ${nats ?? "no nats-server"}`,
   ];
 }
 
@@ -105,10 +163,11 @@ export function reportText({ environment, results, ratios, remarks }: Report): s
   for (const test of tests) {
     const rows = results.filter((result) => result.test === test);
     if (rows.length === 0) continue;
-    const problems = rows.flatMap(({ system, placement, mtu, problem }) =>
-      problem === undefined ? [] : [`${system} ${placement} MTU ${mtu}: ${problem}`],
+    const problems = rows.flatMap(({ system, placement, mtu, link, problem }) =>
+      problem === undefined ? [] : [`${system} ${link} ${placement} MTU ${mtu}: ${problem}`],
     );
-    blocks.push([test, table(heads[test], aligns, rows.map(rowOf)), ...new Set(problems)].join("\n"));
+    const curves = test === "open-loop" ? [curveTable(rows)] : [];
+    blocks.push([test, testTable(test, rows), ...curves, ...new Set(problems)].join("\n"));
   }
   if (ratios.length > 0) blocks.push(ratioTable(ratios));
   if (remarks.length > 0) blocks.push(remarks.join("\n"));

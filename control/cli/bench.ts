@@ -6,38 +6,51 @@
 //   was not met is no failure: the row or the ratio says so.
 
 import { type Command, Option } from "@commander-js/extra-typings";
+import { planCases } from "../bench/plan.js";
+import { prepareFolder, writeReport } from "../bench/report/write.js";
 import { runBench } from "../bench/run.js";
-import { placements, standardMtus, standardRuns, systems, tests } from "../bench/types.js";
-import { exitCodes } from "../kernel/errors.js";
+import { links, placements, standardMtus, standardRuns, systems, tests } from "../bench/types.js";
+import { exitCodes, usageError } from "../kernel/errors.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
+import { registerBenchCompare } from "./bench-compare.js";
 import { registerBenchGroup } from "./bench-group.js";
 import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
-import { reportText } from "./bench-table.js";
+import { environmentText, reportText } from "./bench-table.js";
 import { interruptible } from "./lab.js";
-import { emit } from "./output.js";
+import { emit, narrate } from "./output.js";
 import { kernelBytes, kernelPath, packageVersion } from "./package-files.js";
 import { parseCount } from "./quantity.js";
 
 const help = `
 Tests (default: all):
-  null-rpc  a call without data and its reply, in µs
-  call-1m   calls with 1 MiB of data and an empty reply, in MB/s
+  null-rpc             a call without data and its reply, in µs
+  call-4k, call-30000  calls with so many bytes of data and an empty reply, in MB/s
+  call-1m, reply-1m    calls with 1 MiB of data there, or back, in MB/s
+  rate-1, -8, -32      calls a second by so many clients at once
+  open-loop            latency against load: calls begin when their time has come
+  idle                 what a server costs while nobody calls
+  incast               15 senders, one receiver, 512 KiB in the switch between them
+  sharing              FLIP and TCP at the same time on one link
 
+Links: veth (a plain pair), 1gbit, loss-0.1%, loss-1%, loss-5%, and routers-1 and
+routers-2: through one and two FLIP routers. Placement S: client and server pinned to one
+core, X: to two. Every figure is the median of interleaved runs; the spread is the
+distance from the lowest run to the highest, as a part of it.
+
+What changed between two reports: proteus bench compare --help.
 Groups are measured by themselves: proteus bench group --help. So is their patience
 under load: proteus bench group-alarm --help.
 
-Two machines (network namespaces) on a veth pair of their own. Placement S: client and
-server pinned to one core, X: to two. Every figure is the median of interleaved runs;
-the spread is the distance from the lowest run to the highest, as a part of it.
-
 Examples:
-  proteus bench
+  proteus bench --report report
   proteus bench null-rpc --runs 9
-  proteus bench call-1m --mtu 9000,65521 --json
-  proteus bench null-rpc --system flip,spin-tcp --placement X
+  proteus bench call-1m --link veth --mtu 9000,65521 --json
+  proteus bench null-rpc --system flip,grpc --placement X
+  proteus bench call-1m --link loss-1% --quick
 
 Exit codes: 4 when two network stacks cannot be made here, 6 when a case failed.`;
 
+const quickScale = 0.2;
 const runsMax = 1000;
 /** Adds `bench` to the program. */
 export function registerBench(program: Command): void {
@@ -46,22 +59,29 @@ export function registerBench(program: Command): void {
     .enablePositionalOptions()
     .description("measure FLIP against TCP/IP")
     .argument("[name...]", `tests: ${tests.join(", ")}`)
-    .option("--runs <count>", "runs of every case", `${standardRuns}`)
-    .option("--mtu <list>", "MTUs of call-1m", standardMtus.join(","))
+    .option("--runs <count>", `runs of every case (default: ${standardRuns})`)
+    .option("--mtu <list>", "MTUs of call-1m and reply-1m", standardMtus.join(","))
+    .option("--link <list>", `only these: ${links.join(", ")}`)
     .option("--system <list>", `only these: ${systems.join(", ")}`)
     .option("--placement <list>", "S, X or both")
+    .option("--report <folder>", "write report.html and report.json there")
+    .option("--quick", "a look: one short run of every case", false)
     .addOption(new Option("--json", "one JSON document on stdout").default(false))
     .addHelpText("after", help)
     .action(async (names, options) => {
       const wanted = names.length > 0 ? names.flatMap((name) => parseList("test", name, tests)) : tests;
-      const runs = parseCount(options.runs, runsMax);
+      const runs = options.runs === undefined ? undefined : parseCount(options.runs, runsMax);
       const mtus = parseMtus(options.mtu);
       const chosen = {
         ...(options.system === undefined ? {} : { systems: parseList("system", options.system, systems) }),
+        ...(options.link === undefined ? {} : { links: parseList("link", options.link, links) }),
         ...(options.placement === undefined
           ? {}
           : { placements: parseList("placement", options.placement, placements) }),
       };
+      if (planCases({ tests: wanted, mtus, ...chosen }).length === 0)
+        throw usageError("these systems, tests and links have nothing in common", "leave one of them out");
+      if (options.report !== undefined) prepareFolder(options.report);
       kernelBytes(); // says how to build it when it is not there
       const line = new ProgressLine();
       const report = await interruptible(async (abort) => {
@@ -70,20 +90,26 @@ export function registerBench(program: Command): void {
             tests: wanted,
             mtus,
             ...chosen,
-            runs,
+            runs: runs ?? (options.quick ? 1 : standardRuns),
+            scale: options.quick ? quickScale : 1,
             wasm: kernelPath,
             version: packageVersion(),
-            progress: ({ test, system, placement, mtu }, done, all) =>
-              line.say([test, system, placement, `MTU ${mtu}`], done, all),
+            progress: ({ test, system, placement, mtu, link }, done, all) =>
+              line.say([test, system, link, placement, `MTU ${mtu}`], done, all),
             abort,
           });
         } finally {
           line.clear();
         }
       });
+      if (options.report !== undefined) {
+        const said = { text: reportText(report), environment: environmentText(report.environment) };
+        for (const path of await writeReport(options.report, report, said)) narrate(`written: ${path}`);
+      }
       emit("bench", options.json, report, () => reportText(report));
       if (isDegraded(report.results)) process.exitCode = exitCodes.degraded;
     });
+  registerBenchCompare(bench as unknown as Command);
   registerBenchGroup(bench as unknown as Command);
   registerBenchAlarm(bench as unknown as Command);
 }

@@ -11,7 +11,7 @@ import { performance } from "node:perf_hooks";
 import { loadAddon, type NativeTcp } from "./addon.js";
 import { EthernetError } from "./errors.js";
 import { type EthernetMode, openEthernet } from "./ethernet.js";
-import { type Floor, floorClient, floorServer } from "./floor.js";
+import { type Floor, type FloorStream, floorClient, floorServer, floorStream } from "./floor.js";
 
 const WASM_PAGE = 65_536;
 const TURN_SPIN_US = 1000;
@@ -64,6 +64,14 @@ export function runFloorClient(
   { rounds, warmup = 1000, measuring }: Rounds,
 ): Float64Array {
   return withFloor(control, (floor) => floorClient(floor, rounds, warmup, 10_000, measuring));
+}
+
+/** Round trips with several frames under way: see floorStream. Waits up to 10 s for the server. */
+export function runFloorStream(
+  control: FloorControl,
+  how: Omit<FloorStream, "findMs">,
+): { readonly trips: number; readonly elapsedMs: number } {
+  return withFloor(control, (floor) => floorStream(floor, { ...how, findMs: 10_000 }));
 }
 
 interface TcpTurns {

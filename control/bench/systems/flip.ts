@@ -1,7 +1,8 @@
-// Our own system: the echo server and a client on raw Ethernet, as any program has them.
+// Our own system: the echo server and clients on raw Ethernet, as any program has them.
 //
-// - The client calls Kernel.trans with buffers of its own, the server is EchoServer: the
+// - A client calls Kernel.trans with buffers of its own, the server is EchoServer: the
 //   same calls that `proteus call` and `proteus serve echo` make, in other processes.
+// - Several clients are several calls under way in one kernel.
 // - `flip-explicit-ack` is the same without the implicit acknowledgement, on both sides:
 //   a third frame a call, as the original sends it.
 // - Each run has new kernels: a packet socket that is only open would cost TCP as well.
@@ -10,16 +11,19 @@ import { readFileSync } from "node:fs";
 import { EXTENSION_IMPLICIT_ACK, EXTENSIONS_ALL } from "../../../core-wasm/limits.js";
 import { HEADER, HEADER_COMMAND_AT } from "../../../core-wasm/wire/formats.js";
 import { parsePort, portHex } from "../../capability/port.js";
-import { ECHO, ECHO_SINK } from "../../interface/echo.js";
+import { ECHO, ECHO_BYTES_MAX, ECHO_SINK, ECHO_SOURCE } from "../../interface/echo.js";
 import { writeHeader } from "../../kernel/calls.js";
 import { statusError } from "../../kernel/errors.js";
+import type { Kernel } from "../../kernel/kernel.js";
 import { type RunningKernel, startKernel } from "../../node/start.js";
 import { EchoServer } from "../../server/echo/echo.js";
-import { timeCalls } from "../clock.js";
-import { callBytes, type Run } from "../types.js";
-import { callsMin, type Facts, type Job, type Serving, type System } from "./system.js";
+import type { Begin } from "../clock.js";
+import { Slot } from "./client.js";
+import type { Client, Facts, Job, Serving, System } from "./system.js";
 
 const getPort = "bench";
+/** Threads of service beyond the clients: a reply's thread is busy until it is acknowledged. */
+const threadsSpare = 1;
 
 function start(job: Job): Promise<RunningKernel> {
   const explicit = job.system === "flip-explicit-ack";
@@ -33,7 +37,10 @@ function start(job: Job): Promise<RunningKernel> {
 
 async function serve(job: Job): Promise<Serving> {
   const running = await start(job);
-  const server = new EchoServer(running.kernel, parsePort(getPort), { threads: 2 });
+  const server = new EchoServer(running.kernel, parsePort(getPort), {
+    threads: job.clients + threadsSpare,
+    requestBytesMax: Math.min(ECHO_BYTES_MAX, Math.max(64, job.request)),
+  });
   const stop = async () => {
     await running.finish();
     server.close();
@@ -41,38 +48,46 @@ async function serve(job: Job): Promise<Serving> {
   return { facts: { port: portHex(server.putPort) }, stop };
 }
 
-async function measure(job: Job, { port = "" }: Facts): Promise<Run> {
-  const running = await start(job);
-  const { kernel } = running;
-  const bytes = job.test === "call-1m" ? callBytes : 0;
+/** One client of a kernel, with its buffers. */
+function clientOf(kernel: Kernel, job: Job, port: string): Begin {
+  const { request, reply } = job;
   const header = kernel.buffers.take(2 * HEADER);
   const replyHeader = header + HEADER;
-  const data = kernel.buffers.take(bytes);
-  for (let i = 0; i < bytes; i++) kernel.bytes[data + i] = (i * 7 + (i >> 8)) & 0xff;
-  const command = bytes > 0 ? ECHO_SINK : ECHO;
-  writeHeader(kernel, header, { port: parsePort(port), command, size: bytes & 0xffff });
-  let done: (fault?: unknown) => void = () => undefined;
-  const ended = (status: number) => {
-    if (status < 0) done(statusError(status, "a call failed"));
+  const data = kernel.buffers.take(request);
+  for (let i = 0; i < request; i++) kernel.bytes[data + i] = (i * 7 + (i >> 8)) & 0xff;
+  const into = reply > 0 ? kernel.buffers.take(reply) : 0;
+  const command = request > 0 ? ECHO_SINK : reply > 0 ? ECHO_SOURCE : ECHO;
+  writeHeader(kernel, header, {
+    ...{ port: parsePort(port), command, size: request & 0xffff, offset: reply },
+  });
+  const slot = new Slot();
+  const ended = (status: number, length: number) => {
+    if (status < 0) slot.end(statusError(status, "a call failed"));
     else if (kernel.view.getInt16(replyHeader + HEADER_COMMAND_AT, true) !== 0)
-      done(new Error("the echo server refused a call"));
-    else done();
+      slot.end(new Error("the echo server refused a call"));
+    else if (length !== reply) slot.end(new Error(`a reply had ${length} bytes instead of ${reply}`));
+    else slot.end();
   };
-  const begin = () => {
-    const handle = kernel.trans(header, data, bytes, replyHeader, 0, 0, 0, ended);
+  return (done) => {
+    slot.done = done;
+    const handle = kernel.trans(header, data, request, replyHeader, into, reply, 0, ended);
     if (handle < 0) done(statusError(handle, "a call could not begin"));
   };
-  try {
-    return await timeCalls(
-      (whenDone) => {
-        done = whenDone;
-        begin();
-      },
-      { milliseconds: job.milliseconds, callsMin: callsMin[job.test], bytes },
-    );
-  } finally {
-    await running.finish();
-  }
 }
 
-export const flip: System = { serve, measure };
+async function connect(job: Job, { port = "" }: Facts): Promise<Client> {
+  const running = await start(job);
+  const begins = Array.from({ length: job.clients }, () => clientOf(running.kernel, job, port));
+  return { begins, pace: "microtask", close: () => running.finish() };
+}
+
+/** Forwards between interfaces until the process ends. */
+export async function route(how: {
+  readonly interfaces: readonly string[];
+  readonly wasm: string;
+}): Promise<void> {
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  await startKernel({ wasm: readFileSync(how.wasm), interfaces: how.interfaces, say });
+}
+
+export const flip: System = { serve, connect };

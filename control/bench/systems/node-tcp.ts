@@ -1,21 +1,18 @@
 // TCP as a Node.js program uses it: node:net, TCP_NODELAY, one request after the other.
 //
-// - A null call is 64 bytes each way, a call of 1 MiB that much there and 64 bytes back.
+// - Both ways a message is 64 bytes in front of its data: a null call is 64 bytes each way.
+// - Several clients are several connections.
 // - Both ends sleep in the event loop, as node:net does. The client reads into a buffer
 //   of its own (`onread`), the quickest way that node:net has.
 
-import { connect, createServer, type Socket } from "node:net";
-import { timeCalls } from "../clock.js";
-import { callBytes, type Run } from "../types.js";
-import { callsMin, type Facts, type Job, type Serving, type System } from "./system.js";
+import { connect as connectTo, createServer, type Socket } from "node:net";
+import { Slot } from "./client.js";
+import type { Client, Facts, Job, Serving, System } from "./system.js";
 
 const messageBytes = 64;
 const readBytes = 1 << 16;
 
-const requestBytes = ({ test }: Job) => messageBytes + (test === "call-1m" ? callBytes : 0);
-
-function echo(socket: Socket, wanted: number): void {
-  const reply = Buffer.alloc(messageBytes);
+function answer(socket: Socket, wanted: number, reply: Buffer): void {
   let got = 0;
   socket.setNoDelay(true);
   socket.on("error", () => socket.destroy());
@@ -27,51 +24,61 @@ function echo(socket: Socket, wanted: number): void {
   });
 }
 
+/** The port that a server got of the system. */
+export function portOf(server: { address(): unknown }): string {
+  const address = server.address() as { port?: number } | string | null;
+  return typeof address === "object" && address?.port !== undefined ? String(address.port) : "";
+}
+
 function serve(job: Job): Promise<Serving> {
-  const wanted = requestBytes(job);
-  const server = createServer((socket) => echo(socket, wanted));
+  const reply = Buffer.alloc(messageBytes + job.reply, 3);
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    answer(socket, messageBytes + job.request, reply);
+  });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(0, job.address, () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? String(address.port) : "";
-      const stop = () => new Promise<void>((closed) => server.close(() => closed()));
-      resolve({ facts: { port }, stop });
+      const stop = () =>
+        new Promise<void>((closed) => {
+          server.close(() => closed());
+          for (const socket of sockets) socket.destroy(); // over a bad wire a client's end may never come
+        });
+      resolve({ facts: { port: portOf(server) }, stop });
     });
   });
 }
 
-async function measure(job: Job, { port = "" }: Facts): Promise<Run> {
-  const request = Buffer.alloc(requestBytes(job), 7);
-  let done: (fault?: unknown) => void = () => undefined;
-  let got = 0;
-  const buffer = Buffer.alloc(readBytes);
-  const callback = (length: number): boolean => {
-    got += length;
-    if (got >= messageBytes) {
-      got -= messageBytes;
-      done();
-    }
-    return true;
+async function connect(job: Job, { port = "" }: Facts): Promise<Client> {
+  const request = Buffer.alloc(messageBytes + job.request, 7);
+  const wanted = messageBytes + job.reply;
+  const sockets: Socket[] = [];
+  const begins = Array.from({ length: job.clients }, () => {
+    const slot = new Slot();
+    let got = 0;
+    const buffer = Buffer.alloc(readBytes);
+    const callback = (length: number): boolean => {
+      got += length;
+      if (got >= wanted) {
+        got -= wanted;
+        slot.end();
+      }
+      return true;
+    };
+    const socket = connectTo({ host: job.address, port: Number(port), onread: { buffer, callback } });
+    socket.setNoDelay(true);
+    socket.on("error", (error) => slot.end(error));
+    sockets.push(socket);
+    return (done: (fault?: unknown) => void) => {
+      slot.done = done;
+      socket.write(request);
+    };
+  });
+  const close = async () => {
+    for (const socket of sockets) socket.destroy();
   };
-  const socket = connect({ host: job.address, port: Number(port), onread: { buffer, callback } });
-  socket.setNoDelay(true);
-  socket.on("error", (error) => done(error));
-  try {
-    return await timeCalls(
-      (whenDone) => {
-        done = whenDone;
-        socket.write(request);
-      },
-      {
-        milliseconds: job.milliseconds,
-        callsMin: callsMin[job.test],
-        bytes: job.test === "call-1m" ? callBytes : 0,
-      },
-    );
-  } finally {
-    socket.destroy();
-  }
+  return { begins, close };
 }
 
-export const nodeTcp: System = { serve, measure };
+export const nodeTcp: System = { serve, connect };

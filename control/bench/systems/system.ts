@@ -1,6 +1,11 @@
 // What a system under measurement is to the process that runs one end of it: a server that
-// waits, and a client that measures. Each file beside this one is such a system.
+// waits, and clients that call. Each file beside this one is such a system.
+//
+// - Most systems only say how a call of theirs begins; client.ts measures them all alike.
+//   Those that block their thread (controls.ts) measure themselves.
 
+import type { Begin } from "../clock.js";
+import type { Pace } from "../open-loop.js";
 import type { Run, SystemName, TestName } from "../types.js";
 
 /** Told to both ends of a run. */
@@ -14,6 +19,13 @@ export interface Job {
   readonly wasm: string;
   /** How long to measure. */
   readonly milliseconds: number;
+  /** The fewest calls that make a run, however slow. */
+  readonly callsMin: number;
+  /** Payload of a call and of its reply, bytes. */
+  readonly request: number;
+  readonly reply: number;
+  /** How many clients call at the same time; for a server at most that many. */
+  readonly clients: number;
 }
 
 /** What the client needs to know of its server: a port of ours, or of TCP. */
@@ -30,20 +42,32 @@ export interface Serving {
   readonly stop: () => Promise<void>;
 }
 
+/** Clients that are connected. */
+export interface Client {
+  /** One for each client that was asked for. */
+  readonly begins: readonly Begin[];
+  /** How an open loop looks at the clock; setImmediate when left out. */
+  readonly pace?: Pace;
+  readonly close: () => Promise<void>;
+}
+
 /** One end of a system in a process of its own. */
 export interface System {
   readonly serve: (job: Job) => Promise<Serving>;
-  readonly measure: (job: Job, facts: Facts) => Promise<Run>;
+  readonly connect?: (job: Job, facts: Facts) => Promise<Client>;
+  readonly measure?: (job: Job) => Promise<Run>;
 }
 
 /** What the process that runs one end is told … */
 export type Order =
   | { readonly serve: Job }
   | { readonly measure: Job; readonly facts: Facts }
+  | { readonly route: { readonly interfaces: readonly string[]; readonly wasm: string } }
+  | { readonly idle: { readonly milliseconds: number } }
   | { readonly stop: true };
 
-/** … and what it answers. */
-export type Answer = { readonly ready: Facts } | { readonly run: Run } | { readonly stopped: true };
-
-/** The fewest calls that make a run, however slow. */
-export const callsMin: Readonly<Record<TestName, number>> = { "null-rpc": 2000, "call-1m": 50 };
+/** … and what it answers. `calls`: with those of the warm-up, when it counted them. */
+export type Answer =
+  | { readonly ready: Facts }
+  | { readonly run: Run; readonly calls?: number }
+  | { readonly stopped: true };

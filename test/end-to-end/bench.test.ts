@@ -1,0 +1,152 @@
+// The benchmark as someone runs it: every system, test and wire gives figures, what is
+// missing says so, and nothing is left afterwards.
+
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Comparison } from "../../control/bench/compare.js";
+import type { Report, Result } from "../../control/bench/types.js";
+import { waitUntil } from "../../control/lab/processes.js";
+import { LabRunner, systemNetwork } from "./lab-runner.js";
+
+const browser = "/usr/bin/chromium";
+const quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+const offline = ["--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+/** The page as a browser has it when it is done with it. */
+async function shownBy(path: string): Promise<string> {
+  const words = [...quiet, ...offline, "--dump-dom", pathToFileURL(path).href];
+  return (await promisify(execFile)(browser, words, { timeout: 60_000, maxBuffer: 1 << 26 })).stdout;
+}
+
+const root = process.getuid?.() === 0;
+if (!root) console.warn("skipped: the benchmark needs root (raw sockets)");
+
+describe.skipIf(!root)("proteus bench", () => {
+  const lab = new LabRunner();
+  const before = systemNetwork();
+  afterAll(() => lab.close());
+
+  function nothingIsLeft(): void {
+    expect(lab.processes()).toEqual([]);
+    expect(systemNetwork()).toEqual(before);
+  }
+
+  async function bench(...words: string[]): Promise<Report> {
+    const { stdout } = await lab.must(["bench", ...words, "--quick", "--json"]);
+    nothingIsLeft();
+    return JSON.parse(stdout) as Report;
+  }
+
+  /** The rows that were measured; the others must say what to install. */
+  function measured({ results }: Report): Result[] {
+    for (const { problem } of results)
+      if (problem !== undefined) expect(problem).toContain("is not installed");
+    return results.filter(({ problem }) => problem === undefined);
+  }
+
+  it("measures every system with null calls and with many clients", async () => {
+    const report = await bench("null-rpc", "rate-8", "--placement", "X", "--link", "veth");
+    const rows = measured(report);
+    const systems = ["flip", "flip-explicit-ack", "floor", "spin-tcp", "node-tcp", "node-udp", "http"];
+    expect(rows.map(({ system }) => system)).toEqual(expect.arrayContaining(systems));
+    for (const { test, system, p50Us, callsPerSecond, each } of rows) {
+      if (test === "null-rpc") expect(p50Us, system).toBeGreaterThan(0);
+      else expect(callsPerSecond, system).toBeGreaterThan(0);
+      expect(each).toHaveLength(1);
+    }
+    expect(report.environment.runs).toBe(1);
+    expect(report.environment.congestion.available.length).toBeGreaterThan(0);
+    expect(rows.find(({ system }) => system === "flip")?.each[0]?.samplesUs?.length).toBeGreaterThan(0);
+  });
+
+  it("measures data in both directions", async () => {
+    const words = ["call-4k", "reply-1m", "--mtu", "9000", "--system", "flip,node-tcp,grpc,nats"];
+    for (const { system, megabytesPerSecond, mtu } of measured(await bench(...words))) {
+      expect(megabytesPerSecond, system).toBeGreaterThan(0);
+      expect(mtu).toBe(9000);
+    }
+  });
+
+  it("measures on links that are narrow, lose frames or have routers", async () => {
+    const words = ["call-1m", "null-rpc", "--mtu", "1500", "--system", "flip,iperf3-cubic"];
+    const rows = measured(await bench(...words, "--link", "1gbit,loss-1%,routers-2", "--placement", "X"));
+    const flip = rows.filter(({ system }) => system === "flip");
+    expect(new Set(flip.map(({ link }) => link))).toEqual(new Set(["1gbit", "loss-1%", "routers-2"]));
+    for (const { test, p50Us, megabytesPerSecond } of flip)
+      expect(test === "null-rpc" ? p50Us : megabytesPerSecond).toBeGreaterThan(0);
+    const narrow = flip.find(({ link }) => link === "1gbit");
+    expect(narrow?.megabytesPerSecond).toBeLessThan(126); // the link does hold
+  });
+
+  it("measures load, idleness, incast and a shared link", async () => {
+    const report = await bench("open-loop", "idle", "incast", "sharing", "--system", "flip,iperf3-cubic");
+    const rows = new Map(measured(report).map((row) => [`${row.test} ${row.system}`, row]));
+    const curve = rows.get("open-loop flip")?.curve ?? [];
+    expect(curve.map(({ load }) => load)).toEqual([0.1, 0.25, 0.5, 0.75, 0.9]);
+    expect(rows.get("idle flip")?.residentMegabytes).toBeGreaterThan(0);
+    expect(rows.get("incast flip")?.megabytesPerSecond).toBeGreaterThan(0);
+    expect(rows.get("sharing flip")?.megabytesPerSecond).toBeGreaterThan(0);
+    expect(report.ratios.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["incast of 15, goodput / link"]),
+    );
+  });
+
+  it("writes a report that a browser shows and that compares with another", async () => {
+    const folder = join(lab.folder, "report");
+    const { stdout, stderr } = await lab.must([
+      ...["bench", "null-rpc", "--link", "veth", "--placement", "S", "--system", "flip,floor"],
+      ...["--quick", "--runs", "4", "--report", folder],
+    ]);
+    nothingIsLeft();
+    expect(stdout).toContain("null-rpc");
+    expect(stderr).toContain(join(folder, "report.html"));
+    const json = join(folder, "report.json");
+    const same = await lab.must(["bench", "compare", json, json, "--all"]);
+    expect(same.stdout).toContain("2 rows: 0 better, 0 worse, 2 the same");
+    const report = JSON.parse(readFileSync(json, "utf8")) as Report;
+    const slower = report.results.map((row) => ({
+      ...row,
+      each: row.each.map((run) => ({ ...run, p50Us: (run.p50Us ?? 0) * 100 })),
+    }));
+    const worse = join(folder, "worse.json");
+    writeFileSync(worse, JSON.stringify({ ...report, results: slower }));
+    const outcome = await lab.run(["bench", "compare", json, worse, "--json"]);
+    expect(outcome.status).toBe(1);
+    const { changes } = JSON.parse(outcome.stdout) as Comparison;
+    expect(changes.map(({ verdict }) => verdict)).toEqual(["worse", "worse"]);
+    if (existsSync(browser)) expect(await shownBy(join(folder, "report.html"))).toMatch(/<svg[\s\S]*<svg/);
+    else console.warn(`skipped: ${browser} is not installed, the page was not opened in it`);
+  });
+
+  it("refuses to compare what is no report", async () => {
+    const file = join(lab.folder, "none.json");
+    writeFileSync(file, "{}");
+    const { status, stderr } = await lab.run(["bench", "compare", file, file]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("is not a report of the benchmark");
+    expect((await lab.run(["bench", "compare", `${file}x`, file])).status).toBe(3);
+  });
+
+  it("leaves nothing when it is interrupted", async () => {
+    const running = lab.start(["bench", "incast", "--runs", "1000"]);
+    expect(await waitUntil(() => lab.processes().length > 0, 20_000)).toBe(true);
+    running.child.kill("SIGINT");
+    expect((await running.outcome).status).toBe(130);
+    nothingIsLeft();
+  });
+
+  it.each([
+    [["null-rpc", "--system", "corosync"], "no system"],
+    [["null-rpc", "--link", "loss-7%"], "no link"],
+    [["idle", "--system", "floor"], "nothing in common"],
+    [["call-2k"], "no test"],
+  ])("refuses %s", async (words, said) => {
+    const { status, stderr } = await lab.run(["bench", ...words]);
+    expect(status).toBe(2);
+    expect(stderr).toContain(said);
+  });
+});
