@@ -21,7 +21,7 @@ export class Figures {
         system === wanted.system &&
         placement === wanted.placement &&
         mtu === wanted.mtu &&
-        link === wanted.link,
+        (link === wanted.link || (link === "between" && wanted.link === "veth")),
     );
   }
 

@@ -7,6 +7,7 @@
 //   goes on. Only what makes every figure impossible (no namespaces, no cores) is thrown.
 
 import { ProteusError } from "../kernel/errors.js";
+import { type Between, cardOf, openBetween, planBetween } from "./between.js";
 import { allowedCores, congestion, coresOf, machine } from "./environment.js";
 import { iperf3Version } from "./iperf3.js";
 import { groupCases, planCases, type Wanted } from "./plan.js";
@@ -26,6 +27,8 @@ export interface BenchOptions extends Wanted, Pace {
   /** Told before each measurement: how many of how many are done. */
   readonly progress: (each: Case, done: number, all: number) => void;
   readonly abort: AbortSignal;
+  /** Machines that are there; left out: machines of its own. */
+  readonly between?: Between;
 }
 
 /** What the outside tools of a benchmark are. */
@@ -144,11 +147,23 @@ function byScene(cases: readonly Case[]): Case[][] {
   return [...scenes.values()];
 }
 
+/** The cases of a benchmark. Pure. */
+export function casesOf(wanted: Wanted & Pick<BenchOptions, "between">): Case[] {
+  const { between } = wanted;
+  return between === undefined ? planCases(wanted) : planBetween(wanted, between.client.card.mtu);
+}
+
+async function openScene(first: Case, options: BenchOptions): Promise<Scene> {
+  const { between, abort } = options;
+  if (between !== undefined) return openBetween(between, options);
+  return sceneOf(first) === "star" ? openStar(first.mtu, options, abort) : openPair(first, options, abort);
+}
+
 /** Runs a benchmark. Rejects with ProteusError, or with the abort's reason; all machines are gone then. */
 export async function runBench(options: BenchOptions): Promise<Report> {
-  const { abort, runs, version } = options;
+  const { runs, version, between } = options;
   const begun = new Date().toISOString();
-  const cases = planCases(options);
+  const cases = casesOf(options);
   const allowed = allowedCores();
   const places = [...new Set(cases.map(({ placement }) => placement))];
   const cores = Object.fromEntries(places.map((each) => [each, coresOf(each, allowed)]));
@@ -162,8 +177,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     if (first === undefined) continue;
     let scene: Scene;
     try {
-      const star = sceneOf(first) === "star";
-      scene = star ? await openStar(first.mtu, options, abort) : await openPair(first, options, abort);
+      scene = await openScene(first, options);
     } catch (error) {
       if (bench === null) throw error; // the first: there is no other
       bench.giveUp(here, error);
@@ -179,7 +193,9 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     }
   }
   const results = bench?.results() ?? [];
+  const ends = between === undefined ? [] : [between.client, between.server];
   const environment: Environment = {
+    ...(ends.length === 0 ? {} : { cards: await Promise.all(ends.map(cardOf)) }),
     ...{ proteus: version, ...host, ...known, isolation, offloads, runs, begun },
     link: [...new Set(cases.map(({ link }) => link))].join(", "),
     mtus: [...new Set(cases.map(({ mtu }) => mtu))],

@@ -93,6 +93,8 @@ export class Workers {
     enter: (machine: string) => readonly string[],
     readonly cores: Cores,
     routers: readonly string[] = [],
+    /** Names of the interfaces where they differ from the job's. */
+    private readonly interfaces: { readonly client?: string; readonly server?: string } = {},
   ) {
     this.client = startWorker("client", enter("client"), cores.client);
     this.server = startWorker("server", enter("server"), cores.server);
@@ -106,10 +108,14 @@ export class Workers {
       this.#routing ??= Promise.all(this.#routers.map((router) => router.order({ route })));
       await this.#routing;
     }
-    const facts = await serve(this.server, job);
+    const { client = job.interfaceName, server = job.interfaceName } = this.interfaces;
+    const facts = await serve(this.server, { ...job, interfaceName: server });
     if (job.test === "idle") return this.#idle(job);
     const before = cpuUsOf(this.server.pid);
-    const { run, calls } = await measure(this.client, { measure: job, facts });
+    const { run, calls } = await measure(this.client, {
+      measure: { ...job, interfaceName: client },
+      facts,
+    });
     const spent = cpuUsOf(this.server.pid) - before;
     await this.server.order({ stop: true });
     const each = calls === undefined ? Number.NaN : spent / calls;

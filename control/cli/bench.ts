@@ -6,11 +6,12 @@
 //   was not met is no failure: the row or the ratio says so.
 
 import { type Command, Option } from "@commander-js/extra-typings";
-import { planCases } from "../bench/plan.js";
+import { findBetween } from "../bench/between.js";
 import { prepareFolder, writeReport } from "../bench/report/write.js";
-import { runBench } from "../bench/run.js";
+import { casesOf, runBench } from "../bench/run.js";
 import { links, placements, standardMtus, standardRuns, systems, tests } from "../bench/types.js";
 import { exitCodes, usageError } from "../kernel/errors.js";
+import { requireLab } from "../lab/lab.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
 import { registerBenchCompare } from "./bench-compare.js";
 import { registerBenchGroup } from "./bench-group.js";
@@ -37,6 +38,8 @@ routers-2: through one and two FLIP routers. Placement S: client and server pinn
 core, X: to two. Every figure is the median of interleaved runs; the spread is the
 distance from the lowest run to the highest, as a part of it.
 
+--between n1 n2 measures between two nodes of a running lab, as they are, and says what
+cards, drivers, coalescing and offloads they have.
 What changed between two reports: proteus bench compare --help.
 Groups are measured by themselves: proteus bench group --help. So is their patience
 under load: proteus bench group-alarm --help.
@@ -47,6 +50,7 @@ Examples:
   proteus bench call-1m --link veth --mtu 9000,65521 --json
   proteus bench null-rpc --system flip,grpc --placement X
   proteus bench call-1m --link loss-1% --quick
+  proteus bench --between n1 n2 --system flip,iperf3
 
 Exit codes: 4 when two network stacks cannot be made here, 6 when a case failed.`;
 
@@ -64,6 +68,8 @@ export function registerBench(program: Command): void {
     .option("--link <list>", `only these: ${links.join(", ")}`)
     .option("--system <list>", `only these: ${systems.join(", ")}`)
     .option("--placement <list>", "S, X or both")
+    .option("--between <machines...>", "two nodes of a running lab instead of machines of its own")
+    .option("--lab <name>", "the lab of --between, when several run")
     .option("--report <folder>", "write report.html and report.json there")
     .option("--quick", "a look: one short run of every case", false)
     .addOption(new Option("--json", "one JSON document on stdout").default(false))
@@ -79,7 +85,16 @@ export function registerBench(program: Command): void {
           ? {}
           : { placements: parseList("placement", options.placement, placements) }),
       };
-      if (planCases({ tests: wanted, mtus, ...chosen }).length === 0)
+      const machines =
+        options.between === undefined
+          ? {}
+          : {
+              between: findBetween(
+                requireLab(options.lab),
+                options.between.flatMap((each) => each.split(",")),
+              ),
+            };
+      if (casesOf({ tests: wanted, mtus, ...chosen, ...machines }).length === 0)
         throw usageError("these systems, tests and links have nothing in common", "leave one of them out");
       if (options.report !== undefined) prepareFolder(options.report);
       kernelBytes(); // says how to build it when it is not there
@@ -90,6 +105,7 @@ export function registerBench(program: Command): void {
             tests: wanted,
             mtus,
             ...chosen,
+            ...machines,
             runs: runs ?? (options.quick ? 1 : standardRuns),
             scale: options.quick ? quickScale : 1,
             wasm: kernelPath,

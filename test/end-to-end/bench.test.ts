@@ -122,6 +122,30 @@ describe.skipIf(!root)("proteus bench", () => {
     else console.warn(`skipped: ${browser} is not installed, the page was not opened in it`);
   });
 
+  it("measures between two nodes of a running lab and leaves them as they are", async () => {
+    await lab.must(["lab", "up", "--nodes", "2"]);
+    try {
+      const words = ["null-rpc", "--between", "n1", "n2", "--placement", "X", "--system", "flip,node-tcp"];
+      const { stdout } = await lab.must(["bench", ...words, "--quick", "--json"]);
+      const { results, environment, ratios } = JSON.parse(stdout) as Report;
+      expect(results.map(({ system, link }) => [system, link])).toEqual([
+        ["flip", "between"],
+        ["node-tcp", "between"],
+      ]);
+      for (const { p50Us } of results) expect(p50Us).toBeGreaterThan(0);
+      expect(ratios.map(({ name }) => name)).toEqual(["null RPC p50 / Node TCP p50, X"]);
+      expect(environment.cards?.map(({ machine }) => machine)).toEqual(["n1", "n2"]);
+      for (const { driver } of environment.cards ?? []) expect(["veth", null]).toContain(driver);
+      expect((await lab.status()).nodes.map(({ name }) => name)).toEqual(["n1", "n2"]);
+      const absent = await lab.run(["bench", "--between", "n1", "n7"]);
+      expect(absent.status).toBe(3);
+      expect(absent.stderr).toContain("n7");
+    } finally {
+      await lab.must(["lab", "down"]);
+    }
+    nothingIsLeft();
+  });
+
   it("refuses to compare what is no report", async () => {
     const file = join(lab.folder, "none.json");
     writeFileSync(file, "{}");

@@ -41,6 +41,9 @@ async function open(): Promise<{ plot: Plot; document: Paper }> {
 const measured = ({ results }: Report, wanted: (result: Result) => boolean): Result[] =>
   results.filter((result) => result.problem === undefined && wanted(result));
 
+/** A wire with nothing done to it. */
+const isPlain = (link: Result["link"]): boolean => link === "veth" || link === "between";
+
 /** Facets that people read: `MTU 1500`, `loss-1%`. */
 const facetOf = ({ test, link, mtu, placement }: Result, by: "test" | "wire" | "placement"): string => {
   if (by === "placement") return `placement ${placement}`;
@@ -207,7 +210,7 @@ export async function chartsOf(report: Report): Promise<Chart[]> {
   ): void => {
     if (items.length > 0) charts.push({ title, caption, svg: draw().outerHTML });
   };
-  const nulls = measured(report, ({ test, link }) => test === "null-rpc" && link === "veth");
+  const nulls = measured(report, ({ test, link }) => test === "null-rpc" && isPlain(link));
   const latency = rowsOf(
     nulls,
     "placement",
@@ -228,7 +231,7 @@ export async function chartsOf(report: Report): Promise<Chart[]> {
     "placement",
     ({ p50Us }) => p50Us,
     ({ p99Us }) => p99Us,
-    ({ link }) => (link === "veth" ? "no router" : link),
+    ({ link }) => (isPlain(link) ? "no router" : link),
   );
   if (ways.some(({ place }) => place !== "no router"))
     add("Null call through routers", "Dot: p50, tick: p99, µs. Logarithmic.", ways, () =>
@@ -253,7 +256,7 @@ export async function chartsOf(report: Report): Promise<Chart[]> {
   const bulk = rowsOf(
     measured(
       report,
-      ({ link, test }) => link === "veth" && (test.startsWith("call-") || test.startsWith("reply-")),
+      ({ link, test }) => isPlain(link) && (test.startsWith("call-") || test.startsWith("reply-")),
     ),
     "test",
     speed,
@@ -262,7 +265,7 @@ export async function chartsOf(report: Report): Promise<Chart[]> {
     bars(plot, document, bulk, "MB/s"),
   );
   const wires = rowsOf(
-    measured(report, ({ link, test }) => link !== "veth" && test === "call-1m"),
+    measured(report, ({ link, test }) => !isPlain(link) && test === "call-1m"),
     "wire",
     speed,
   );
