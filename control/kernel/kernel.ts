@@ -16,6 +16,7 @@ import type { KernelExports } from "./exports.js";
 import { GroupCalls } from "./groups.js";
 import { type Limits, writeLimits } from "./limits.js";
 import { LinearMemory } from "./linear-memory.js";
+import { Mirror } from "./mirror.js";
 import { Pending } from "./pending.js";
 import { Segments } from "./segments.js";
 import { KernelTime } from "./time.js";
@@ -62,6 +63,8 @@ export class Kernel {
   readonly groups: GroupCalls;
   /** Segments of this machine's users: segments.ts. */
   readonly segments: Segments;
+  /** Block copy and checksums: mirror.ts. */
+  readonly mirror: Mirror;
   /** Calls a server's signals: (handle, signal). */
   onSignal: ((handle: number, signal: number) => void) | null = null;
   wake: (() => void) | null;
@@ -103,6 +106,7 @@ export class Kernel {
       now: () => this.#time.read(),
       called: () => this.wake?.(),
     });
+    this.mirror = new Mirror({ exports: this.#exports, view: this.view });
     this.segments = new Segments({ exports: this.#exports, bytes: this.bytes, view: this.view });
   }
 
