@@ -147,21 +147,19 @@ function insert(piece: Piece, class_: u32): void {
   powerBits |= 1 << (class_ >> SPLIT_LOG);
 }
 
+/** Takes a free piece out of the ring of its class. */
 // @ts-ignore: decorator
 @inline
-function remove(piece: Piece): void {
+function remove(piece: Piece, class_: u32): void {
   const next = piece.next;
   const previous = piece.previous;
   pieceAt(next).previous = previous;
   pieceAt(previous).next = next;
-  if (next == previous) emptied((next - headOf(0)) >> HEAD_LOG); // what is left is the head
-}
-
-function emptied(class_: u32): void {
   const power = class_ >> SPLIT_LOG;
-  const bits = load<u32>(bitsOf(power)) & ~(1 << (class_ & (SPLIT - 1)));
+  const emptied = (next == previous) as u32; // what is left is the head
+  const bits = load<u32>(bitsOf(power)) & ~(emptied << (class_ & (SPLIT - 1)));
   store<u32>(bitsOf(power), bits);
-  if (bits == 0) powerBits &= ~(1 << power);
+  powerBits &= ~(((bits == 0) as u32) << power);
 }
 
 /** Gives a free piece another length; its place in the region is the caller's matter. */
@@ -172,7 +170,7 @@ function resize(piece: Piece, bytes: u32): void {
   const before = classOf(piece.bytes);
   piece.bytes = bytes;
   if (class_ == before) return;
-  remove(piece);
+  remove(piece, before);
   insert(piece, class_);
 }
 
@@ -180,20 +178,18 @@ function resize(piece: Piece, bytes: u32): void {
 // @ts-ignore: decorator
 @inline
 function fit(bytes: u32): u32 {
-  // What came back last is often what is wanted next: the request's own ring first.
   const own = headOf(classOf(bytes));
-  const first = pieceAt(own).next;
-  if (first != own && pieceAt(first).bytes >= bytes) return first;
   const class_ = classFor(bytes);
-  let power = class_ >> SPLIT_LOG;
-  let bits = load<u32>(bitsOf(power)) & ((-1 as u32) << (class_ & (SPLIT - 1)));
-  if (bits == 0) {
-    const longer = powerBits & ((-2 as u32) << power);
-    if (longer == 0) return search(own, bytes);
-    power = ctz<u32>(longer);
-    bits = load<u32>(bitsOf(power));
-  }
-  return pieceAt(headOf((power << SPLIT_LOG) + ctz<u32>(bits))).next;
+  const power = class_ >> SPLIT_LOG;
+  const here = load<u32>(bitsOf(power)) & ((-1 as u32) << (class_ & (SPLIT - 1)));
+  const longer = powerBits & ((-2 as u32) << power);
+  if ((here | longer) == 0) return search(own, bytes);
+  const chosen = select<u32>(power, ctz<u32>(longer), here != 0);
+  const bits = select<u32>(here, load<u32>(bitsOf(chosen)), here != 0);
+  const found = pieceAt(headOf((chosen << SPLIT_LOG) + ctz<u32>(bits))).next;
+  // What came back last is often what is wanted next: the first of its own ring, if it is as long.
+  const first = pieceAt(own).next;
+  return select<u32>(first, found, ((first != own) as u32) & ((pieceAt(first).bytes >= bytes) as u32));
 }
 
 /** The first piece of a ring that is long enough, or 0; at most as many looks as there are pieces. */
@@ -260,7 +256,7 @@ export function userSegmentTake(bytes: u32): i32 {
   const found = fit(room);
   if (found == 0) return STD_NOMEM;
   let piece = pieceAt(found);
-  if (piece.bytes == room) remove(piece);
+  if (piece.bytes == room) remove(piece, classOf(room));
   else {
     // The segment is the front of what was found; the rest stays free, often in the same ring.
     const rest = piece;
@@ -292,7 +288,7 @@ export function userSegmentFree(handle: i32): i32 {
     if (after.state == FREE) {
       bytes += after.bytes;
       behind = after.after;
-      remove(after);
+      remove(after, classOf(after.bytes));
       pieceGive(after);
     }
     join(addressOf(before), behind);
@@ -319,7 +315,7 @@ export function userSegmentGrow(handle: i32, bytes: u32): i32 {
     if (after.state != FREE || more > after.bytes) return STD_NOMEM;
     if (more == after.bytes) {
       join(addressOf(segment), after.after);
-      remove(after);
+      remove(after, classOf(more));
       pieceGive(after);
     } else {
       after.address += more;
