@@ -3,7 +3,7 @@
 // - Plain Node without dependencies: it runs first, also before `npm ci`.
 // - As root on a system with apt it installs what is missing; otherwise it prints the
 //   command that would, and goes on: without these tools Proteus does less, and says so.
-// - With --bench it installs the peers of the group benchmark as well; nothing else needs them.
+// - With --bench it installs what benchmarks measure against as well; nothing else needs it.
 // - Each part is skipped when nothing is missing or stale, so that start and test can
 //   call it every time (well under a second).
 
@@ -23,10 +23,15 @@ const needs = [
   { package: "libc6-dev", file: "/usr/include/stdio.h", purpose: "the native Ethernet driver" },
 ];
 
-/** Only when asked for: what groups are measured against. */
+/** Only when asked for: what groups and parts of the kernel are measured against. */
 const benchNeeds = [
   { package: "corosync", command: "corosync", purpose: "the Corosync rows of `proteus bench group`" },
   { package: "libcpg-dev", file: "/usr/include/corosync/cpg.h", purpose: "its member in that benchmark" },
+  {
+    package: "libxxhash-dev",
+    file: "/usr/include/xxhash.h",
+    purpose: "XXH3 in C beside `proteus bench kernel`",
+  },
 ];
 
 function onPath(command) {

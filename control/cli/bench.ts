@@ -11,6 +11,7 @@ import { placements, standardMtus, standardRuns, systems, tests } from "../bench
 import { exitCodes } from "../kernel/errors.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
 import { registerBenchGroup } from "./bench-group.js";
+import { registerBenchKernel } from "./bench-kernel.js";
 import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
 import { reportText } from "./bench-table.js";
 import { interruptible } from "./lab.js";
@@ -24,7 +25,8 @@ Tests (default: all):
   call-1m   calls with 1 MiB of data and an empty reply, in MB/s
 
 Groups are measured by themselves: proteus bench group --help. So is their patience
-under load: proteus bench group-alarm --help.
+under load: proteus bench group-alarm --help. Parts of the kernel beside native code:
+proteus bench kernel --help.
 
 Two machines (network namespaces) on a veth pair of their own. Placement S: client and
 server pinned to one core, X: to two. Every figure is the median of interleaved runs;
@@ -86,4 +88,5 @@ export function registerBench(program: Command): void {
     });
   registerBenchGroup(bench as unknown as Command);
   registerBenchAlarm(bench as unknown as Command);
+  registerBenchKernel(bench as unknown as Command);
 }

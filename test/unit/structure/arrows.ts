@@ -37,6 +37,7 @@ export const assemblyScriptArrows: readonly string[] = [
   "core-wasm/mirror",
   "core-wasm/offline",
   "core-wasm/kernel",
+  "core-wasm/bench",
   "drivers/virtio-net",
   "drivers/virtio-blk",
   "drivers/uart",
