@@ -55,6 +55,7 @@ export * from "./memory/calls";
 export * from "./mirror/calls";
 export * from "./offline";
 export * from "./rpc/calls";
+export * from "./tables";
 
 export const ABI_VERSION: i32 = layout.ABI;
 

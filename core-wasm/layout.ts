@@ -185,3 +185,54 @@ export const COUNTER_GROUP_HISTORY_FULL = 44; // requests that found no room
 export const COUNTER_GROUP_RESETS = 45; // incarnations begun
 export const COUNTER_GROUP_DROPPED = 46; // group packets that fit nothing
 export const COUNTER_COUNT = 47;
+
+// What table_entry writes of one entry of a kernel table, and the tables' numbers. Ages are
+// milliseconds since it was last used or heard of.
+export const TABLE_ROUTES = 0; // FLIP addresses
+export const TABLE_NEIGHBOURS = 1; // machines on attached networks
+export const TABLE_PORTS = 2; // ports served here
+export const TABLE_PLACES = 3; // where ports elsewhere were last found
+export const TABLE_THREADS = 4; // calls and services
+export const TABLE_NETWORKS = 5;
+export const TABLE_ENTRY_BYTES = 224;
+
+export const ROUTE_ENTRY_ADDRESS = 0; // 8 bytes, FLIP
+export const ROUTE_ENTRY_LOCAL = 8; // endpoints here that have it
+export const ROUTE_ENTRY_IDLE_MS = 12;
+export const ROUTE_ENTRY_PLACES = 16; // how many are known; the first ROUTE_PLACES_MAX follow
+export const ROUTE_ENTRY_FIRST = 24;
+export const ROUTE_PLACE_MAC = 0; // u64, 6 bytes
+export const ROUTE_PLACE_NETWORK = 8;
+export const ROUTE_PLACE_HOPS = 12;
+export const ROUTE_PLACE_COUNT = 16;
+export const ROUTE_PLACE_TRUSTED = 20;
+export const ROUTE_PLACE_BYTES = 24;
+export const ROUTE_PLACES_MAX = 8;
+
+export const NEIGHBOUR_ENTRY_MAC = 0; // u64, 6 bytes
+export const NEIGHBOUR_ENTRY_NETWORK = 8;
+export const NEIGHBOUR_ENTRY_MTU = 12;
+export const NEIGHBOUR_ENTRY_CREDITS = 16; // i32
+export const NEIGHBOUR_ENTRY_KNOWN = 20; // it is one of ours
+export const NEIGHBOUR_ENTRY_CHECKED = 24; // frames between us carry a check
+export const NEIGHBOUR_ENTRY_IDLE_MS = 28;
+
+export const PORT_ENTRY_PORT = 0; // u64, 6 bytes: the put-port
+export const PORT_ENTRY_THREADS = 8; // that wait or serve
+export const PORT_ENTRY_WAITING = 12; // 1: at least one waits for a request
+
+export const PLACE_ENTRY_PORT = 0; // u64, 6 bytes
+export const PLACE_ENTRY_ADDRESS = 8; // 8 bytes, FLIP
+export const PLACE_ENTRY_ROUNDTRIP_US = 16; // 0: not measured
+export const PLACE_ENTRY_IDLE_MS = 20;
+
+export const THREAD_ENTRY_PORT = 0; // u64, 6 bytes: the put-port
+export const THREAD_ENTRY_PEER = 8; // 8 bytes, FLIP
+export const THREAD_ENTRY_STATE = 16; // as numbered in rpc/threads.ts
+export const THREAD_ENTRY_TRANSACTION = 20;
+
+export const NETWORK_ENTRY_MAC = 0; // u64, 6 bytes
+export const NETWORK_ENTRY_MTU = 8;
+export const NETWORK_ENTRY_WEIGHT = 12;
+export const NETWORK_ENTRY_UP = 16;
+export const NETWORK_ENTRY_TRUSTED = 20;

@@ -8,31 +8,15 @@
 //   call it every time (well under a second).
 
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { at, isFresh, isMain, root, steps } from "./files.mjs";
 
-/** Debian packages by what shows that they are there, and what they are for. */
-const needs = [
-  { package: "iproute2", command: "ip", purpose: "network namespaces, links and tc for the lab" },
-  { package: "util-linux", command: "nsenter", purpose: "commands inside the lab's namespaces" },
-  { package: "ethtool", command: "ethtool", purpose: "switching offloads in benchmarks" },
-  { package: "iperf3", command: "iperf3", purpose: "the TCP/IP rows of the benchmarks" },
-  { package: "tcpdump", command: "tcpdump", purpose: "captures in the end-to-end tests" },
-  { package: "gcc", command: "cc", purpose: "the native Ethernet driver" },
-  { package: "libc6-dev", file: "/usr/include/stdio.h", purpose: "the native Ethernet driver" },
-];
-
-/** Only when asked for: what groups and parts of the kernel are measured against. */
-const benchNeeds = [
-  { package: "corosync", command: "corosync", purpose: "the Corosync rows of `proteus bench group`" },
-  { package: "libcpg-dev", file: "/usr/include/corosync/cpg.h", purpose: "its member in that benchmark" },
-  {
-    package: "libxxhash-dev",
-    file: "/usr/include/xxhash.h",
-    purpose: "XXH3 in C beside `proteus bench kernel`",
-  },
-];
+/**
+ * Debian packages by what shows that they are there, and what they are for: the table that
+ * `proteus doctor` reads too. Installed "always", with --bench, or never by this script.
+ */
+const needs = JSON.parse(readFileSync(at("scripts/needs.json"), "utf8"));
 
 function onPath(command) {
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -47,8 +31,10 @@ function onPath(command) {
 }
 
 const missingNeeds = (bench) =>
-  [...needs, ...(bench ? benchNeeds : [])].filter((need) =>
-    need.file ? !existsSync(need.file) : !onPath(need.command),
+  needs.filter(
+    (need) =>
+      (need.setup === "always" || (bench && need.setup === "bench")) &&
+      (need.file ? !existsSync(need.file) : !onPath(need.command)),
   );
 
 function run(command, args, environment = {}) {

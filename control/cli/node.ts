@@ -3,29 +3,51 @@
 
 import { randomBytes } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
-import { z } from "zod";
+import { portOnly } from "../capability/capability.js";
 import { parsePort, portHex } from "../capability/port.js";
+import { type NodeDocument, nodeDocumentSchema, spoken } from "../interface/node.js";
+import { systemTable } from "../interface/system.js";
 import { toHex } from "../kernel/bytes.js";
-import { trans } from "../kernel/calls.js";
-import { exitCodes, ProteusError, statusError } from "../kernel/errors.js";
-import { Agent } from "../node/agent.js";
+import { exitCodes, ProteusError } from "../kernel/errors.js";
+import { Agent, agentLimits } from "../node/agent.js";
+import { parseListen } from "../node/config/listen.js";
+import type { Config } from "../node/config/load.js";
+import type { ConfigValues } from "../node/config/settings.js";
+import { type Log, openLog } from "../node/log.js";
+import { NodeMetrics } from "../node/metrics/metrics.js";
+import { servePages } from "../node/metrics/server.js";
 import { type RunningKernel, startKernel } from "../node/start.js";
-import { STD_STATUS } from "../server/status/status.js";
-import { collect, untilStopped } from "./foreground.js";
-import { emit, narrate } from "./output.js";
-import { kernelBytes } from "./package-files.js";
+import { unitText } from "../node/unit.js";
+import { Watch } from "../node/watch.js";
+import { stub } from "../stub/client.js";
+import { configOf, settingsHelp, withSettings } from "./config.js";
+import { collect, type Stopped, untilStopped } from "./foreground.js";
+import { asProteusError, emit, narrate } from "./output.js";
+import { kernelBytes, packageRoot, packageVersion } from "./package-files.js";
 import { parseDuration } from "./quantity.js";
 
 const startHelp = `
 Runs in the foreground until Ctrl-C or SIGTERM. With two interfaces the machine routes
-FLIP between them. The echo and the status service of the machine get ports of their own
-at every start; they are printed, and written to PROTEUS_READY_FILE when that is set.
+FLIP between them. Its servers (echo, sys, segment, random, time) get ports of their own at
+every start; ports and capabilities with all rights are printed, and written to the ready
+file when there is one. The log goes to standard error; \`proteus metrics\` shows what the
+node counts.
 
 Examples:
   proteus node start --interface eth0
-  proteus node start --interface eth0 --interface eth1 --json`;
+  proteus node start --interface eth0 --interface eth1 --json
+  proteus node start --config n1.toml --log-format json --log-level debug`;
+
+const unitFile = "/etc/systemd/system/proteus-node.service";
+
+const unitHelp = `
+It starts this installation with this Node. docs/DEPLOY.md has the whole way.
+
+Example:
+  proteus node unit | sudo tee ${unitFile}
+  sudo systemctl daemon-reload && sudo systemctl enable --now proteus-node`;
 
 const statusHelp = `
 The status port is printed by \`node start\`.
@@ -36,38 +58,26 @@ Example:
 /** Adds `node` and its subcommands to the program. */
 export function registerNode(program: Command): void {
   const node = program.command("node").description("the agent of a pool machine");
-  node
+  const start = node
     .command("start")
-    .description("run this machine's agent: kernel, routing, echo and status service")
-    .option("--interface <name>", "network to attach; may be repeated", collect, [])
-    .option("--name <name>", "what this machine is called", process.env.PROTEUS_NODE ?? hostname())
+    .description("run this machine's agent: kernel, routing, and the servers that every machine has");
+  withSettings(start as unknown as Command);
+  start
     .option("--json", "one JSON document when it serves", false)
+    .addHelpText("after", () => settingsHelp())
     .addHelpText("after", startHelp)
-    .action(async ({ interface: interfaces, name, json }) => {
+    .action(async (options: Readonly<Record<string, unknown>>) => {
       const stopped = untilStopped();
-      const running = await startKernel({
-        wasm: kernelBytes(),
-        interfaces,
-        say: narrate,
-        failed: stopped.fail,
-      });
-      try {
-        const agent = new Agent(running, { name, random: randomBytes });
-        const ready = describe(running, agent, name);
-        writeReadyFile(process.env.PROTEUS_READY_FILE, ready);
-        emit("node start", json, ready, () =>
-          [
-            `${name} serves on ${ready.interfaces.map((i) => i.name).join(", ")}`,
-            `echo put-port   ${ready.echo}`,
-            `status put-port ${ready.status}`,
-          ].join("\n"),
-        );
-        await stopped.promise;
-        agent.close();
-        await running.finish();
-      } finally {
-        running.close();
-      }
+      await startNode(configOf(options), stopped, options.json === true);
+    });
+  node
+    .command("unit")
+    .description("print the systemd unit that runs this machine's agent")
+    .option("--json", "one JSON document on stdout", false)
+    .addHelpText("after", unitHelp)
+    .action(({ json }) => {
+      const unit = unitText({ node: process.execPath, main: join(packageRoot, "dist/control/cli/main.js") });
+      emit("node unit", json, { file: unitFile, unit }, () => unit.trimEnd());
     });
   node
     .command("status")
@@ -82,16 +92,93 @@ export function registerNode(program: Command): void {
       const locateTimeoutMs = parseDuration(timeout);
       const running = await startKernel({ wasm: kernelBytes(), interfaces, say: narrate });
       try {
-        const reply = await trans(running.kernel, { port: statusPort, command: STD_STATUS }, undefined, {
-          locateTimeoutMs,
-        });
-        if (reply.header.status < 0) throw statusError(reply.header.status, "asking the machine");
-        const document = parseStatus(reply.data);
+        const sys = stub(running.kernel, systemTable, portOnly(statusPort), { locateTimeoutMs });
+        const document = parseStatus((await sys.status()).text);
         emit("node status", json, document, () => statusText(document));
       } finally {
         await running.finish();
       }
     });
+}
+
+/** Runs the agent until it is told to stop. With a JSON log a failure is a line of the log. */
+async function startNode(config: Config, stopped: Stopped, json: boolean): Promise<void> {
+  const { values } = config;
+  const { log, flush } = openLog({
+    level: values["log.level"],
+    format: values["log.format"],
+    name: values["node.name"],
+    colours: process.stderr.isTTY === true && !process.env.NO_COLOR,
+  });
+  try {
+    if (config.files.length > 0) log.debug({ files: config.files }, "settings were read");
+    await runNode(values, { log, stopped, json });
+  } catch (error) {
+    const known = asProteusError(error);
+    if (values["log.format"] !== "json" || known === undefined) throw error;
+    const { code, exit, message, why, unchanged, hint } = known;
+    log.fatal({ code, why, unchanged, hint }, message);
+    process.exitCode = exit;
+  } finally {
+    flush();
+  }
+}
+
+interface NodeRun {
+  readonly log: Log;
+  readonly stopped: Stopped;
+  readonly json: boolean;
+}
+
+async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): Promise<void> {
+  const name = values["node.name"];
+  const version = packageVersion();
+  const running = await startKernel({
+    wasm: kernelBytes(),
+    interfaces: values["node.interfaces"],
+    say: (line) => log.warn(line),
+    failed: stopped.fail,
+    limits: agentLimits(values["node.memory"]),
+  });
+  try {
+    const failed = (error: unknown) => log.error({ err: error }, "a server failed");
+    const agent = new Agent(running, { name, version, random: randomBytes, failed });
+    const measured = { ...running, executions: () => agent.executions };
+    const metrics = new NodeMetrics(measured, { name, version, abi: spoken.abi });
+    const watch = new Watch(running, log, () => metrics.sample());
+    const pages = await servePages(
+      parseListen(values["metrics.listen"]).listen,
+      {
+        metrics: async () => ({ text: await metrics.text(), type: metrics.registry.contentType }),
+        status: () => agent.status(),
+      },
+      (error) => log.error({ err: error }, "a request for metrics failed"),
+    );
+    try {
+      watch.start();
+      const ready = { ...describe(running, agent, name), metrics: pages?.where ?? null };
+      writeReadyFile(values["node.ready_file"], ready);
+      emit("node start", json, ready, () =>
+        [
+          `${name} serves on ${ready.interfaces.map((i) => i.name).join(", ")}`,
+          `echo put-port   ${ready.echo}`,
+          `status put-port ${ready.status}`,
+          ...Object.entries(ready.capabilities).map(([server, hex]) => `${server.padEnd(7)} ${hex}`),
+        ].join("\n"),
+      );
+      const { address, metrics: where } = ready;
+      log.info({ version, address, interfaces: ready.interfaces, metrics: where }, "the node serves");
+      await stopped.promise;
+      log.info({ executions: agent.executions }, "the node stops");
+      agent.close();
+      await running.finish();
+    } finally {
+      watch.close();
+      await pages?.close();
+    }
+  } finally {
+    running.close();
+  }
 }
 
 /** Who a machine is, and what its services are called by. */
@@ -107,19 +194,20 @@ function describe({ kernel, interfaces }: RunningKernel, agent: Agent, name: str
     })),
     echo: portHex(agent.echoPort),
     status: portHex(agent.statusPort),
+    capabilities: agent.capabilities(),
   };
 }
 
 /** What a status service answered; another server may answer anything. */
-function parseStatus(data: Uint8Array): Record<string, unknown> {
+function parseStatus(text: string): NodeDocument {
   try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(new TextDecoder().decode(data)));
+    return nodeDocumentSchema.parse(JSON.parse(text));
   } catch (cause) {
     throw new ProteusError({
       code: "ANSWER_WRONG",
       exit: exitCodes.failed,
       message: "what answered is no status service",
-      why: `it sent ${data.length} bytes that do not describe a machine`,
+      why: `it sent ${text.length} characters that do not describe a machine`,
       hint: "the status port is the one that `proteus node start` printed as status put-port",
       cause,
     });
@@ -127,8 +215,8 @@ function parseStatus(data: Uint8Array): Record<string, unknown> {
 }
 
 /** By rename, so that whoever waits for the file never reads half of it. */
-function writeReadyFile(path: string | undefined, document: object): void {
-  if (!path) return;
+function writeReadyFile(path: string, document: object): void {
+  if (path === "") return;
   try {
     writeFileSync(`${path}.new`, `${JSON.stringify(document)}\n`);
     renameSync(`${path}.new`, path);
@@ -138,7 +226,7 @@ function writeReadyFile(path: string | undefined, document: object): void {
       exit: exitCodes.failed,
       message: `${path} could not be written`,
       why: cause instanceof Error ? cause.message : String(cause),
-      hint: "set PROTEUS_READY_FILE to a path in a folder that exists, or unset it",
+      hint: "set node.ready_file (PROTEUS_READY_FILE) to a path in a folder that exists, or unset it",
       cause,
     });
   }

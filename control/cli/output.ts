@@ -67,7 +67,7 @@ const exitOfCode: Readonly<Record<string, ExitCode>> = {
 };
 
 /** An error as people can use it; `undefined` when it is a bug. */
-function asProteusError(error: unknown): ProteusError | undefined {
+export function asProteusError(error: unknown): ProteusError | undefined {
   if (error instanceof ProteusError) return error;
   if (!(error instanceof Error)) return undefined;
   const { code, hint, syscall } = error as Error & { code?: unknown; hint?: unknown; syscall?: unknown };

@@ -25,17 +25,53 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "the agent of a pool machine",
     load: async () => (await import("./node.js")).registerNode,
   },
+  config: {
+    summary: "what this machine is set to, and what set it",
+    load: async () => (await import("./config.js")).registerConfig,
+  },
+  status: {
+    summary: "the health of the labs and the node on this machine",
+    load: async () => (await import("./status.js")).registerStatus,
+  },
+  doctor: {
+    summary: "what this machine lacks, and the command that mends it",
+    load: async () => (await import("./doctor.js")).registerDoctor,
+  },
+  metrics: {
+    summary: "what a node counts, as Prometheus reads it",
+    load: async () => (await import("./metrics.js")).registerMetrics,
+  },
   serve: {
     summary: "run a server on this machine",
     load: async () => (await import("./serve.js")).registerServe,
   },
   call: {
-    summary: "call a server and measure it",
+    summary: "call an echo server and measure it",
     load: async () => (await import("./call.js")).registerCall,
   },
   group: {
     summary: "groups: messages in one order at every member, through crashes",
     load: async () => (await import("./group.js")).registerGroup,
+  },
+  std: {
+    summary: "what every server has: info, status, restrict, touch, destroy and more",
+    load: async () => (await import("./operations.js")).serverCommand("std"),
+  },
+  segment: {
+    summary: "memory on pool machines, a capability for each piece",
+    load: async () => (await import("./operations.js")).serverCommand("segment"),
+  },
+  sys: {
+    summary: "how a pool machine and its kernel fare",
+    load: async () => (await import("./operations.js")).serverCommand("sys"),
+  },
+  time: {
+    summary: "what time it is on a pool machine",
+    load: async () => (await import("./operations.js")).serverCommand("time"),
+  },
+  random: {
+    summary: "random bytes from a pool machine",
+    load: async () => (await import("./operations.js")).serverCommand("random"),
   },
   bench: {
     summary: "measure FLIP against TCP/IP",
@@ -53,9 +89,28 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "capabilities: make, check and restrict their private part, offline",
     load: async () => (await import("./capability.js")).registerCapability,
   },
+  capture: {
+    summary: "show the frames that pass a machine, and write them for Wireshark",
+    load: async () => (await import("./capture.js")).registerCapture,
+  },
+  dissector: {
+    summary: "write the Wireshark dissector of the protocols, in Lua",
+    load: async () => (await import("./dissector.js")).registerDissector,
+  },
   decode: {
     summary: "show the layers of hex frames, read from standard input one a line",
     load: async () => (await import("./decode.js")).registerDecode,
+  },
+  version: {
+    summary: "show the versions of this program, its kernel, and its formats",
+    load: async () => (await import("./version.js")).registerVersion,
+  },
+  manual: {
+    summary: "write the reference of all commands, and manual pages",
+    load: async () => {
+      const { registerManual } = await import("./manual.js");
+      return (program: Command) => registerManual(program, wholeProgram);
+    },
   },
 };
 
@@ -75,7 +130,17 @@ function commandOf(words: readonly string[]): string | undefined {
 }
 
 /** The program with the one command loaded that the arguments name. */
-export async function programFor(words: readonly string[]): Promise<Command> {
+export function programFor(words: readonly string[]): Promise<Command> {
+  const wanted = commandOf(words);
+  return programWith((name) => name === wanted);
+}
+
+/** The program with every command loaded. */
+export function wholeProgram(): Promise<Command> {
+  return programWith(() => true);
+}
+
+async function programWith(isWanted: (name: string) => boolean): Promise<Command> {
   const program = new Command("proteus")
     .description("A LAN of machines as one processor pool")
     .version(packageVersion(), "-V, --version", "show the version")
@@ -85,10 +150,10 @@ export async function programFor(words: readonly string[]): Promise<Command> {
     .addHelpText("after", helpText)
     .exitOverride()
     .configureOutput({ outputError: () => undefined }); // fail() says it
-  const wanted = commandOf(words);
   for (const [name, { summary, load }] of Object.entries(entries)) {
-    if (name === wanted) (await load())(program as never);
-    else program.command(name).description(summary);
+    if (isWanted(name)) (await load())(program as never);
+    else program.command(name);
+    program.commands.find((command) => command.name() === name)?.description(summary);
   }
   return program;
 }

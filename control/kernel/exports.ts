@@ -64,5 +64,9 @@ export interface KernelExports {
   ) => number;
   readonly mirror_crc32c: (pointer: number, length: number, before: number, out: number) => number;
   readonly port_one_way: (port: number, out: number) => void;
+  readonly private_encode: (object: number, rights: number, random: number, out: number) => number;
+  readonly private_decode: (privatePart: number, random: number) => number;
+  readonly private_restrict: (privatePart: number, random: number, mask: number, out: number) => number;
+  readonly table_entry: (table: number, index: number, out: number) => number;
   readonly ABI_VERSION: { readonly value: number };
 }

@@ -18,7 +18,9 @@ import { type Limits, writeLimits } from "./limits.js";
 import { LinearMemory } from "./linear-memory.js";
 import { Mirror } from "./mirror.js";
 import { Pending } from "./pending.js";
+import { Privates } from "./privates.js";
 import { Segments } from "./segments.js";
+import { KernelTables } from "./tables.js";
 import { KernelTime } from "./time.js";
 
 const pageBytes = 65536;
@@ -61,6 +63,10 @@ export class Kernel {
   readonly devices: Device[] = [];
   /** Group communication: groups.ts. */
   readonly groups: GroupCalls;
+  /** What it knows of networks, ports and calls: tables.ts. */
+  readonly tables: KernelTables;
+  /** Private parts of capabilities: privates.ts. */
+  readonly privates: Privates;
   /** Segments of this machine's users: segments.ts. */
   readonly segments: Segments;
   /** Block copy and checksums: mirror.ts. */
@@ -99,6 +105,8 @@ export class Kernel {
     this.buffers = new LinearMemory(this.#layout(layout.LAYOUT_HOST_BASE), this.bytes.length);
     this.#ring = this.#layout(layout.LAYOUT_COMPLETIONS);
     this.#ringMask = this.#layout(layout.LAYOUT_COMPLETION_MASK);
+    this.tables = new KernelTables(this.#exports, this.bytes);
+    this.privates = new Privates(this.#exports, this.bytes);
     this.groups = new GroupCalls({
       exports: this.#exports,
       bytes: this.bytes,

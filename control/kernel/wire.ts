@@ -143,15 +143,16 @@ function dissectBroadcast(
 
 /**
  * Whether a unicast or multicast message is a group's. Its third and fourth byte are
- * 0 (or in JOIN and RESULT what all members understand, a small number) and its type is
- * not LOCATE; in RPC these four are the start of a random kernel id, or of one that is
+ * 0 (or in JOINREQ, JOIN and RESULT what its sender or all members understand, a small
+ * number) and its type is not LOCATE; in RPC these four are the start of a random kernel id, or of one that is
  * all zeros.
  */
 function isGroup(kernel: OfflineKernel, message: Uint8Array): boolean {
   if (message.length < formats.GROUP_HEADER) return false;
   const fields = view(message);
   const type = fields.getUint8(formats.GROUP_TYPE_AT);
-  const tellsFeatures = type === formats.GROUP_JOIN || type === formats.GROUP_RESULT;
+  const tellsFeatures =
+    type === formats.GROUP_JOINREQ || type === formats.GROUP_JOIN || type === formats.GROUP_RESULT;
   return (
     type !== formats.GROUP_LOCATE &&
     fields.getUint8(formats.GROUP_FLAGS_AT) <= formats.GROUP_BIGENDIAN &&

@@ -1,11 +1,15 @@
 // The agent of a pool machine, as the lab starts it: `proteus node start`, detached,
 // its words in agent.log. It serves when it has written the file named by
 // PROTEUS_READY_FILE: JSON with at least {pid}.
+//
+// - Its metrics are at a socket in the node's folder, which is reached from outside of the
+//   node as well. No config file of this computer is read: a lab is the same everywhere.
 
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ProteusError } from "../kernel/errors.js";
+import { type Listen, parseListen } from "../node/config/listen.js";
 import { nodeCommand } from "./exec.js";
 import { interfacesOf } from "./plan.js";
 import { type ProcessId, processOf, waitUntil } from "./processes.js";
@@ -13,6 +17,17 @@ import { type LabState, nodeFolder } from "./state.js";
 import type { LabNode } from "./topology.js";
 
 const logTailLines = 8;
+
+/** Where a node's agent serves its metrics and status. */
+export function metricsOf(lab: string, node: string): Listen {
+  return parseListen(metricsText(lab, node)).listen;
+}
+
+/** Off where the path is longer than a socket's may be. */
+function metricsText(lab: string, node: string): string {
+  const text = `unix:${join(nodeFolder(lab, node), "metrics.sock")}`;
+  return parseListen(text).fault === undefined ? text : "off";
+}
 
 /** The last lines of an agent's log. */
 export function logTail(lab: string, node: string): string {
@@ -55,7 +70,13 @@ export async function startAgent(state: LabState, node: LabNode, options: AgentS
   const child = spawn(program, rest, {
     cwd: "/",
     detached: true,
-    env: { ...process.env, ...environment, PROTEUS_READY_FILE: ready },
+    env: {
+      ...process.env,
+      ...environment,
+      PROTEUS_READY_FILE: ready,
+      PROTEUS_CONFIG: "none",
+      PROTEUS_METRICS_LISTEN: metricsText(lab, node.name),
+    },
     stdio: ["ignore", log, log],
   });
   closeSync(log);

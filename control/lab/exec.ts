@@ -10,6 +10,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { ProteusError } from "../kernel/errors.js";
+import { hubVariable } from "../node/interfaces.js";
 import { enterNode } from "./namespaces.js";
 import { interfacesOf } from "./plan.js";
 import { interfaceSocket, type LabState, readNode, stateRoot } from "./state.js";
@@ -18,9 +19,6 @@ import type { LabNode } from "./topology.js";
 
 /** The variables that tag a process of a node; `id` is the lab's. */
 export const tags = { id: "PROTEUS_LAB_ID", lab: "PROTEUS_LAB", node: "PROTEUS_NODE" } as const;
-
-/** The variable that names the socket of an interface of the LAN in memory (control/node/interfaces.ts). */
-export const hubVariable = (name: string): string => `PROTEUS_HUB_${name}`;
 
 export interface NodeCommand {
   /** Program and arguments, to be started without a shell. */

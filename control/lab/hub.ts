@@ -5,12 +5,15 @@
 //   MAC address, the next ones a locally administered one of their own.
 // - A frame goes to every other connection on its network; who it is for, they decide.
 // - A connection that does not read loses frames, as at a switch.
+// - A second socket beside each is for taps: they are shown every frame of the network that
+//   reaches the node's links, take no address and send nothing (drivers/memory/hub-tap.ts).
 // - `control`: a line of JSON {node, on} cuts or joins the links of a node, answered by
 //   the same line.
 
 import { randomBytes } from "node:crypto";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
-import { encodeMessage, type HubGreeting, MessageReader } from "../../drivers/memory/hub.js";
+import { encodeMessage, type HubGreeting, MessageReader, tapPath } from "../../drivers/memory/hub.js";
+import { tapHead } from "../../drivers/memory/hub-tap.js";
 import { interfacesOf, type LabInterface } from "./plan.js";
 import type { Topology } from "./topology.js";
 
@@ -20,6 +23,10 @@ interface Port {
   readonly node: string;
   readonly network: string;
   readonly socket: Socket;
+}
+
+interface TapPort extends Port {
+  dropped: number;
 }
 
 export interface HubPaths {
@@ -37,10 +44,21 @@ function listen(server: Server, path: string): Promise<void> {
 /** Serves the networks of a topology until the process ends. Resolves once every socket listens. */
 export async function serveHub(topology: Topology, paths: HubPaths): Promise<void> {
   const ports = new Set<Port>();
+  const taps = new Set<TapPort>();
   const cut = new Set<string>();
+
+  const show = (from: Port, frame: Buffer): void => {
+    const timeUs = Math.floor((performance.timeOrigin + performance.now()) * 1000);
+    for (const tap of taps) {
+      if (tap.network !== from.network || cut.has(tap.node)) continue;
+      if (tap.socket.writableLength >= backlogBytesMax) tap.dropped++;
+      else tap.socket.write(encodeMessage(tapHead(timeUs, tap.dropped, tap.node === from.node), frame));
+    }
+  };
 
   const repeat = (from: Port, frame: Buffer): void => {
     if (cut.has(from.node)) return;
+    if (taps.size > 0) show(from, frame);
     const message = encodeMessage(frame);
     for (const port of ports) {
       if (port === from || port.network !== from.network || cut.has(port.node)) continue;
@@ -72,12 +90,23 @@ export async function serveHub(topology: Topology, paths: HubPaths): Promise<voi
       });
     };
 
+  const acceptTap =
+    (node: string, { network, mac, mtu }: LabInterface) =>
+    (socket: Socket) => {
+      const tap: TapPort = { node, network, socket, dropped: 0 };
+      taps.add(tap);
+      const greeting: HubGreeting = { network, mtu, address: mac };
+      socket.write(encodeMessage(Buffer.from(JSON.stringify(greeting))));
+      socket.on("error", () => socket.destroy()).on("close", () => taps.delete(tap));
+      socket.resume();
+    };
+
   for (const node of topology.nodes)
-    for (const each of interfacesOf(topology, node))
-      await listen(
-        createServer(accept(node.name, each, new Set())),
-        paths.interfaceSocket(node.name, each.name),
-      );
+    for (const each of interfacesOf(topology, node)) {
+      const path = paths.interfaceSocket(node.name, each.name);
+      await listen(createServer(accept(node.name, each, new Set())), path);
+      await listen(createServer(acceptTap(node.name, each)), tapPath(path));
+    }
   // Last: who finds the control socket finds all the others.
   await listen(createServer(control(cut)), paths.controlSocket);
 }

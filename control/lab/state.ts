@@ -6,6 +6,7 @@
 //     nodes/NODE/node.json        power, agent
 //     nodes/NODE/ready.json       written by the agent when it serves
 //     nodes/NODE/agent.log
+//     nodes/NODE/metrics.sock     where the agent serves its metrics and status
 //
 // - The folder is the lab's claim on its name: it is made before anything else and
 //   removed after everything else.

@@ -1,45 +1,76 @@
-// The agent of a pool machine: the kernel that routes, with an echo and a status service.
+// The agent of a pool machine: the kernel that routes, with the servers that every machine has:
+// echo, sys, segment, random, time.
 //
-// - Both services get a random get-port at every start; the put-ports are what others call.
-// - Status is what the kernel counts, the interfaces with what they dropped, and how long
-//   it has been up.
+// - All get a random get-port at every start; the put-ports, and capabilities with all rights
+//   for those servers that look at them, are what `node start` prints.
+// - Status is the document of control/interface/node.ts: who it is and what it speaks, its
+//   clock, the interfaces with what they dropped, what the kernel counts, how its host fares.
 
-import type { Counters } from "../kernel/counters.js";
+import { freemem, loadavg, networkInterfaces, totalmem } from "node:os";
+import { type Capability, capabilityHex } from "../capability/capability.js";
+import { type NodeDocument, spoken } from "../interface/node.js";
+import { toHex } from "../kernel/bytes.js";
+import type { Limits } from "../kernel/limits.js";
 import { EchoServer } from "../server/echo/echo.js";
-import { StatusServer } from "../server/status/status.js";
+import { serveRandom } from "../server/random/random.js";
+import { SegmentServer } from "../server/segment/segment.js";
+import { SystemServer } from "../server/system/system.js";
+import { serveTime } from "../server/time/time.js";
+import { hubVariable } from "./interfaces.js";
 import { microseconds } from "./loop.js";
 import type { RunningKernel } from "./start.js";
 
 export interface AgentOptions {
   readonly name: string;
+  /** Of the package. */
+  readonly version: string;
   readonly random: (bytes: number) => Uint8Array;
+  /** Told of what a server did not expect; the agent goes on. */
+  readonly failed: (error: unknown) => void;
 }
 
-/** What the status service answers to STD_STATUS. */
-export interface AgentStatus {
-  readonly name: string;
-  readonly uptimeSeconds: number;
-  readonly threadsBusy: number;
-  readonly executions: number;
-  readonly interfaces: readonly object[];
-  readonly counters: Counters;
+/** A pool machine's kernel: a quarter of its memory is for segments. */
+export function agentLimits(memoryBytes: number): Partial<Limits> {
+  return { memoryBytes, segmentBytes: Math.floor(memoryBytes / 4), segments: 4096 };
 }
+
+/** Servers of a machine that look at capabilities. */
+export type AgentServer = "sys" | "segment" | "random" | "time";
 
 const portBytes = 6;
 
 export class Agent {
+  readonly segments: SegmentServer;
   readonly #running: RunningKernel;
   readonly #name: string;
+  readonly #version: string;
   readonly #started = microseconds();
   readonly #echo: EchoServer;
-  readonly #status: StatusServer;
+  readonly #system: SystemServer;
+  readonly #random: ReturnType<typeof serveRandom>;
+  readonly #time: ReturnType<typeof serveTime>;
 
-  constructor(running: RunningKernel, { name, random }: AgentOptions) {
+  constructor(running: RunningKernel, { name, version, random, failed }: AgentOptions) {
+    const { kernel } = running;
     this.#running = running;
     this.#name = name;
-    this.#echo = new EchoServer(running.kernel, random(portBytes), { threads: 4 });
-    const info = `pool machine ${name}`;
-    this.#status = new StatusServer(running.kernel, random(portBytes), info, () => this.status());
+    this.#version = version;
+    const given = () => ({ kernel, random, failed, getPort: random(portBytes) });
+    this.#echo = new EchoServer(kernel, random(portBytes), { threads: 4 });
+    this.#system = new SystemServer({
+      ...given(),
+      info: `pool machine ${name}`,
+      describe: () => this.status(),
+      interfaces: () =>
+        running.interfaces.map((device) => ({
+          name: device.name,
+          mtu: device.mtu,
+          counters: device.counters(),
+        })),
+    });
+    this.segments = new SegmentServer({ ...given(), memory: kernel.segments });
+    this.#random = serveRandom(given());
+    this.#time = serveTime({ ...given(), clock: Date.now });
   }
 
   get echoPort(): Uint8Array {
@@ -47,23 +78,67 @@ export class Agent {
   }
 
   get statusPort(): Uint8Array {
-    return this.#status.putPort;
+    return this.#system.putPort;
   }
 
-  status(): AgentStatus {
+  /** Capabilities with all rights, as hex: for whoever started this machine. */
+  capabilities(): Readonly<Record<AgentServer, string>> {
+    const hex = (server: { capability(): Capability }): string => capabilityHex(server.capability());
+    return {
+      sys: hex(this.#system),
+      segment: hex(this.segments),
+      random: hex(this.#random),
+      time: hex(this.#time),
+    };
+  }
+
+  /** Calls that the echo service has executed. */
+  get executions(): number {
+    return this.#echo.executions;
+  }
+
+  status(): NodeDocument {
     const { kernel, interfaces } = this.#running;
     return {
       name: this.#name,
+      address: toHex(kernel.address),
+      version: this.#version,
+      ...spoken,
+      clockMs: Date.now(),
       uptimeSeconds: Math.floor((microseconds() - this.#started) / 1e6),
+      load: loadavg(),
+      memory: { freeBytes: freemem(), totalBytes: totalmem() },
       threadsBusy: kernel.threadsBusy,
       executions: this.#echo.executions,
-      interfaces: interfaces.map((device) => ({ name: device.name, mtu: device.mtu, ...device.counters() })),
+      segments: kernel.segments.stat(),
+      interfaces: interfaces.map((device) => ({
+        name: device.name,
+        mac: toHex(device.address),
+        mtu: device.mtu,
+        subnets: subnetsOf(device.name),
+        ...device.counters(),
+      })),
       counters: kernel.counters(),
     };
   }
 
   close(): void {
-    this.#echo.close();
-    this.#status.close();
+    for (const server of [this.#echo, this.#system, this.segments, this.#random, this.#time]) server.close();
   }
+}
+
+/** The IPv4 networks of an interface of this machine; none for one of a LAN in memory. */
+function subnetsOf(name: string): string[] {
+  if (process.env[hubVariable(name)]) return [];
+  const addresses = (networkInterfaces()[name] ?? []).filter(({ family }) => family === "IPv4");
+  return addresses.flatMap(({ cidr }) => (cidr === null ? [] : [networkOf(cidr)]));
+}
+
+/** `10.1.2.3/24` as `10.1.2.0/24`. */
+function networkOf(cidr: string): string {
+  const [address = "", length = "32"] = cidr.split("/");
+  const bits = address.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
+  const size = 2 ** (32 - Number(length));
+  const first = Math.floor(bits / size) * size;
+  return `${[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join(".")}/${length}`;
 }

@@ -6,11 +6,14 @@ import type { Device } from "../../drivers/device.js";
 import { openEthernet } from "../../drivers/ethernet/ethernet.js";
 import { openHub } from "../../drivers/memory/hub.js";
 
+/** The variable that names the socket of an interface of the LAN in memory. */
+export const hubVariable = (name: string): string => `PROTEUS_HUB_${name}`;
+
 /** Opens `name`. Fails as the driver fails: no such interface, no right to open it, no hub. */
 export async function openInterface(
   name: string,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Device> {
-  const socket = environment[`PROTEUS_HUB_${name}`];
+  const socket = environment[hubVariable(name)];
   return socket ? openHub(socket, name) : openEthernet(name);
 }

@@ -6,7 +6,7 @@
 //   eth0; otherwise an error that lists what there is.
 
 import { randomFillSync } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import type { Device } from "../../drivers/device.js";
@@ -84,12 +84,21 @@ export async function startKernel(options: StartOptions): Promise<RunningKernel>
   }
 }
 
-/** A higher priority for this program; without the right to one it stays as it is. */
+/**
+ * A higher priority for this program; without the right to one it stays as it is. Where Linux
+ * shares the cores among sessions first (autogroup), a program's own priority counts within its
+ * session only, so the session gets it too.
+ */
 function favour(): void {
-  try {
-    setPriority(promptPriority);
-  } catch {
-    // Only its patience under load is less.
+  for (const raise of [
+    () => setPriority(promptPriority),
+    () => writeFileSync("/proc/self/autogroup", String(promptPriority)),
+  ]) {
+    try {
+      raise();
+    } catch {
+      // Only its patience under load is less.
+    }
   }
 }
 

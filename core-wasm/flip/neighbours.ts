@@ -75,6 +75,11 @@ export function neighboursOpen(neighbours: u32, nonce: u32, timers: u32): void {
   bootNonce = nonce;
 }
 
+/** For those who only look: tables.ts. */
+export function neighboursTable(): Table {
+  return table;
+}
+
 // @ts-ignore: decorator
 @inline
 export function neighbourIndex(neighbour: Neighbour): u32 {

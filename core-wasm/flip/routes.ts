@@ -47,6 +47,11 @@ export function routesOpen(addresses: u32, places: u32): void {
   lastLocalEpoch = 0;
 }
 
+/** For those who only look: tables.ts. */
+export function routesTable(): Table {
+  return routes;
+}
+
 // @ts-ignore: decorator
 @inline
 export function routeFind(address: u64): Route {

@@ -57,6 +57,8 @@ export class Member {
   leaveSeqno: u32; // the sequencer: it has left, and may not have everything below this number yet
   leftAt: i64;
   toldAt: i64; // when it was last told that a request came too early
+  missed: u32; // the sequencer: repeats for it since it had something that was not repeated
+  repeatedUpTo: u32; // seqnos below were repeated for it, at most
 }
 
 @unmanaged

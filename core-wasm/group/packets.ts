@@ -160,6 +160,16 @@ export function castRequest(group: Group, record: Record): bool {
   return true;
 }
 
+/**
+ * What was multicast to this address did not come: it was lost, or a router on the way does not know
+ * any more where everyone is. Not too often all routers are made to look again.
+ */
+export function castUnheard(group: Group, address: u64): void {
+  if (now - group.locatedAt < LOCATE_AGAIN_LONGEST_US) return;
+  group.locatedAt = now;
+  locateStart(address, group.myAddress, true);
+}
+
 /** True when so many endpoints of an address are known; looks for them now and then when not. */
 function known(group: Group, address: u64, endpoints: u32): bool {
   if (multicastKnown(address) >= endpoints) {

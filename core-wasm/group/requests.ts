@@ -3,8 +3,8 @@
 // - Several are under way at a time when all members are ours; the sequencer takes them by
 //   message id, one after the other, and drops what comes early. With an original in the
 //   group it is one at a time, as the original does.
-// - A large message goes by our own multicast (method BB), alone; others by the sequencer's
-//   (PB). Source: spec 5.4.
+// - A large message goes by our own multicast (method BB), alone, the first time; others, and
+//   what had no answer, by the sequencer's (PB). Source: spec 5.4.
 // - Without an answer all that are under way are sent again, after a time that follows the
 //   round trips (Jacobson), doubled each time.
 
@@ -17,7 +17,7 @@ import { Group, TIMER_SEND, groupTimer, groupTimerOff, isPure, isSequencer, memb
 import { groupSetting } from "./settings";
 import { Record, recordRelease } from "./history";
 import { LEAVE, Operation, operationEnd, operationUnlink } from "./operations";
-import { castRequest, sendRecord } from "./packets";
+import { castRequest, castUnheard, sendRecord } from "./packets";
 import { groupAbort } from "./recovery";
 import { order, sequencerMay } from "./sequencer";
 
@@ -107,8 +107,11 @@ function post(group: Group, operation: Operation): void {
   operation.tries++;
   const record = changetype<Record>(operation.record);
   const type = operation.kind == LEAVE ? GROUP_LEAVEREQ : GROUP_BCASTREQ;
-  if (operation.large && castRequest(group, record)) record.large = 1;
+  // A router that has lost where the group is drops a multicast and says nothing: again it goes
+  // to the sequencer alone, which is found wherever it is.
+  if (operation.large && operation.tries == 1 && castRequest(group, record)) record.large = 1;
   else {
+    if (record.large) castUnheard(group, group.allAddress);
     record.large = 0;
     sendRecord(group, memberAt(group, group.sequencer).address, type, record, group.delivered);
   }

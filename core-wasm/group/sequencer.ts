@@ -26,7 +26,7 @@ import {
 } from "./groups";
 import { groupSetting } from "./settings";
 import { Record, historyAt, historyFind, historyPut, recordBytes, recordRelease } from "./history";
-import { castRecord, packetPayload, repeatRecord, tellAlive, tellAll, tell } from "./packets";
+import { castRecord, castUnheard, packetPayload, repeatRecord, tellAlive, tellAll, tell } from "./packets";
 
 const SYNC_NAMES_MAX: u32 = 40;
 const SYNC_AGAIN_US: i64 = 10000;
@@ -36,6 +36,8 @@ const RESERVE: u32 = 8192;
 const REPEATS_MAX: u32 = 32;
 const REPEAT_BYTES_MAX: u32 = 65536;
 const TAIL_SYNCS: u32 = 2;
+/** A member that needs so many repeats in a row, and nothing came without, is not reached by multicast. */
+const MISSED_MAX: u32 = 8;
 
 /** The type of a message that has a number and is not final. */
 export function tentative(kind: u32): u32 {
@@ -163,6 +165,7 @@ export function noteMember(group: Group, member: Member, expect: u32): void {
   member.heard = now;
   member.probes = 0;
   member.suspect = 0;
+  reached(member, expect);
   const further = ((expect - member.expect) as i32) > 0 && ((expect - group.next) as i32) <= 0;
   if (further) member.expect = expect;
 }
@@ -203,6 +206,7 @@ function again(group: Group, member: Member, request: Record): void {
     if (!tellGone(group, member)) tellAlive(group, member.address);
   } else if (record.accepted) {
     repeatRecord(group, member.address, record.kind, record);
+    missed(group, member, record.seqno + 1);
   } else if (now - record.sentAt >= SYNC_AGAIN_US) {
     record.sentAt = now;
     countUp(layout.COUNTER_GROUP_REPEATED);
@@ -266,13 +270,30 @@ export function tellGone(group: Group, member: Member): bool {
   return true;
 }
 
+/** A member has all below `seqno`: it is reached by multicast when it has what was not repeated. */
+function reached(member: Member, seqno: u32): void {
+  if (((seqno - member.repeatedUpTo) as i32) > 0) member.missed = 0;
+}
+
+/** What is below `seqno` was repeated for a member: perhaps no multicast comes to it any more. */
+function missed(group: Group, member: Member, seqno: u32): void {
+  if (((seqno - member.repeatedUpTo) as i32) > 0) member.repeatedUpTo = seqno;
+  if (++member.missed < MISSED_MAX || !isSequencer(group)) return;
+  member.missed = 0;
+  castUnheard(group, group.groupAddress);
+}
+
 /** A member misses `count` messages from `seqno` on. */
 export function sequencerRepeat(group: Group, member: Member, seqno: u32, count: u32): void {
   let bytes: u32 = 0;
+  let end = seqno;
+  reached(member, seqno);
   for (let i: u32 = 0; i < min<u32>(count, REPEATS_MAX) && bytes < REPEAT_BYTES_MAX; i++) {
     const record = historyAt(group, seqno + i);
-    if (changetype<usize>(record) == 0) return;
+    if (changetype<usize>(record) == 0) break;
     repeatRecord(group, member.address, record.accepted ? record.kind : tentative(record.kind), record);
     bytes += record.length;
+    end = seqno + i + 1;
   }
+  if (end != seqno) missed(group, member, end);
 }

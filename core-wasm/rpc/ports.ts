@@ -41,6 +41,16 @@ export function portsOpen(portCount: u32, placeCount: u32): void {
   places = tableNew(placeCount, offsetof<Place>());
 }
 
+/** For those who only look: tables.ts. */
+export function portsTable(): Table {
+  return ports;
+}
+
+/** The same for the cache. */
+export function placesTable(): Table {
+  return places;
+}
+
 // @ts-ignore: decorator
 @inline
 export function portFind(port: u64): Port {

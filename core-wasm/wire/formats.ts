@@ -34,6 +34,16 @@ export const FC_MCNAK: u32 = 5; // address 8: refused
 export const FC_ABSCREDIT: u32 = 6; // your balance is count
 export const FC_HELLO: u32 = 0x50; // ours; originals drop it
 export const FC_HELLO_BYTES: u32 = 16;
+// In MCREQ, MCACK, MCNAK and HELLO, from the first byte behind the fragment control
+export const FC_MCREQ_LOCATION_AT: u32 = 0;
+export const FC_MCREQ_ADDRESS_AT: u32 = 8;
+export const FC_MCACK_ADDRESS_AT: u32 = 0; // MCNAK too
+export const FC_HELLO_VERSION_AT: u32 = 0;
+export const FC_HELLO_ANSWER_AT: u32 = 1;
+export const FC_HELLO_FEATURES_AT: u32 = 2; // u16
+export const FC_HELLO_MTU_AT: u32 = 4; // u32
+export const FC_HELLO_NONCE_AT: u32 = 8; // u32
+export const FC_HELLO_CHECK_AT: u32 = 12; // of the bytes in front of it
 export const FC_CHECKED: u32 = 0x51; // ours, after HELLO: DATA with a check in front of the FLIP header
 export const FC_CHECK_BYTES: u32 = 4; // of the whole frame without padding, itself taken as 0
 
@@ -114,6 +124,7 @@ export const RPC_RECEIVED: u32 = 9;
 export const RPC_FORWARD: u32 = 10; // FLIP address 8 of the new server
 export const RPC_FAIL: u32 = 11;
 export const RPC_REPEAT: u32 = 12; // ours, to peers that know it: fragments that are missing
+export const RPC_REPEAT_RANGE: u32 = 8; // each u32 start, u32 end
 
 export const RPC_BIGENDIAN: u32 = 0x01;
 export const RPC_RETRANS: u32 = 0x02;

@@ -52,13 +52,19 @@ export interface EthernetOptions {
   readonly frames?: number;
 }
 
-/**
- * Opens a network interface. Throws EthernetError (`code`, `hint`) when there is no such
- * interface, it is down or not Ethernet, or raw sockets are not permitted.
- */
-export function openEthernet(interfaceName: string, options: EthernetOptions = {}): EthernetDevice {
+/** A packet socket on an Ethernet interface that is up, and the best way it can receive. */
+export interface OpenSocket {
+  readonly socket: PacketSocket;
+  readonly mode: EthernetMode;
+}
+
+/** Opens the socket that a device or a tap needs. Throws EthernetError as openEthernet does. */
+export function openSocket(
+  interfaceName: string,
+  control: ArrayBuffer,
+  options: Pick<EthernetOptions, "mode" | "say">,
+): OpenSocket {
   const say = options.say ?? (() => {});
-  const control = new ArrayBuffer(CONTROL_BYTES);
   const wanted = options.mode ?? "auto";
   const addon = wanted === "koffi" ? "" : loadAddon();
   if (typeof addon === "string" && wanted !== "koffi" && wanted !== "auto") {
@@ -77,12 +83,29 @@ export function openEthernet(interfaceName: string, options: EthernetOptions = {
     try {
       if (socket.hardwareType !== ARPHRD_ETHER) throw notEthernet(interfaceName);
       if ((socket.flags & IFF_UP) === 0) throw interfaceDown(interfaceName);
-      return new EthernetDevice(interfaceName, socket, control, mode, wanted === "auto", options.frames, say);
+      return { socket, mode };
     } catch (error) {
       socket.close();
       throw error;
     }
   } catch (error) {
+    throw explain(error, interfaceName);
+  }
+}
+
+/**
+ * Opens a network interface. Throws EthernetError (`code`, `hint`) when there is no such
+ * interface, it is down or not Ethernet, or raw sockets are not permitted.
+ */
+export function openEthernet(interfaceName: string, options: EthernetOptions = {}): EthernetDevice {
+  const say = options.say ?? (() => {});
+  const control = new ArrayBuffer(CONTROL_BYTES);
+  const { socket, mode } = openSocket(interfaceName, control, options);
+  const mayFallBack = (options.mode ?? "auto") === "auto";
+  try {
+    return new EthernetDevice(interfaceName, socket, control, mode, mayFallBack, options.frames, say);
+  } catch (error) {
+    socket.close();
     throw explain(error, interfaceName);
   }
 }

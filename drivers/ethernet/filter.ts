@@ -51,18 +51,23 @@ function encode(program: readonly Instruction[]): Uint8Array {
   return bytes;
 }
 
+/** Goes on with FLIP frames; others do not pass. */
+const flipOnly: readonly Instruction[] = [
+  [LOAD_HALF, 0, 0, 12],
+  [JUMP_EQUAL, 1, 0, FLIP_ETHERTYPE],
+  [RETURN, 0, 0, 0],
+  [LOAD_WORD, 0, 0, VLAN_TAG_PRESENT],
+  [JUMP_EQUAL, 1, 0, 0],
+  [RETURN, 0, 0, 0],
+];
+
 /**
  * The program for a process with MAC address `own` that joined `groups`: bytes of an array
  * of struct sock_filter in this machine's byte order (see bpf(4), linux/filter.h).
  */
 export function frameFilter(own: Uint8Array, groups: readonly Uint8Array[]): Uint8Array {
   const program: Instruction[] = [
-    [LOAD_HALF, 0, 0, 12],
-    [JUMP_EQUAL, 1, 0, FLIP_ETHERTYPE],
-    [RETURN, 0, 0, 0],
-    [LOAD_WORD, 0, 0, VLAN_TAG_PRESENT],
-    [JUMP_EQUAL, 1, 0, 0],
-    [RETURN, 0, 0, 0],
+    ...flipOnly,
     ...whenAddress(6, own, 0),
     ...whenAddress(0, own, WHOLE_FRAME),
     ...whenAddress(0, BROADCAST, WHOLE_FRAME),
@@ -74,4 +79,9 @@ export function frameFilter(own: Uint8Array, groups: readonly Uint8Array[]): Uin
   }
   program.push([RETURN, 0, 0, 0]);
   return encode(program);
+}
+
+/** The program for a tap: every FLIP frame, whoever sent it. */
+export function tapFilter(): Uint8Array {
+  return encode([...flipOnly, [RETURN, 0, 0, WHOLE_FRAME]]);
 }

@@ -27,6 +27,7 @@ export const CONTROL_BEGAN_US = 7;
 
 // linux/if_packet.h, linux/if.h, linux/if_arp.h
 export const PACKET_MR_MULTICAST = 0;
+export const PACKET_MR_PROMISC = 1;
 export const PACKET_MR_UNICAST = 3;
 export const IFF_UP = 1;
 export const ARPHRD_ETHER = 1;
@@ -42,7 +43,7 @@ export interface PacketSocket {
   claim(name: string): boolean;
   /** Attaches a classic BPF program (array of struct sock_filter). */
   filter(program: Uint8Array): void;
-  /** Makes the interface accept an address (PACKET_MR_UNICAST, PACKET_MR_MULTICAST), or no longer. */
+  /** Makes the interface accept an address, or all (PACKET_MR_*), or no longer. */
   membership(kind: number, address: Uint8Array, join: boolean): void;
   /** Maps or prepares the region and starts to receive. */
   attach(

@@ -64,6 +64,9 @@ export class MessageReader {
   }
 }
 
+/** The socket beside an interface's where the hub shows all that passes: hub-tap.ts. */
+export const tapPath = (interfacePath: string): string => `${interfacePath}.tap`;
+
 /** The hub could not be used; `code` is stable, `hint` is a line for people. */
 export class HubError extends Error {
   override readonly name = "HubError";

@@ -4,6 +4,8 @@
 //   is one membership: a machine that joins again is another member.
 // - Histories are logs: one begins when the group is made, another with every reset that some
 //   member was delivered. A log goes on where its parent was left; in it a seqno is one message.
+// - A member that joins is delivered its own join first, perhaps before anyone else. Its log is
+//   open until somebody whose log is known is delivered one of its messages, or the same reset.
 // - What was delivered in a log after the place where its child left it, is lost. That is
 //   allowed only when more members are gone than the resilience degree covers.
 // - The workload resets with a fixed majority, so two parts never go on side by side.
@@ -17,16 +19,13 @@ export interface Delivered {
   /** The number that the workload gave this message, join, leave or reset. */
   readonly id: number;
   readonly seqno: number;
-  /** Where the group is; a late member may be delivered what was said before. */
-  readonly incarnation: number;
   readonly view: bigint;
 }
 
 interface Log {
-  readonly incarnation: number;
-  readonly parent: Log | null;
+  parent: Log | null;
   /** The seqno of its first message: a reset, or the first of all. */
-  readonly from: number;
+  from: number;
   readonly entries: Map<number, number>;
   readonly children: Log[];
   /** The last seqno delivered to anybody. */
@@ -65,7 +64,10 @@ export class GroupJudge {
   readonly #name: string;
   readonly #resilience: number;
   readonly #fail: Verdict;
+  readonly #members: MemberRecord[] = [];
   readonly #logs: Log[] = [];
+  /** Those of joiners, of which it is not known yet what they are the end of. */
+  readonly #open = new Set<Log>();
   readonly #byReset = new Map<number, Log>();
   readonly #messages = new Map<number, Message>();
   readonly #completed = new Set<number>();
@@ -85,10 +87,12 @@ export class GroupJudge {
 
   /** A machine is about to be a member. */
   member(name: string): MemberRecord {
-    return {
+    const member: MemberRecord = {
       ...{ name, log: null, last: -1, view: 0n, sent: 0 },
       ...{ heard: new Map(), promised: new Map() },
     };
+    this.#members.push(member);
+    return member;
   }
 
   /** A member sends the message with this number. */
@@ -109,11 +113,9 @@ export class GroupJudge {
     if (member.last >= 0 && what.seqno !== member.last + 1)
       this.#wrong("total-order", `${member.name} was delivered ${what.seqno} after ${member.last}`);
     const log = what.kind === "reset" ? this.#reset(member, what) : (member.log ?? this.#found(what));
-    const known = log.entries.get(what.seqno);
-    if (known === undefined) this.#append(log, what);
-    else if (known !== what.id)
-      this.#wrong("total-order", `${what.seqno} is message ${what.id} at ${member.name}, ${known} elsewhere`);
     member.log = log;
+    this.#append(log, what, member.name);
+    this.#close(log, what);
     member.last = what.seqno;
     member.view = what.view;
     if (what.kind === "data") this.#heard(member, what);
@@ -121,21 +123,18 @@ export class GroupJudge {
   }
 
   /** The log that this first delivery of a member belongs to. */
-  #found({ incarnation, seqno, id }: Delivered): Log {
-    const sure = this.#logs.findLast((log) => log.entries.get(seqno) === id);
-    const next = this.#logs.filter((log) => log.last + 1 === seqno);
-    const same = next.findLast((log) => log.incarnation === incarnation);
-    // A sequencer that the others left behind, and does not know it, lets somebody join its log
-    // before anyone has had what was before that.
-    const own = this.#logs.findLast((log) => log.incarnation === incarnation);
-    return (
-      sure ?? same ?? next.at(-1) ?? own ?? this.#logs.at(-1) ?? this.#log(incarnation, null, seqno, false)
-    );
+  #found({ seqno, id }: Delivered): Log {
+    const known = this.#logs.findLast((log) => log.entries.get(seqno) === id);
+    if (known !== undefined) return known;
+    const first = this.#logs.length === 0;
+    const log = this.#log(null, seqno, false);
+    if (!first) this.#open.add(log);
+    return log;
   }
 
-  #log(incarnation: number, parent: Log | null, from: number, lossy: boolean): Log {
+  #log(parent: Log | null, from: number, lossy: boolean): Log {
     const log: Log = {
-      ...{ incarnation, parent, from, lossy, entries: new Map(), children: [] },
+      ...{ parent, from, lossy, entries: new Map(), children: [] },
       ...{ last: from - 1, hasData: false },
     };
     this.#logs.push(log);
@@ -143,13 +142,49 @@ export class GroupJudge {
     return log;
   }
 
-  #append(log: Log, { seqno, id, kind }: Delivered): void {
+  #append(log: Log, { seqno, id, kind }: Omit<Delivered, "view">, who: string): void {
+    const known = log.entries.get(seqno);
+    if (known !== undefined) {
+      if (known !== id) this.#wrong("total-order", `${seqno} is message ${id} at ${who}, ${known} elsewhere`);
+      return;
+    }
     log.entries.set(seqno, id);
     log.last = Math.max(log.last, seqno);
     log.hasData ||= kind === "data";
     this.#delivered.add(id);
     // Somebody who was left behind goes on in a log that others have left.
     for (const child of log.children) if (seqno >= child.from) this.#lost(child, seqno, id);
+  }
+
+  /** An open log that has this message is the same as the one where it was delivered now. */
+  #close(log: Log, { seqno, id }: Delivered): void {
+    if (this.#open.size === 0) return;
+    const others = this.#open.has(log) ? this.#logs : [...this.#open];
+    const same = others.find((other) => other !== log && other.entries.get(seqno) === id);
+    if (same !== undefined) this.#same(log, same);
+  }
+
+  /** Two logs, at least one of them open, are one. */
+  #same(one: Log, other: Log): void {
+    const [gone, stays] = this.#open.has(one) ? [one, other] : [other, one];
+    this.#open.delete(gone);
+    this.#logs.splice(this.#logs.indexOf(gone), 1);
+    for (const member of this.#members) if (member.log === gone) member.log = stays;
+    if (stays.parent === null) stays.from = Math.min(stays.from, gone.from);
+    for (const [seqno, id] of gone.entries)
+      this.#append(stays, { seqno, id, kind: this.#messages.has(id) ? "data" : "join" }, "a joiner");
+    for (const child of gone.children) this.#adopt(child, stays);
+  }
+
+  /** `parent` is what this log goes on from. */
+  #adopt(log: Log, parent: Log): void {
+    log.parent = parent;
+    parent.children.push(log);
+    if (log.lossy) return;
+    for (const [at, lost] of parent.entries) if (at >= log.from) this.#lost(log, at, lost);
+    for (const sibling of parent.children)
+      if (sibling !== log && sibling.hasData)
+        this.#lost(log, sibling.last, sibling.entries.get(sibling.last) ?? -1);
   }
 
   #lost(child: Log, seqno: number, id: number): void {
@@ -161,21 +196,23 @@ export class GroupJudge {
     );
   }
 
-  #reset(member: MemberRecord, { id, seqno, incarnation, view }: Delivered): Log {
-    const known = this.#byReset.get(id);
-    if (known !== undefined) return known;
+  #reset(member: MemberRecord, { id, seqno, view }: Delivered): Log {
     const parent = member.log;
+    const known = this.#byReset.get(id);
+    if (known !== undefined) {
+      const other = known.parent;
+      if (parent !== null && parent !== other) {
+        if (other === null) this.#adopt(known, parent);
+        else if (this.#open.has(parent) || this.#open.has(other)) this.#same(parent, other);
+      }
+      return known;
+    }
     const gone = members(member.view & ~view);
     const lossy = gone > this.#resilience;
     this.#lossy ||= lossy;
-    const log = this.#log(incarnation, parent, seqno, lossy);
+    const log = this.#log(null, seqno, lossy);
     this.#byReset.set(id, log);
-    if (parent !== null && !lossy) {
-      for (const [at, lost] of parent.entries) if (at >= seqno) this.#lost(log, at, lost);
-      for (const sibling of parent.children)
-        if (sibling !== log && sibling.hasData)
-          this.#lost(log, sibling.last, sibling.entries.get(sibling.last) ?? -1);
-    }
+    if (parent !== null) this.#adopt(log, parent);
     return log;
   }
 

@@ -1,8 +1,8 @@
 // What a run writes down for people: frames as pcap, a timeline. Where to, is the caller's:
 // nothing here opens a file.
 
+import { pcapHead, pcapRecord } from "../../drivers/capture/pcap.js";
 import type { World } from "../engine/world.js";
-import { pcapHead, pcapRecord } from "./pcap.js";
 import { Timeline } from "./timeline.js";
 
 /** Where the two files go; what is left out is not written. */

@@ -261,7 +261,7 @@ export class GroupMember {
     cluster.timeline?.mark(machine.index, `${kind} ${seqno}`, { message: id, incarnation });
     cluster.world.hash.event(HASH_NOTED, seqno, machine.index, id);
     cluster.happened(`delivered ${kind}`);
-    judge.delivered(this.record, { kind, id, seqno, incarnation, view });
+    judge.delivered(this.record, { kind, id, seqno, view });
     if (header.command !== commandOf[kind] || header.extra !== (id & 0x7fff))
       cluster.fail("answers", `${machine.name} was delivered a damaged header as ${seqno} (${kind} ${id})`);
     if (kind !== "data") return;

@@ -27,9 +27,10 @@ class OurMember implements Member {
   port = "";
 
   constructor(lan: Lan, member: number) {
+    // A session of its own, as a service has: otherwise what this program starts beside it shares in
+    // the priority that it takes.
     const command = pinned(lan.machines.enter(machineOf(member)), lan.core(member), [
-      process.execPath,
-      program,
+      ...["setsid", process.execPath, program],
     ]);
     this.#worker = new Worker(`member ${member + 1}`, command);
   }

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { STD_OK } from "../../../core-wasm/status.js";
 import { FC_MCACK, FC_MCNAK, FC_MCREQ } from "../../../core-wasm/wire/formats.js";
 import type { Lan } from "../../../simulation/engine/lan.js";
+import { layersOf } from "../../simulation/pairs.js";
 import { SECOND, World } from "../../simulation/world.js";
 import { bytes, group, groupLimits, User } from "./party.js";
 
@@ -123,6 +124,58 @@ describe.each([0, 1])("members on both sides of a router (resilience %i)", (resi
     gather(users, { resilience, logMessage: 15 });
     everyoneSends(users, 5, 14_000);
     expectSame(users, 5 * users.length);
+  });
+
+  it("send what is large although the router forgot where the group is, which it then learns again", () => {
+    const { world, lans, users } = acrossRouter(3, 1);
+    gather(users, { resilience, logMessage: 15 });
+    const last = users[3] as User;
+    let forwarded = 0;
+    lans[0].tap = (frame, from) => {
+      const { flip, group: packet } = layersOf(frame);
+      if (from === "router" && flip?.type === "MULTIDATA" && packet?.type === "BCASTREQ") forwarded++;
+    };
+    const sendUntilForwarded = (): void => {
+      const before = forwarded;
+      for (let left = 20; left > 0 && forwarded === before; left--) {
+        expect(last.sendNow(new Uint8Array(14_000))).toBe(STD_OK);
+        world.run(undefined, SECOND);
+      }
+      expect(forwarded).toBeGreaterThan(before);
+    };
+    sendUntilForwarded();
+    world.machines[0]?.crash();
+    world.machines[0]?.boot();
+    expect(last.sendNow(new Uint8Array(14_000), 2 * SECOND)).toBe(STD_OK);
+    sendUntilForwarded();
+    expect(users.map(({ info }) => info?.incarnation)).toEqual([0, 0, 0, 0]);
+  });
+
+  it("are reached by multicast again soon when the router forgot where the group is", () => {
+    const { world, lans, users } = acrossRouter(1, 3);
+    gather(users, { resilience });
+    const [, second, third] = users as [User, User, User];
+    let forwarded = 0;
+    lans[1].tap = (frame, from) => {
+      if (from === "router" && layersOf(frame).flip?.type === "MULTIDATA") forwarded++;
+    };
+    const sendUntilForwarded = (): void => {
+      const before = forwarded;
+      for (let left = 12; left > 0 && forwarded === before; left--) {
+        for (const user of [second, third]) expect(user.sendNow(bytes(left))).toBe(STD_OK);
+        world.run(undefined, SECOND / 2);
+      }
+      expect(forwarded).toBeGreaterThan(before);
+    };
+    const reboot = (): void => {
+      world.machines[0]?.crash();
+      world.machines[0]?.boot();
+    };
+    reboot(); // until then the sequencer looked for the group no further than its own network
+    sendUntilForwarded();
+    reboot();
+    sendUntilForwarded();
+    expect(users.map(({ info }) => info?.incarnation)).toEqual([0, 0, 0, 0]);
   });
 
   it("notice that the router died, and what is left of the group goes on", () => {

@@ -1,8 +1,9 @@
 // The LAN in memory between processes: what a machine sends arrives at those it is for,
 // whole, and at nobody else.
 
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -11,7 +12,8 @@ import { hubPower, serveHub } from "../../../control/lab/hub.js";
 import { waitUntil } from "../../../control/lab/processes.js";
 import { parseTopology } from "../../../control/lab/topology.js";
 import type { Device } from "../../../drivers/device.js";
-import { encodeMessage, HubError, MessageReader, openHub } from "../../../drivers/memory/hub.js";
+import { encodeMessage, HubError, MessageReader, openHub, tapPath } from "../../../drivers/memory/hub.js";
+import { openHubTap } from "../../../drivers/memory/hub-tap.js";
 
 const topology = parseTopology(
   `networks: { lan0: , lan1: { mtu: 9000 } }
@@ -134,6 +136,52 @@ describe("the LAN in memory", () => {
     a.send(group, "after");
     a.send(broadcast, "end");
     expect(await b.received(3)).toEqual(["mark", "member", "end"]);
+  });
+
+  it("shows a tap every frame of its network, whole, and whether its own machine sent it", async () => {
+    const lost: Error[] = [];
+    const tap = await openHubTap(tapPath(socket("n1", "eth0")), "eth0", (error) => lost.push(error));
+    const [a, b, far] = [await open("n1"), await open("n2"), await open("n3")];
+    expect(Buffer.from(a.device.address).toString("hex")).toBe("020000000001");
+    a.send(b.device.address, "for b");
+    b.send(a.device.address, "for a");
+    far.send(broadcast, "elsewhere");
+    b.send([2, 9, 9, 9, 9, 9], "for nobody");
+    const seen: string[] = [];
+    await waitUntil(() => {
+      for (const { bytes, outgoing } of tap.poll())
+        seen.push(`${outgoing} ${Buffer.from(bytes.subarray(14)).toString().replace(/\0+$/, "")}`);
+      return seen.length >= 3;
+    }, 5000);
+    expect(seen).toEqual(["true for b", "false for a", "false for nobody"]);
+    expect(await b.received(1)).toEqual(["for b"]);
+    expect({ dropped: tap.dropped(), lost }).toEqual({ dropped: 0, lost: [] });
+    tap.close();
+  });
+
+  it("counts for a tap that does not read what it missed, and delays nobody", async () => {
+    const slow = createConnection(tapPath(socket("n1", "eth0"))).pause();
+    await once(slow, "connect");
+    const [a, b] = [await open("n1"), await open("n2")];
+    const rounds = 6000;
+    for (let i = 1; i <= rounds; i++) {
+      a.send(broadcast, "x".repeat(1400));
+      if (i % 100 === 0) await b.received(i);
+    }
+    expect(b.frames).toHaveLength(rounds);
+    const reader = new MessageReader();
+    let [shown, dropped] = [-1, 0]; // the greeting is no frame
+    slow.on("data", (chunk: Buffer) => {
+      for (const message of reader.push(chunk)) if (++shown > 0) dropped = message.readUInt32BE(8);
+    });
+    slow.resume();
+    await waitUntil(() => {
+      a.send(broadcast, "again");
+      return dropped > 0;
+    }, 5000);
+    expect(dropped).toBeGreaterThan(0);
+    expect(dropped).toBeLessThan(rounds);
+    slow.destroy();
   });
 
   it("lets nothing in or out of a machine without power", async () => {

@@ -21,8 +21,7 @@ function give(
   members: readonly MemberRecord[],
   what: Partial<Delivered> & { id: number; seqno: number },
 ): void {
-  for (const member of members)
-    judge.delivered(member, { kind: "data", incarnation: 0, view: 0b111n, ...what });
+  for (const member of members) judge.delivered(member, { kind: "data", view: 0b111n, ...what });
 }
 
 const reset = (id: number, seqno: number, view: bigint): Delivered => ({
@@ -30,7 +29,6 @@ const reset = (id: number, seqno: number, view: bigint): Delivered => ({
   id,
   seqno,
   view,
-  incarnation: 1,
 });
 
 beforeEach(() => start());
@@ -130,5 +128,41 @@ describe("the judge of groups", () => {
     expect(found).toEqual([]);
     give([late], { id: 1, seqno: 6 });
     expect(found).toEqual(["total-order"]);
+  });
+
+  it("waits to be told what a joiner goes on from, when nobody else has come so far", () => {
+    for (const id of [1, 2]) judge.sent(a, id);
+    give([a], { id: 1, seqno: 2 });
+    const late = judge.member("late");
+    // The old history ends at 2, and the reset that the others are about to be told is 3.
+    give([late], { kind: "join", id: 1001, seqno: 4 });
+    give([b, c], { id: 1, seqno: 2 });
+    for (const member of [b, c]) judge.delivered(member, reset(2000, 3, 0b110n));
+    give([b], { kind: "join", id: 1001, seqno: 4 });
+    give([late], { id: 2, seqno: 5 });
+    give([b], { id: 2, seqno: 5 });
+    expect(found).toEqual([]);
+    give([c], { kind: "join", id: 1002, seqno: 4 });
+    expect(found).toEqual(["total-order"]);
+  });
+
+  it("finds what a joiner was delivered alone, and a reset that it is in has lost", () => {
+    judge.sent(a, 1);
+    const late = judge.member("late");
+    give([late], { kind: "join", id: 1001, seqno: 2 });
+    give([late], { id: 1, seqno: 3 });
+    give([a, b], { kind: "join", id: 1001, seqno: 2 });
+    for (const member of [b, late]) judge.delivered(member, reset(2000, 3, 0b110n));
+    expect(found).toContain("durability");
+  });
+
+  it("finds it too when the joiner was the first to be told of the reset", () => {
+    judge.sent(a, 1);
+    const late = judge.member("late");
+    give([late], { kind: "join", id: 1001, seqno: 2 });
+    judge.delivered(late, reset(2000, 3, 0b110n));
+    judge.delivered(b, { kind: "join", id: 1001, seqno: 2, view: 0b111n });
+    judge.delivered(b, { kind: "data", id: 1, seqno: 3, view: 0b111n });
+    expect(found).toEqual(["durability"]);
   });
 });

@@ -36,6 +36,7 @@ export const assemblyScriptArrows: readonly string[] = [
   "core-wasm/group",
   "core-wasm/mirror",
   "core-wasm/offline",
+  "core-wasm/tables",
   "core-wasm/kernel",
   "core-wasm/bench",
   "drivers/virtio-net",

@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FILTER_GROUPS_MAX, frameFilter } from "../../../../drivers/ethernet/filter.js";
+import { FILTER_GROUPS_MAX, frameFilter, tapFilter } from "../../../../drivers/ethernet/filter.js";
 import { BROADCAST, frame, payload } from "../host.js";
 
 const VLAN_TAG_PRESENT = 0xfffff000 + 48;
@@ -92,5 +92,13 @@ describe("the socket filter", () => {
     expect(passes(full, frame(address(99), peer, payload(1)))).toBe(false);
     const last = groups[FILTER_GROUPS_MAX - 1] ?? own;
     expect(passes(frameFilter(own, groups.slice(0, -1)), frame(last, peer, payload(1)))).toBe(true);
+  });
+});
+
+describe("the filter of a tap", () => {
+  it("passes FLIP frames of anyone to anyone, and nothing else", () => {
+    const seen = (ethertype: number, vlan = 0) =>
+      passes(tapFilter(), frame(peer, own, payload(1), ethertype), vlan);
+    expect([seen(0x8146), seen(0x0800), seen(0x8146, 1)]).toEqual([true, false, false]);
   });
 });

@@ -1,7 +1,8 @@
-// Frames as a pcap file with virtual times, for Wireshark and tcpdump.
+// Frames as a pcap file, for Wireshark, tshark and tcpdump. See pcapng.ts for the format that
+// also knows interfaces, directions and losses.
 //
-// - Little-endian, microseconds, link type Ethernet. A frame is written when it is sent,
-//   once, whatever becomes of it on its way.
+// - Little-endian, microseconds, link type Ethernet. Times are the caller's: of the day, or
+//   virtual ones.
 // - Source: draft-ietf-opsawg-pcap, PCAP Capture File Format.
 
 const linkEthernet = 1;
@@ -18,7 +19,7 @@ export function pcapHead(): Uint8Array {
   return new Uint8Array(head.buffer);
 }
 
-/** One frame, sent at so many microseconds. */
+/** One frame, seen at so many whole microseconds. */
 export function pcapRecord(at: number, frame: Uint8Array): Uint8Array {
   const record = new Uint8Array(16 + frame.length);
   const view = new DataView(record.buffer);

@@ -1,0 +1,153 @@
+// Commands for every server that has a table: `proteus SERVER OPERATION OBJECT`, with the
+// arguments of the operation as options. `proteus std` has the standard ones for any object.
+//
+// - Names, help and errors are the table's own; nothing here knows a server.
+// - Each runs on a kernel of its own, which lives for the one call.
+
+import { Command } from "@commander-js/extra-typings";
+import type { Field, Operation } from "../interface/operation.js";
+import { mayBeLeftOut, rightsText } from "../interface/reference.js";
+import { standardNames } from "../interface/standard.js";
+import { allOperations, defineServer, type ServerTable } from "../interface/table.js";
+import { serverTables } from "../interface/tables.js";
+import { startKernel } from "../node/start.js";
+import { callOperation } from "../stub/client.js";
+import { collect } from "./foreground.js";
+import { emit, narrate } from "./output.js";
+import { kernelBytes, offlineKernel } from "./package-files.js";
+import { parseDuration } from "./quantity.js";
+import { parseTarget } from "./target.js";
+import { parseValue, plain, replyText } from "./values.js";
+
+/** The standard operations alone, as of any server. */
+export const anyTable = defineServer({
+  name: "std",
+  summary: "the standard operations, which every server has but echo",
+  object: "any object",
+  rights: {},
+  operations: {},
+  standardRights: Object.fromEntries(standardNames.map((name) => [name, []])) as unknown as Parameters<
+    typeof defineServer
+  >[0]["standardRights"],
+  replyBytesMax: 256 * 1024,
+});
+
+/** A name of a table as an option: `--milliseconds`. */
+const optionName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+const objectHelp = `OBJECT is a capability (32 hex digits, or its text form), a port (12 hex digits) for what
+anyone may ask, or NODE:SERVER of a running lab.`;
+
+function operationHelp(table: ServerTable, name: string, operation: Operation): string {
+  const errors = Object.entries(operation.errors).map(([status, why]) => `  ${status}: ${why}`);
+  const example = operation.example ?? `${table.name === "std" ? "n1:segment" : "n1"}`;
+  const needed = operation.example === undefined ? exampleOptions(operation) : "";
+  return [
+    "",
+    objectHelp,
+    `${rightsText(operation)}.`.replace(/^./, (first) => first.toUpperCase()),
+    ...(errors.length > 0 ? ["", "Refused with:", ...errors] : []),
+    "",
+    "Example:",
+    `  proteus ${table.name} ${name} ${example}${needed}`,
+    "",
+    "Exit codes: 2 for arguments that do not fit, 3 when there is no such machine or thing, 4 when",
+    "the capability does not allow it, 5 when the server cannot be reached.",
+  ].join("\n");
+}
+
+const samples: Readonly<Record<Field<unknown>["kind"], string>> = {
+  ...{ number: "1", long: "1", boolean: "yes", text: "x", bytes: "hello", compound: "lifetime=7" },
+  capability: "e4b2c2985455110000ff1125f2c66632",
+};
+
+function exampleOptions({ arguments: fields }: Operation): string {
+  return Object.entries(fields)
+    .filter(([, field]) => !mayBeLeftOut(field))
+    .map(([name, field]) => ` --${optionName(name)} ${samples[field.kind]}`)
+    .join("");
+}
+
+function addOptions(command: Command, operation: Operation): void {
+  for (const [name, field] of Object.entries(operation.arguments)) {
+    const flags = `--${optionName(name)} <${field.kind === "compound" ? "settings" : field.kind}>`;
+    if (!mayBeLeftOut(field)) command.requiredOption(flags, field.summary);
+    else if (field.otherwise === undefined) command.option(flags, field.summary);
+    else command.option(flags, `${field.summary} (default: ${String(field.otherwise)})`);
+  }
+}
+
+/** Options that every such command has, as commander gives them. */
+interface Options {
+  readonly interface: readonly string[];
+  readonly timeout: string;
+  readonly json: boolean;
+  readonly [option: string]: unknown;
+}
+
+const camel = (name: string): string =>
+  optionName(name).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+async function run(
+  table: ServerTable,
+  name: string,
+  operation: Operation,
+  target: string,
+  options: Options,
+): Promise<void> {
+  const capability = parseTarget(target, table.name === "std" ? "sys" : table.name);
+  const given: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(operation.arguments)) {
+    const text = options[camel(key)];
+    if (typeof text === "string") given[key] = parseValue(field, text, offlineKernel);
+  }
+  const locateTimeoutMs = Math.ceil(parseDuration(options.timeout));
+  const running = await startKernel({
+    wasm: kernelBytes(),
+    interfaces: options.interface,
+    say: narrate,
+  });
+  try {
+    const reply = await callOperation(running.kernel, table, name, capability, given, { locateTimeoutMs });
+    show(`${table.name} ${name}`, options.json, reply);
+  } finally {
+    await running.finish();
+  }
+}
+
+function show(command: string, json: boolean, reply: Readonly<Record<string, unknown>>): void {
+  const values = Object.values(reply);
+  const [only] = values;
+  if (!json && values.length === 1 && only instanceof Uint8Array && !process.stdout.isTTY) {
+    process.stdout.write(only);
+    return;
+  }
+  if (!json && values.length === 0) narrate(`${command}: done`);
+  else emit(command, json, plain(reply) as object, () => replyText(reply));
+}
+
+function addOperation(parent: Command, table: ServerTable, name: string, operation: Operation): void {
+  const command = new Command(name).description(operation.summary).argument("<object>", "what it is done to");
+  addOptions(command as unknown as Command, operation);
+  command
+    .option("--interface <name>", "network to call on; may be repeated", collect, [])
+    .option("--timeout <duration>", "how long to look for the server", "5s")
+    .option("--json", "one JSON document on stdout", false)
+    .addHelpText("after", operationHelp(table, name, operation))
+    .action((target, options) => run(table, name, operation, target, options as unknown as Options));
+  parent.addCommand(command as unknown as Command);
+}
+
+/** Adds a server's command, with a subcommand for each of its operations. */
+export function registerServer(program: Command, table: ServerTable): void {
+  const server = program.command(table.name).description(table.summary) as unknown as Command;
+  for (const [name, operation] of [...allOperations(table)].reverse())
+    addOperation(server, table, name, operation);
+}
+
+/** What registers the command of that name: a server's, or `std`. */
+export function serverCommand(name: string): (program: Command) => void {
+  const table = [...serverTables, anyTable].find((each) => each.name === name);
+  if (table === undefined) throw new Error(`no server has the name ${name}`);
+  return (program) => registerServer(program, table);
+}

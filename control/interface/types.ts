@@ -1,0 +1,316 @@
+// What can travel in the buffer of a request or reply, and how: the wire types of servers'
+// tables.
+//
+// - Integers are little-endian, strings UTF-8 with a NUL, raw bytes as they are; a list
+//   begins with a count of 16 bits, a sequence goes on to the end of the buffer.
+// - size() is asked before write() and throws Unfit for a value that the type cannot carry.
+//   read() throws Malformed when the buffer ends early or holds what nobody could have
+//   written; it never reads beyond the end. Bytes that it answers are views of the buffer.
+// - Source: Amoeba 5 buf_put_*, buf_get_*.
+
+import { CAPABILITY_BYTES, FLIP_ADDRESS, PORT_BYTES, PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
+import { type Capability, capabilityBytes, capabilityOf } from "../capability/capability.js";
+
+/** A value that a type cannot carry. */
+export class Unfit extends RangeError {
+  override readonly name = "Unfit";
+}
+
+/** A buffer that is not what the table says. */
+export class Malformed extends Error {
+  override readonly name = "Malformed";
+}
+
+/** A place in a buffer that is read or written. */
+export class Cursor {
+  readonly view: DataView;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    public at = 0,
+    readonly end = bytes.length,
+  ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Moves on by so many bytes and answers where they begin. */
+  take(count: number): number {
+    const { at } = this;
+    if (count > this.end - at) throw new Malformed(`${count} bytes are due where ${this.end - at} are left`);
+    this.at = at + count;
+    return at;
+  }
+}
+
+/** What values of a type are: numbers, bigints, booleans, texts, bytes, capabilities, or made of such. */
+export type Kind = "number" | "long" | "boolean" | "text" | "bytes" | "capability" | "compound";
+
+/** How values of one kind travel. */
+export interface WireType<Value> {
+  /** For people: `uint16`, `list of string`. */
+  readonly name: string;
+  readonly kind: Kind;
+  /** It takes whatever is left of the buffer: nothing can follow it. */
+  readonly greedy?: boolean;
+  /** It may be left out: optional(). */
+  readonly optional?: boolean;
+  /** Bytes that it takes. Throws Unfit. */
+  size(value: Value): number;
+  write(to: Cursor, value: Value): void;
+  /** Throws Malformed. */
+  read(from: Cursor): Value;
+}
+
+type NumberSetter = "setInt8" | "setUint8" | "setInt16" | "setUint16" | "setInt32" | "setUint32";
+type NumberGetter = "getInt8" | "getUint8" | "getInt16" | "getUint16" | "getInt32" | "getUint32";
+
+function integer(name: string, bits: number, signed: boolean): WireType<number> {
+  const least = signed ? -(2 ** (bits - 1)) : 0;
+  const most = 2 ** (signed ? bits - 1 : bits) - 1;
+  const accessor = `${signed ? "Int" : "Uint"}${bits}`;
+  const [get, set] = [`get${accessor}` as NumberGetter, `set${accessor}` as NumberSetter];
+  const length = bits / 8;
+  return {
+    name,
+    kind: "number",
+    size(value) {
+      if (Number.isInteger(value) && value >= least && value <= most) return length;
+      throw new Unfit(`${value} is not a whole number from ${least} to ${most}`);
+    },
+    write: (to, value) => to.view[set](to.take(length), value, true),
+    read: (from) => from.view[get](from.take(length), true),
+  };
+}
+
+function long(name: string, signed: boolean): WireType<bigint> {
+  const wrap = signed ? BigInt.asIntN : BigInt.asUintN;
+  return {
+    name,
+    kind: "long",
+    size(value) {
+      if (typeof value === "bigint" && wrap(64, value) === value) return 8;
+      throw new Unfit(`${value} does not fit 64 bits`);
+    },
+    write: (to, value) => to.view.setBigUint64(to.take(8), BigInt.asUintN(64, value), true),
+    read: (from) => wrap(64, from.view.getBigUint64(from.take(8), true)),
+  };
+}
+
+export const uint8 = integer("uint8", 8, false);
+export const int16 = integer("int16", 16, true);
+export const uint16 = integer("uint16", 16, false);
+export const int32 = integer("int32", 32, true);
+export const uint32 = integer("uint32", 32, false);
+export const int64 = long("int64", true);
+export const uint64 = long("uint64", false);
+
+/** One byte, 0 or 1. */
+export const boolean: WireType<boolean> = {
+  name: "boolean",
+  kind: "boolean",
+  size: () => 1,
+  write: (to, value) => to.view.setUint8(to.take(1), value ? 1 : 0),
+  read(from) {
+    const value = from.view.getUint8(from.take(1));
+    if (value > 1) throw new Malformed(`${value} is neither 0 nor 1`);
+    return value === 1;
+  },
+};
+
+const encoder = new TextEncoder();
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
+
+function put(to: Cursor, bytes: Uint8Array): void {
+  const at = to.take(bytes.length);
+  to.bytes.set(bytes, at);
+}
+
+/** Text of at most so many bytes, with a NUL at its end. */
+export function string(bytesMax = 255): WireType<string> {
+  return {
+    name: `string of at most ${bytesMax} bytes`,
+    kind: "text",
+    size(value) {
+      const { length } = encoder.encode(value);
+      if (value.includes("\0")) throw new Unfit("a string holds no NUL");
+      if (length > bytesMax) throw new Unfit(`a string of ${length} bytes; at most ${bytesMax} are allowed`);
+      return length + 1;
+    },
+    write(to, value) {
+      put(to, encoder.encode(value));
+      to.view.setUint8(to.take(1), 0);
+    },
+    read(from) {
+      const end = from.bytes.subarray(0, Math.min(from.end, from.at + bytesMax + 1)).indexOf(0, from.at);
+      if (end < 0) throw new Malformed("a string has no end");
+      const at = from.take(end + 1 - from.at);
+      try {
+        return strict.decode(from.bytes.subarray(at, end));
+      } catch {
+        throw new Malformed("a string is not UTF-8");
+      }
+    },
+  };
+}
+
+/** Bytes to the end of the buffer. */
+export const bytes: WireType<Uint8Array> = {
+  name: "bytes",
+  kind: "bytes",
+  greedy: true,
+  size: (value) => value.length,
+  write: put,
+  read(from) {
+    const at = from.take(from.end - from.at);
+    return from.bytes.subarray(at, from.end);
+  },
+};
+
+/** Text to the end of the buffer, without a NUL. What is not UTF-8 in it is shown as such. */
+export const text: WireType<string> = {
+  name: "text",
+  kind: "text",
+  greedy: true,
+  size: (value) => encoder.encode(value).length,
+  write: (to, value) => put(to, encoder.encode(value)),
+  read: (from) => lenient.decode(bytes.read(from)),
+};
+
+/** Bytes with their length (32 bits) in front. */
+export function blob(bytesMax: number): WireType<Uint8Array> {
+  return {
+    name: `at most ${bytesMax} bytes`,
+    kind: "bytes",
+    size(value) {
+      if (value.length > bytesMax) throw new Unfit(`${value.length} bytes; at most ${bytesMax} are allowed`);
+      return 4 + value.length;
+    },
+    write(to, value) {
+      uint32.write(to, value.length);
+      put(to, value);
+    },
+    read(from) {
+      const length = uint32.read(from);
+      if (length > bytesMax) throw new Malformed(`${length} bytes where at most ${bytesMax} are allowed`);
+      const at = from.take(length);
+      return from.bytes.subarray(at, at + length);
+    },
+  };
+}
+
+/** Exactly so many bytes. */
+export function raw(length: number, name = `${length} bytes`): WireType<Uint8Array> {
+  return {
+    name,
+    kind: "bytes",
+    size(value) {
+      if (value.length !== length) throw new Unfit(`${value.length} bytes where ${length} are due`);
+      return length;
+    },
+    write: put,
+    read(from) {
+      const at = from.take(length);
+      return from.bytes.subarray(at, at + length);
+    },
+  };
+}
+
+export const port = raw(PORT_BYTES, "port");
+export const privatePart = raw(PRIVATE_BYTES, "private part");
+export const flipAddress = raw(FLIP_ADDRESS, "FLIP address");
+
+/** Port and private part. */
+export const capability: WireType<Capability> = {
+  name: "capability",
+  kind: "capability",
+  size: (value) => port.size(value.port) + privatePart.size(value.private),
+  write: (to, value) => put(to, capabilityBytes(value)),
+  read(from) {
+    const at = from.take(CAPABILITY_BYTES);
+    return capabilityOf(from.bytes.subarray(at, at + CAPABILITY_BYTES));
+  },
+};
+
+/** At most so many values of one type, their number (16 bits) in front. */
+export function list<Value>(of: WireType<Value>, most = 65535): WireType<readonly Value[]> {
+  if (of.greedy) throw new Error(`no list of ${of.name}: each would take the whole buffer`);
+  return {
+    name: `list of ${of.name}`,
+    kind: "compound",
+    size(values) {
+      if (values.length > most) throw new Unfit(`${values.length} entries; at most ${most} are allowed`);
+      return values.reduce((sum, value) => sum + of.size(value), 2);
+    },
+    write(to, values) {
+      uint16.write(to, values.length);
+      for (const value of values) of.write(to, value);
+    },
+    read(from) {
+      const count = uint16.read(from);
+      if (count > most) throw new Malformed(`${count} entries where at most ${most} are allowed`);
+      return Array.from({ length: count }, () => of.read(from));
+    },
+  };
+}
+
+/** Values of one type to the end of the buffer. */
+export function sequence<Value>(of: WireType<Value>): WireType<readonly Value[]> {
+  if (of.greedy) throw new Error(`no sequence of ${of.name}: each would take the whole buffer`);
+  return {
+    name: `${of.name}, repeated`,
+    kind: "compound",
+    greedy: true,
+    size: (values) => values.reduce((sum, value) => sum + of.size(value), 0),
+    write(to, values) {
+      for (const value of values) of.write(to, value);
+    },
+    read(from) {
+      const values: Value[] = [];
+      while (from.at < from.end) {
+        const before = from.at;
+        values.push(of.read(from));
+        if (from.at === before) throw new Malformed("an entry takes no room");
+      }
+      return values;
+    },
+  };
+}
+
+type Parts = Readonly<Record<string, WireType<unknown>>>;
+/** The value of a record of these parts. */
+export type RecordOf<P extends Parts> = {
+  readonly [Name in keyof P]: P[Name] extends WireType<infer Value> ? Value : never;
+};
+
+/** Several values one behind the other. */
+export function record<P extends Parts>(parts: P): WireType<RecordOf<P>> {
+  const entries = Object.entries(parts);
+  const early = entries.slice(0, -1).find(([, part]) => part.greedy);
+  if (early !== undefined) throw new Error(`nothing can follow ${early[0]}: it takes the whole buffer`);
+  return {
+    name: `{${entries.map(([name, part]) => `${name}: ${part.name}`).join(", ")}}`,
+    kind: "compound",
+    greedy: entries.at(-1)?.[1].greedy ?? false,
+    size: (value) => entries.reduce((sum, [name, part]) => sum + part.size(value[name]), 0),
+    write(to, value) {
+      for (const [name, part] of entries) part.write(to, value[name]);
+    },
+    read: (from) => Object.fromEntries(entries.map(([name, part]) => [name, part.read(from)])) as RecordOf<P>,
+  };
+}
+
+/** A value at the end of the buffer that may be left out. */
+export function optional<Value>(of: WireType<Value>): WireType<Value | undefined> {
+  return {
+    name: `${of.name}, may be left out`,
+    kind: of.kind,
+    optional: true,
+    greedy: true,
+    size: (value) => (value === undefined ? 0 : of.size(value)),
+    write(to, value) {
+      if (value !== undefined) of.write(to, value);
+    },
+    read: (from) => (from.at === from.end ? undefined : of.read(from)),
+  };
+}

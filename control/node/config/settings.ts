@@ -1,0 +1,165 @@
+// The settings of a node, one table: file, environment, flags, help and `config show`
+// come from it.
+//
+// - A setting has a key (`section.name`, as in the file), a schema, a default, the variable
+//   that sets it, and a line for people. Commands give some of them a flag.
+// - Text from a flag or a variable becomes what the file would hold: fromText.
+// - Nothing here reads anything; load.ts does.
+
+import { hostname } from "node:os";
+import { z } from "zod";
+import { parseListen } from "./listen.js";
+
+/** One setting; `Value` is what the program gets. */
+export interface Setting<Value> {
+  readonly schema: z.ZodType<Value>;
+  readonly fallback: () => Value;
+  readonly environment: string;
+  readonly flag: string;
+  /** One line for people. */
+  readonly about: string;
+  /** What the file would hold for this text of a flag or a variable. */
+  readonly fromText: (text: string) => unknown;
+}
+
+const plain = (text: string): unknown => text;
+const list = (text: string): unknown =>
+  text
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
+const yesOrNo = (text: string): unknown =>
+  /^(1|true|yes|on)$/i.test(text) ? true : /^(0|false|no|off)$/i.test(text) ? false : text;
+
+const MiB = 1024 * 1024;
+const memoryLeast = 32 * MiB;
+const memoryMost = 2048 * MiB;
+const units: Readonly<Record<string, number>> = { K: 1024, M: MiB, G: 1024 * MiB };
+
+function bytesOf(value: string | number): number {
+  if (typeof value === "number") return value;
+  const match = /^(\d{1,12})([KMG]?)(?:i?B)?$/i.exec(value);
+  return match === null ? Number.NaN : Number(match[1]) * (units[(match[2] ?? "").toUpperCase()] ?? 1);
+}
+
+const size = z
+  .union([z.string(), z.number()], { error: "it is a size: 128M, 1G" })
+  .refine((value) => bytesOf(value) >= memoryLeast && bytesOf(value) <= memoryMost, {
+    error: "it is a size from 32M to 2G",
+  })
+  .transform(bytesOf);
+
+const name = z.string({ error: "it is a name in quotes" }).regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u, {
+  error: "it is 1 to 63 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
+});
+
+const interfaceNames = z
+  .array(
+    z
+      .string({ error: "each is the name of an interface" })
+      .regex(/^[^\s/]{1,15}$/, { error: "an interface has a name of 1 to 15 characters: eth0" }),
+    { error: "it is a list of interfaces: [eth0, eth1], each in quotes" },
+  )
+  .max(16, { error: "a machine has at most 16 networks" })
+  .refine((names) => new Set(names).size === names.length, { error: "an interface is named twice" });
+
+const listen = z.string({ error: "it is an address in quotes" }).superRefine((text, context) => {
+  const fault = parseListen(text).fault;
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+});
+
+const setting = <Value>(facts: Setting<Value>): Setting<Value> => facts;
+const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+const formats = ["pretty", "json"] as const;
+
+/** Every setting by its key. */
+export const settings = {
+  "node.name": setting({
+    schema: name,
+    fallback: hostname,
+    environment: "PROTEUS_NODE",
+    flag: "--name",
+    about: "what this machine is called (default: its host name)",
+    fromText: plain,
+  }),
+  "node.interfaces": setting<readonly string[]>({
+    schema: interfaceNames,
+    fallback: () => [],
+    environment: "PROTEUS_INTERFACE",
+    flag: "--interface",
+    about: "networks to attach (default: the only Ethernet interface, or eth0)",
+    fromText: list,
+  }),
+  "node.memory": setting({
+    schema: size as z.ZodType<number>,
+    fallback: () => 256 * MiB,
+    environment: "PROTEUS_MEMORY",
+    flag: "--memory",
+    about: "memory of the kernel: tables, rings, buffers, and a quarter for segments (default: 256M)",
+    fromText: plain,
+  }),
+  "node.ready_file": setting({
+    schema: z.string({ error: "it is a path in quotes" }),
+    fallback: () => "",
+    environment: "PROTEUS_READY_FILE",
+    flag: "--ready-file",
+    about: "file that is written when the machine serves: its ports and interfaces as JSON",
+    fromText: plain,
+  }),
+  "log.level": setting({
+    schema: z.enum(levels, { error: `it is one of ${levels.join(", ")}` }),
+    fallback: () => "info" as const,
+    environment: "PROTEUS_LOG_LEVEL",
+    flag: "--log-level",
+    about: `the least that is logged: ${levels.join(", ")} (default: info)`,
+    fromText: plain,
+  }),
+  "log.format": setting({
+    schema: z.enum(formats, { error: `it is one of ${formats.join(", ")}` }),
+    fallback: () => "pretty" as const,
+    environment: "PROTEUS_LOG_FORMAT",
+    flag: "--log-format",
+    about: "pretty, or json: one document a line (default: pretty)",
+    fromText: plain,
+  }),
+  "metrics.listen": setting({
+    schema: listen,
+    fallback: () => "127.0.0.1:9532",
+    environment: "PROTEUS_METRICS_LISTEN",
+    flag: "--metrics",
+    about: "where Prometheus asks: HOST:PORT, unix:/PATH or off (default: 127.0.0.1:9532)",
+    fromText: plain,
+  }),
+  "metrics.public": setting({
+    schema: z.boolean({ error: "it is true or false" }),
+    fallback: () => false,
+    environment: "PROTEUS_METRICS_PUBLIC",
+    flag: "--metrics-public",
+    about: "allow a HOST that other machines reach; nothing there is secret or protected (default: false)",
+    fromText: yesOrNo,
+  }),
+} as const;
+
+export type SettingKey = keyof typeof settings;
+
+/** The value of every setting. */
+export type ConfigValues = {
+  readonly [Key in SettingKey]: (typeof settings)[Key] extends Setting<infer Value> ? Value : never;
+};
+
+export const settingKeys = Object.keys(settings) as readonly SettingKey[];
+
+/** True for the key of a setting. */
+export function isSettingKey(key: string): key is SettingKey {
+  return Object.hasOwn(settings, key);
+}
+
+/** The sections of the file, each with the names of its settings. */
+export function sections(): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const key of settingKeys) {
+    const [section = "", own = ""] = key.split(".");
+    found.set(section, [...(found.get(section) ?? []), own]);
+  }
+  return found;
+}

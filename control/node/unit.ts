@@ -1,0 +1,84 @@
+// The systemd unit of a pool machine: `proteus node start` as a service that may open raw
+// sockets and take a higher priority, and nothing else.
+//
+// - Runs as a user that exists only while it runs. What it may not do is most of the file;
+//   code is made at run time (JavaScript, WebAssembly), so memory that is written to may be
+//   executed.
+// - No PrivateNetwork and no PrivateUsers: packet sockets need the machine's own.
+
+/** What the unit starts. */
+export interface UnitFacts {
+  /** The Node program, absolute. */
+  readonly node: string;
+  /** The main file of Proteus, absolute. */
+  readonly main: string;
+}
+
+/** Where the service writes its ports: the folder is made by systemd. */
+export const unitReadyFile = "/run/proteus-node/ready.json";
+
+/** Paths with blanks, quotes, backslashes and percent signs as systemd reads them. */
+function quoted(path: string): string {
+  const escaped = path.replace(/%/g, "%%").replace(/[\\"]/g, "\\$&").replace(/\$/g, "$$$$");
+  return /^[\w./%$@+:=-]+$/.test(escaped) ? escaped : `"${escaped}"`;
+}
+
+/** The text of proteus-node.service. */
+export function unitText({ node, main }: UnitFacts): string {
+  const home = [node, main].some((path) => /^\/(home|root|run\/user)\//.test(path)) ? "read-only" : "yes";
+  return `# proteus-node.service: this machine as a machine of the pool.
+# Settings: /etc/proteus/config.toml; see \`proteus config show --origin\`.
+
+[Unit]
+Description=Proteus pool machine
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=${quoted(node)} ${quoted(main)} node start
+Environment=NODE_ENV=production
+Environment=PROTEUS_READY_FILE=${unitReadyFile}
+Restart=on-failure
+RestartSec=2
+TimeoutStopSec=10
+KillSignal=SIGTERM
+
+# A user of its own; two rights: raw sockets, and a higher priority.
+DynamicUser=yes
+RuntimeDirectory=proteus-node
+RuntimeDirectoryMode=0755
+AmbientCapabilities=CAP_NET_RAW CAP_SYS_NICE
+CapabilityBoundingSet=CAP_NET_RAW CAP_SYS_NICE
+NoNewPrivileges=yes
+RestrictAddressFamilies=AF_PACKET AF_UNIX AF_INET AF_INET6 AF_NETLINK
+
+# Everything else is closed.
+ProtectSystem=strict
+ProtectHome=${home}
+ProtectProc=invisible
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+PrivateTmp=yes
+PrivateDevices=yes
+RestrictNamespaces=yes
+RestrictSUIDSGID=yes
+RestrictRealtime=yes
+LockPersonality=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service @pkey
+SystemCallFilter=~@mount @swap @reboot @module @raw-io @debug @cpu-emulation @obsolete
+UMask=0022
+LimitNOFILE=4096
+
+[Install]
+WantedBy=multi-user.target
+`;
+}

@@ -1,0 +1,18 @@
+// How a server's code says no: it throws, and the client gets the status.
+//
+// - Only statuses that the operation's table lists, or commonErrors, reach the client; any
+//   other is a mistake in the server.
+
+/** A request is not granted; nothing of it was done. */
+export class Refused extends Error {
+  override readonly name = "Refused";
+
+  constructor(readonly status: number) {
+    super(`refused with status ${status}`);
+  }
+}
+
+/** Refuses a request with one of the statuses of core-wasm/status.ts. */
+export function refuse(status: number): never {
+  throw new Refused(status);
+}

@@ -1,0 +1,226 @@
+// The server loop of every server that has a table: takes a request apart, verifies the
+// capability, calls the handler, puts the reply together.
+//
+// - A handler gets the arguments of its operation and answers its reply, at once or by a
+//   promise; it says no with refuse(status). What else it throws is a bug: STD_SYSERR, and
+//   `failed` hears of it. So does it of a status that the table does not list.
+// - Bytes in arguments are views of the request's buffer: they count until the handler's answer.
+// - In this order: operation (STD_COMBAD), capability (STD_CAPBAD), rights (STD_DENIED), what it
+//   is done to (STD_COMBAD), arguments (STD_ARGBAD).
+// - The standard operations are answered by standard.ts, for all servers alike.
+
+import * as statuses from "../../core-wasm/status.js";
+import type { Capability } from "../capability/capability.js";
+import { claims } from "../capability/private-part.js";
+import { type CapabilityScheme, originalScheme } from "../capability/scheme.js";
+import {
+  commonErrors,
+  type Given,
+  type Operation,
+  type Operations,
+  type Taken,
+} from "../interface/operation.js";
+import { allOperations, rightsMask, type ServerTable } from "../interface/table.js";
+import { Malformed } from "../interface/types.js";
+import { readHeader, writeHeader } from "../kernel/calls.js";
+import { statusName } from "../kernel/errors.js";
+import type { Kernel } from "../kernel/kernel.js";
+import { type GiveReply, type Request, Service } from "../kernel/service.js";
+import { type HeaderValues, measure, put, take } from "./messages.js";
+import type { Objects } from "./objects.js";
+import { Refused } from "./refused.js";
+import { type StandardBehaviour, standardHandlers } from "./standard.js";
+
+/** What a handler knows of a request besides its arguments. */
+export interface Asked<Value> {
+  /** The object's number; 0 is the server itself. */
+  readonly object: number;
+  /** The object; undefined for the server itself. */
+  readonly value: Value;
+  /** Rights that the capability gives, as bits. */
+  readonly rights: number;
+  /** The capability's private part. */
+  readonly private: Uint8Array;
+}
+
+type ValueFor<O, Value> = O extends { readonly subject: "object" }
+  ? Value
+  : O extends { readonly subject: "server" }
+    ? undefined
+    : Value | undefined;
+/** What a handler gets and gives: arguments that have a default are always there. */
+type Arguments<O> = O extends Operation<infer A> ? Taken<A> : never;
+type ReplyValues<O> = O extends Operation<infer _, infer R> ? Given<R> : never;
+/** One function for each operation of a table. */
+export type Handlers<Ops extends Operations, Value> = {
+  readonly [Name in keyof Ops]: (
+    asked: Asked<ValueFor<Ops[Name], Value>>,
+    given: Arguments<Ops[Name]>,
+  ) => ReplyValues<Ops[Name]> | Promise<ReplyValues<Ops[Name]>>;
+};
+
+export interface ServerOptions<Ops extends Operations, Value> extends StandardBehaviour<Value> {
+  readonly kernel: Kernel;
+  readonly table: ServerTable<Ops>;
+  /** Its secret; clients call the one-way image. */
+  readonly getPort: Uint8Array;
+  readonly objects: Objects<Value>;
+  readonly handlers: Handlers<Ops, Value>;
+  /** How its capabilities are made; default the original's scheme. */
+  readonly scheme?: CapabilityScheme;
+  /** Requests served at the same time; default 4. */
+  readonly threads?: number;
+  /** Told of what should not happen. */
+  readonly failed: (error: unknown) => void;
+}
+
+type Values = Readonly<Record<string, unknown>>;
+type AnyHandler = (asked: Asked<unknown>, given: Values) => unknown;
+interface Known {
+  readonly name: string;
+  readonly operation: Operation;
+  readonly mask: number;
+  readonly handler: AnyHandler;
+}
+
+const commonStatuses = new Set(Object.keys(commonErrors));
+
+export class Server<Ops extends Operations, Value> {
+  readonly #scheme: CapabilityScheme;
+  readonly #objects: Objects<Value>;
+  readonly #known = new Map<number, Known>();
+  readonly #service: Service;
+  readonly #failed: (error: unknown) => void;
+  readonly #replyBytesMax: number;
+  readonly #name: string;
+
+  /** Begins to serve. Throws ProteusError when the port or thread table or the memory is full. */
+  constructor(options: ServerOptions<Ops, Value>) {
+    const { kernel, table, objects } = options;
+    this.#objects = objects;
+    this.#failed = options.failed;
+    this.#name = table.name;
+    this.#replyBytesMax = table.replyBytesMax;
+    this.#scheme = options.scheme ?? originalScheme(kernel.privates, (object) => objects.secret(object));
+    const standard = standardHandlers(objects, this.#scheme, options, (part) => this.#own(part));
+    const handlers = { ...standard, ...options.handlers } as unknown as Readonly<Record<string, AnyHandler>>;
+    for (const [name, operation] of allOperations(table)) {
+      const mask = operation.rights === "anyone" ? 0 : rightsMask(table, operation.rights);
+      const handler = handlers[name];
+      if (handler === undefined) throw new Error(`${table.name} has no handler for ${name}`);
+      this.#known.set(operation.number, { name, operation, mask, handler });
+    }
+    this.#service = new Service(kernel, options.getPort, (request, reply) => this.#serve(request, reply), {
+      threads: options.threads ?? 4,
+      requestBytesMax: Math.max(table.requestBytesMax, table.replyBytesMax),
+    });
+  }
+
+  get putPort(): Uint8Array {
+    return this.#service.putPort;
+  }
+
+  readonly #own = (part: Uint8Array): Capability => ({ port: this.#service.putPort, private: part });
+
+  /** A capability of this server: of the server itself unless an object is named. */
+  capability(object = 0, rights = 0xff): Capability {
+    const part = this.#scheme.make(object, rights);
+    if (typeof part === "number") throw new Error(`${this.#name} has no object ${object}`);
+    return this.#own(part);
+  }
+
+  /** The object that a capability of this server names, when it has these rights; else Refused. */
+  open(capability: Capability, mask: number): { readonly object: number; readonly value: Value } {
+    if (!capability.port.every((byte, index) => byte === this.putPort[index]))
+      throw new Refused(statuses.STD_CAPBAD);
+    const rights = this.#scheme.verify(capability.private);
+    if (rights < 0) throw new Refused(statuses.STD_CAPBAD);
+    if ((rights & mask) !== mask) throw new Refused(statuses.STD_DENIED);
+    const { object } = claims(capability.private);
+    const value = this.#objects.get(object);
+    if (value === undefined) throw new Refused(statuses.STD_COMBAD);
+    return { object, value };
+  }
+
+  #serve(request: Request, reply: GiveReply): void {
+    const { kernel, header: at, data, length } = request;
+    const header = readHeader(kernel, at);
+    const give = (status: number, size: number, values: HeaderValues = {}) => {
+      writeHeader(kernel, at, { status, ...values });
+      reply(size);
+    };
+    const known = this.#known.get(header.command);
+    if (known === undefined) {
+      give(statuses.STD_COMBAD, 0);
+      return;
+    }
+    const end = (result: unknown) => {
+      try {
+        this.#answer(request, known.operation, result as Values, give);
+      } catch (error) {
+        fault(error);
+      }
+    };
+    const fault = (error: unknown) => give(this.#statusOf(known, error), 0);
+    try {
+      const asked = this.#admit(known, header.private);
+      const bytes = kernel.bytes.subarray(data, data + length);
+      const result = known.handler(
+        asked,
+        take(known.operation.arguments, header, bytes, this.#service.putPort),
+      );
+      if (result instanceof Promise) result.then(end, fault);
+      else end(result);
+    } catch (error) {
+      fault(error);
+    }
+  }
+
+  /** Who asks for what, when the capability allows it; else Refused. */
+  #admit({ operation, mask }: Known, privatePart: Uint8Array): Asked<unknown> {
+    const bare = operation.rights === "anyone" && privatePart.every((byte) => byte === 0);
+    const rights = bare ? 0 : this.#scheme.verify(privatePart);
+    if (rights < 0) throw new Refused(statuses.STD_CAPBAD);
+    if ((rights & mask) !== mask) throw new Refused(statuses.STD_DENIED);
+    const { object } = claims(privatePart);
+    const { subject } = operation;
+    if (subject !== "either" && (object === 0) !== (subject === "server"))
+      throw new Refused(statuses.STD_COMBAD);
+    return { object, value: this.#objects.get(object), rights, private: privatePart };
+  }
+
+  #answer(
+    { kernel, data, capacity }: Request,
+    { reply: fields }: Operation,
+    values: Values,
+    give: (status: number, size: number, values?: HeaderValues) => void,
+  ): void {
+    const size = measure(fields, values);
+    if (size > Math.min(capacity, this.#replyBytesMax)) throw new Refused(statuses.STD_OVERFLOW);
+    const room = kernel.bytes.subarray(data, data + size);
+    // Values may be views of the request, which lies there: only a lone one may go straight in.
+    const direct = Object.values(fields).filter(({ place }) => place === "buffer").length <= 1;
+    const buffer = direct ? room : new Uint8Array(size);
+    const header = put(fields, values, buffer);
+    if (!direct) room.set(buffer);
+    give(statuses.STD_OK, size, header);
+  }
+
+  #statusOf({ name, operation }: Known, error: unknown): number {
+    if (error instanceof Malformed) return statuses.STD_ARGBAD;
+    if (!(error instanceof Refused)) {
+      this.#failed(error);
+      return statuses.STD_SYSERR;
+    }
+    const { status } = error;
+    const code = statusName(status) ?? String(status);
+    if (code in operation.errors || commonStatuses.has(code)) return status;
+    this.#failed(new Error(`${this.#name} ${name} refuses with ${code}, which its table does not list`));
+    return statuses.STD_SYSERR;
+  }
+
+  /** Stops serving; requests being served are given up. */
+  close(): void {
+    this.#service.close();
+  }
+}
