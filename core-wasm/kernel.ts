@@ -3,7 +3,7 @@
 // - A host writes the limits record, calls boot, attaches its networks, and from then on
 //   turns: flush what was transmitted; tick(now); receive each frame; flush; drain the
 //   completion ring; sleep until nextDeadline or the next frame.
-// - The calls themselves: calls.ts of rpc, flip, group, memory; those without a network: offline.ts.
+// - The calls themselves: calls.ts of rpc, flip, group, memory, mirror; those without a network: offline.ts.
 // - Time is whole microseconds in a double (exact below 2^53), never read, never compared
 //   as a double.
 
@@ -38,6 +38,7 @@ import { segmentsOpen, segmentsTaken } from "./memory/segments";
 import { setting, settingsOpen } from "./memory/settings";
 import { userSegmentsOpen } from "./memory/user-segments";
 import { NEVER, timerPop, timerSet, timersNext, timersOpen } from "./memory/timers";
+import { crc32cOpen } from "./mirror/crc32c";
 import { completionMask, completionsOpen, event } from "./rpc/completions";
 import { duplicatesOpen } from "./rpc/duplicates";
 import { negotiateOpen } from "./rpc/negotiate";
@@ -51,6 +52,7 @@ import { isMulticast, macOf, setMac } from "./wire/ethernet";
 export * from "./flip/calls";
 export * from "./group/calls";
 export * from "./memory/calls";
+export * from "./mirror/calls";
 export * from "./offline";
 export * from "./rpc/calls";
 export * from "./tables";
@@ -153,6 +155,7 @@ function openTables(): void {
   groupOpen(groups, groupTimers, setting(limits.LIMIT_GROUP_OPERATIONS), own);
   ownAddress = own;
   userSegmentsOpen(setting(limits.LIMIT_SEGMENT_BYTES), setting(limits.LIMIT_SEGMENTS));
+  crc32cOpen();
   upcallsOpen(deliver, undeliverable, located, settled, listen);
   if (arenaFull()) return;
   routeAddLocal(own);

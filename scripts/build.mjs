@@ -1,7 +1,8 @@
 // Builds everything that is not in the repository: `npm run build`, and so `npm ci`.
 //
 // - kernel: core-wasm/kernel.ts -> build/{debug,release}/kernel.wasm with source maps,
-//   build/kernel.h for C, then the check of imports and size.
+//   build/kernel.h for C, the loops of `proteus bench kernel` -> build/release/bench.wasm,
+//   then the check of imports and size.
 // - native: drivers/ethernet/native/*.c -> build/native/ethernet.node.
 // - typescript: control, drivers, simulation -> dist.
 // - Named steps only when named; `--stale` skips a step whose sources did not change.
@@ -28,6 +29,9 @@ function buildKernel() {
     const options = ["core-wasm/kernel.ts", "--config", "asconfig.json", "--target", target, ...trap];
     if (!node("node_modules/assemblyscript/bin/asc.js", ...options)) return false;
   }
+  const loops = ["core-wasm/bench/loops.ts", "--config", "asconfig.json", "--target", "release", ...trap];
+  const out = ["--outFile", "build/release/bench.wasm"];
+  if (!node("node_modules/assemblyscript/bin/asc.js", ...loops, ...out)) return false;
   return checkKernel();
 }
 

@@ -3,7 +3,7 @@
 // - Plain Node without dependencies: it runs first, also before `npm ci`.
 // - As root on a system with apt it installs what is missing; otherwise it prints the
 //   command that would, and goes on: without these tools Proteus does less, and says so.
-// - With --bench it installs the peers of the benchmarks as well; nothing else needs them.
+// - With --bench it installs what benchmarks measure against as well; nothing else needs it.
 // - Each part is skipped when nothing is missing or stale, so that start and test can
 //   call it every time (well under a second).
 

@@ -15,6 +15,7 @@ import { requireLab } from "../lab/lab.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
 import { registerBenchCompare } from "./bench-compare.js";
 import { registerBenchGroup } from "./bench-group.js";
+import { registerBenchKernel } from "./bench-kernel.js";
 import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
 import { environmentText, reportText } from "./bench-table.js";
 import { interruptible } from "./lab.js";
@@ -42,7 +43,8 @@ distance from the lowest run to the highest, as a part of it.
 cards, drivers, coalescing and offloads they have.
 What changed between two reports: proteus bench compare --help.
 Groups are measured by themselves: proteus bench group --help. So is their patience
-under load: proteus bench group-alarm --help.
+under load: proteus bench group-alarm --help. Parts of the kernel beside native code:
+proteus bench kernel --help.
 
 Examples:
   proteus bench --report report
@@ -128,4 +130,5 @@ export function registerBench(program: Command): void {
   registerBenchCompare(bench as unknown as Command);
   registerBenchGroup(bench as unknown as Command);
   registerBenchAlarm(bench as unknown as Command);
+  registerBenchKernel(bench as unknown as Command);
 }

@@ -29,6 +29,9 @@ export function packageVersion(): string {
 /** The path of the kernel's release build. */
 export const kernelPath = join(packageRoot, "build", "release", "kernel.wasm");
 
+/** The path of the loops of `proteus bench kernel`: kernel code in a module of their own. */
+export const benchLoopsPath = join(packageRoot, "build", "release", "bench.wasm");
+
 /** The bytes of the kernel's release build. Throws KERNEL_MISSING when it was never built. */
 export function kernelBytes(): Uint8Array {
   try {

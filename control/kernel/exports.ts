@@ -54,6 +54,15 @@ export interface KernelExports {
   readonly segment_grow: (handle: number, bytes: number) => number;
   readonly segment_info: (handle: number, out: number) => number;
   readonly segment_stat: (out: number) => number;
+  readonly mirror_copy: (to: number, from: number, length: number) => number;
+  readonly mirror_xxh3: (
+    pointer: number,
+    length: number,
+    seedLow: number,
+    seedHigh: number,
+    out: number,
+  ) => number;
+  readonly mirror_crc32c: (pointer: number, length: number, before: number, out: number) => number;
   readonly port_one_way: (port: number, out: number) => void;
   readonly private_encode: (object: number, rights: number, random: number, out: number) => number;
   readonly private_decode: (privatePart: number, random: number) => number;

@@ -16,6 +16,7 @@ import type { KernelExports } from "./exports.js";
 import { GroupCalls } from "./groups.js";
 import { type Limits, writeLimits } from "./limits.js";
 import { LinearMemory } from "./linear-memory.js";
+import { Mirror } from "./mirror.js";
 import { Pending } from "./pending.js";
 import { Privates } from "./privates.js";
 import { Segments } from "./segments.js";
@@ -68,6 +69,8 @@ export class Kernel {
   readonly privates: Privates;
   /** Segments of this machine's users: segments.ts. */
   readonly segments: Segments;
+  /** Block copy and checksums: mirror.ts. */
+  readonly mirror: Mirror;
   /** Calls a server's signals: (handle, signal). */
   onSignal: ((handle: number, signal: number) => void) | null = null;
   wake: (() => void) | null;
@@ -111,6 +114,7 @@ export class Kernel {
       now: () => this.#time.read(),
       called: () => this.wake?.(),
     });
+    this.mirror = new Mirror({ exports: this.#exports, view: this.view });
     this.segments = new Segments({ exports: this.#exports, bytes: this.bytes, view: this.view });
   }
 

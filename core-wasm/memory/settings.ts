@@ -99,7 +99,7 @@ function bound(field: i32): u32 {
     case limits.LIMIT_GROUP_BYTES:
       return 1 << 30;
     case limits.LIMIT_SEGMENTS:
-      return 32767; // of 65535 pieces, and a piece's index is 16 bits of a handle
+      return 32767; // of 65536 pieces: the index of one is 16 bits of a handle
     case limits.LIMIT_LOCATE_TIMEOUT_MS:
     case limits.LIMIT_POLL_MS:
     case limits.LIMIT_DEAD_MS:

@@ -39,6 +39,7 @@ export const assemblyScriptArrows: readonly string[] = [
   "core-wasm/offline",
   "core-wasm/tables",
   "core-wasm/kernel",
+  "core-wasm/bench",
   "drivers/virtio-net",
   "drivers/virtio-blk",
   "drivers/uart",
