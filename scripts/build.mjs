@@ -37,8 +37,8 @@ function buildKernel() {
 
 /** A module whose source is gone must not be importable any more. */
 function removeOrphans() {
-  for (const path of filesBelow("dist").filter((path) => /\.js(\.map)?$/.test(path))) {
-    const source = path.replace(/^dist\//, "").replace(/\.js(\.map)?$/, ".ts");
+  for (const path of filesBelow("dist").filter((path) => /\.(js(\.map)?|d\.ts)$/.test(path))) {
+    const source = path.replace(/^dist\//, "").replace(/\.(js(\.map)?|d\.ts)$/, ".ts");
     if (!existsSync(at(source))) rmSync(at(path));
   }
 }

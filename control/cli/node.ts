@@ -218,7 +218,7 @@ function parseStatus(text: string): NodeDocument {
 function writeReadyFile(path: string, document: object): void {
   if (path === "") return;
   try {
-    writeFileSync(`${path}.new`, `${JSON.stringify(document)}\n`);
+    writeFileSync(`${path}.new`, `${JSON.stringify(document)}\n`, { mode: 0o600 }); // capabilities
     renameSync(`${path}.new`, path);
   } catch (cause) {
     throw new ProteusError({

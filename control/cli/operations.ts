@@ -4,10 +4,9 @@
 // - Names, help and errors are the table's own; nothing here knows a server.
 // - Each runs on a kernel of its own, which lives for the one call.
 
-import { Command } from "@commander-js/extra-typings";
+import type { Command } from "@commander-js/extra-typings";
 import type { Field, Operation } from "../interface/operation.js";
-import { mayBeLeftOut, rightsText } from "../interface/reference.js";
-import { standardNames } from "../interface/standard.js";
+import { mayBeLeftOut, rightsText, sentence } from "../interface/reference.js";
 import { allOperations, defineServer, type ServerTable } from "../interface/table.js";
 import { serverTables } from "../interface/tables.js";
 import { startKernel } from "../node/start.js";
@@ -26,9 +25,6 @@ export const anyTable = defineServer({
   object: "any object",
   rights: {},
   operations: {},
-  standardRights: Object.fromEntries(standardNames.map((name) => [name, []])) as unknown as Parameters<
-    typeof defineServer
-  >[0]["standardRights"],
   replyBytesMax: 256 * 1024,
 });
 
@@ -45,7 +41,7 @@ function operationHelp(table: ServerTable, name: string, operation: Operation): 
   return [
     "",
     objectHelp,
-    `${rightsText(operation)}.`.replace(/^./, (first) => first.toUpperCase()),
+    sentence(rightsText(operation)),
     ...(errors.length > 0 ? ["", "Refused with:", ...errors] : []),
     "",
     "Example:",
@@ -127,7 +123,11 @@ function show(command: string, json: boolean, reply: Readonly<Record<string, unk
 }
 
 function addOperation(parent: Command, table: ServerTable, name: string, operation: Operation): void {
-  const command = new Command(name).description(operation.summary).argument("<object>", "what it is done to");
+  // Made by its parent, it inherits how that reports mistakes.
+  const command = parent
+    .command(name)
+    .description(operation.summary)
+    .argument("<object>", "what it is done to");
   addOptions(command as unknown as Command, operation);
   command
     .option("--interface <name>", "network to call on; may be repeated", collect, [])
@@ -135,14 +135,16 @@ function addOperation(parent: Command, table: ServerTable, name: string, operati
     .option("--json", "one JSON document on stdout", false)
     .addHelpText("after", operationHelp(table, name, operation))
     .action((target, options) => run(table, name, operation, target, options as unknown as Options));
-  parent.addCommand(command as unknown as Command);
 }
 
 /** Adds a server's command, with a subcommand for each of its operations. */
 export function registerServer(program: Command, table: ServerTable): void {
   const server = program.command(table.name).description(table.summary) as unknown as Command;
-  for (const [name, operation] of [...allOperations(table)].reverse())
-    addOperation(server, table, name, operation);
+  const all = allOperations(table);
+  for (const name of new Set([...Object.keys(table.operations), ...all.keys()])) {
+    const operation = all.get(name);
+    if (operation !== undefined) addOperation(server, table, name, operation);
+  }
 }
 
 /** What registers the command of that name: a server's, or `std`. */

@@ -15,10 +15,12 @@ import { table } from "./table.js";
 
 const units: Readonly<Record<string, number>> = { "": 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
 
-function parseNumber(text: string): number {
-  const match = /^(-?(?:\d+|0[xX][0-9a-fA-F]+))([KMG]?)$/.exec(text);
-  if (match !== null) return Number(match[1]) * (units[match[2] ?? ""] ?? 1);
-  throw usageError(`"${text}" is not a number`, "a number is like 100, 0xff, 64K or 1M", "NUMBER_INVALID");
+function parseLong(text: string): bigint {
+  const match = /^(-?)(\d+|0[xX][0-9a-fA-F]+)([KMG]?)$/.exec(text);
+  if (match === null)
+    throw usageError(`"${text}" is not a number`, "a number is like 100, 0xff, 64K or 1M", "NUMBER_INVALID");
+  const value = BigInt(match[2] ?? 0) * BigInt(units[match[3] ?? ""] ?? 1);
+  return match[1] === "-" ? -value : value;
 }
 
 function parseBytes(text: string): Uint8Array {
@@ -50,9 +52,9 @@ function parseCompound(text: string): unknown {
 export function parseValue(field: Field<unknown>, text: string, kernel: () => OfflineKernel): unknown {
   switch (field.kind) {
     case "number":
-      return parseNumber(text);
+      return Number(parseLong(text));
     case "long":
-      return BigInt(parseNumber(text));
+      return parseLong(text);
     case "boolean":
       if (text === "yes" || text === "no") return text === "yes";
       throw usageError(`"${text}" is neither yes nor no`, "give one of them", "BOOLEAN_INVALID");

@@ -24,6 +24,9 @@ export function rightsText({ rights }: Operation): string {
     : `takes the right to ${rights.join(" and ")}`;
 }
 
+/** Words as a sentence: a capital in front, a full stop behind. */
+export const sentence = (words: string): string => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}.`;
+
 function fieldsText(title: string, fields: Fields): string[] {
   const rows = Object.entries(fields).map(([name, field]) => {
     const otherwise = field.otherwise === undefined ? "" : `; ${String(field.otherwise)} when left out`;
@@ -39,7 +42,7 @@ function operationText(name: string, operation: Operation): string[] {
   return [
     `### ${name} (${number})`,
     "",
-    `${summary[0]?.toUpperCase()}${summary.slice(1)}. ${rightsText(operation)}.`,
+    `${sentence(summary)} ${sentence(rightsText(operation))}`,
     ...fieldsText("argument", operation.arguments),
     ...fieldsText("reply", operation.reply),
     ...(own.length > 0 ? ["", ...own] : []),

@@ -62,7 +62,7 @@ export const segmentTable = defineServer({
       rights: ["read"],
       arguments: {
         position: inOffsetUnsigned("first byte"),
-        count: inSize("bytes wanted, up to 65535", { otherwise: 0 }),
+        count: inSize("bytes wanted, up to 65535", { otherwise: 65535 }),
         length: inBuffer(optional(uint32), `bytes wanted, up to ${SEGMENT_PIECE_BYTES}; counts before count`),
       },
       reply: { data: inBuffer(bytes, "the bytes") },

@@ -32,15 +32,28 @@ interface TableFacts<Ops extends Operations> {
   readonly object: string;
   readonly rights: Readonly<Record<string, number>>;
   readonly operations: Ops;
-  readonly standardRights: StandardRights;
+  /** Default: INFO, STATUS, RESTRICT and TOUCH take none, the others all rights that there are. */
+  readonly standardRights?: StandardRights;
   readonly requestBytesMax?: number;
   readonly replyBytesMax?: number;
 }
 
 const bytesMaxDefault = 32768;
+function ownersRights(rights: Readonly<Record<string, number>>): StandardRights {
+  const all = Object.keys(rights);
+  return {
+    ...{ info: [], status: [], restrict: [], touch: [] },
+    ...{ age: all, copy: all, destroy: all, getparams: all, setparams: all },
+  };
+}
+
 /** A server's table. Throws Error for a table that contradicts itself. */
 export function defineServer<const Ops extends Operations>(facts: TableFacts<Ops>): ServerTable<Ops> {
-  const { standardRights, requestBytesMax = bytesMaxDefault, replyBytesMax = bytesMaxDefault } = facts;
+  const {
+    standardRights = ownersRights(facts.rights),
+    requestBytesMax = bytesMaxDefault,
+    replyBytesMax = bytesMaxDefault,
+  } = facts;
   const standard = standardOperations(standardRights);
   const numbers = new Map<number, string>();
   for (const [name, { number, rights }] of [

@@ -66,7 +66,7 @@ export async function startAgent(state: LabState, node: LabNode, options: AgentS
     ...interfaces,
   ]);
   const [program = "", ...rest] = command;
-  const log = openSync(logPath, "w");
+  const log = openSync(logPath, "w", 0o600); // what the agent says has capabilities in it
   const child = spawn(program, rest, {
     cwd: "/",
     detached: true,

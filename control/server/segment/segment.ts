@@ -48,6 +48,8 @@ export interface SegmentServerOptions {
   readonly random: (bytes: number) => Uint8Array;
   readonly failed: (error: unknown) => void;
   readonly threads?: number;
+  /** How long a source elsewhere is looked for; default 2,000 ms. */
+  readonly locateTimeoutMs?: number;
 }
 
 interface Segment {
@@ -62,16 +64,17 @@ export interface MappedSegment {
   release(): void;
 }
 
-const copyOptions = { locateTimeoutMs: 2000, deadMs: 2000 };
-
 export class SegmentServer {
   readonly #kernel: Kernel;
   readonly #memory: SegmentMemory;
+  readonly #locateTimeoutMs: number;
   readonly #objects: Objects<Segment>;
   readonly #server: Server<typeof segmentTable.operations, Segment>;
 
   /** Begins to serve. Throws ProteusError when a table of the kernel is full. */
-  constructor({ kernel, memory, getPort, random, failed, threads = 4 }: SegmentServerOptions) {
+  constructor(options: SegmentServerOptions) {
+    const { kernel, memory, getPort, random, failed, threads = 4 } = options;
+    this.#locateTimeoutMs = options.locateTimeoutMs ?? 2000;
     this.#kernel = kernel;
     this.#memory = memory;
     this.#objects = new Objects({ random, most: memory.stat().most, base: SEGMENT_OBJECT_BASE });
@@ -169,7 +172,9 @@ export class SegmentServer {
   /** A new segment of `bytes` (default: as long as the source) that begins with the source's. */
   async #copyOf(source: Capability, bytes?: number): Promise<Capability> {
     if (samePort(source.port, this.putPort)) return this.#copyOfOwn(source, bytes);
-    const original = stub(this.#kernel, segmentTable, source, copyOptions);
+    const original = stub(this.#kernel, segmentTable, source, {
+      locateTimeoutMs: this.#locateTimeoutMs,
+    });
     try {
       const size = (await original.size()).bytes;
       const handle = this.#allocate(bytes ?? size);

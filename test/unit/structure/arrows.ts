@@ -23,6 +23,7 @@ export const typescriptArrows: readonly string[] = [
   "control/bench",
   "boot",
   "control/cli",
+  "control/library",
   "control/web",
   "test",
 ];

@@ -15,6 +15,7 @@ export const hostSide: readonly string[] = [
   "control/lab/",
   "control/bench/",
   "control/web/",
+  "control/library/",
   "boot/",
   "scripts/",
   "test/",

@@ -37,7 +37,7 @@ export class Pool {
   }
 
   segments(kernel = this.far): SegmentServer {
-    return new SegmentServer({ ...this.given(kernel), memory: kernel.segments });
+    return new SegmentServer({ ...this.given(kernel), memory: kernel.segments, locateTimeoutMs: 20 });
   }
 
   randomServer = () => serveRandom(this.given());

@@ -1,0 +1,74 @@
+// The public library: what `import … from "amoeba-proteus"` gives. The stubs, the server loop and
+// the lab that the commands themselves use.
+//
+// - A server of one's own: a table (defineServer, operation, in*, the wire types), a function for
+//   each operation (serve), a kernel to do it on (openKernel). examples/guest-book.mjs is one.
+// - A client: stub(kernel, table, capability), for the tables of the pool's servers too.
+// - A lab: up, down, kill, start with a topology.
+// - What is exported here stays; the rest of the package may change. The simulator is
+//   "amoeba-proteus/simulation".
+//
+// @packageDocumentation
+
+export {
+  type Capability,
+  capabilityBytes,
+  capabilityHex,
+  capabilityOf,
+  parseCapability,
+  portOnly,
+} from "../capability/capability.js";
+export { type CapabilityScheme, type CheckFields, originalScheme } from "../capability/scheme.js";
+export { kernelBytes, offlineKernel } from "../cli/package-files.js";
+export {
+  inBuffer,
+  inExtra,
+  inOffset,
+  inOffsetUnsigned,
+  inPrivate,
+  inSize,
+  letterInExtra,
+} from "../interface/fields.js";
+export {
+  type DefaultField,
+  type Field,
+  type Fields,
+  type Given,
+  type Operation,
+  type Operations,
+  operation,
+  type Place,
+  type StatusName,
+  type Subject,
+  type Taken,
+} from "../interface/operation.js";
+export { randomTable } from "../interface/random.js";
+export { referencePage, serverReference } from "../interface/reference.js";
+export { segmentTable } from "../interface/segment.js";
+export type { StandardName, StandardOperations, StandardRights } from "../interface/standard.js";
+export { systemTable } from "../interface/system.js";
+export { defineServer, type ServerTable } from "../interface/table.js";
+export { type KnownOperation, knownOperations, serverTables } from "../interface/tables.js";
+export { timeTable } from "../interface/time.js";
+export * as wire from "../interface/types.js";
+export { type CallOptions, type Header, type Reply, trans } from "../kernel/calls.js";
+export { exitCodes, ProteusError } from "../kernel/errors.js";
+export { Kernel, type KernelOptions } from "../kernel/kernel.js";
+export type { Limits } from "../kernel/limits.js";
+export { OfflineKernel } from "../kernel/offline.js";
+export { type Handler, type Request, Service, type ServiceOptions } from "../kernel/service.js";
+export { type NodeCommand, nodeCommand } from "../lab/exec.js";
+export { down, kill, type LabOptions, requireLab, start, type UpOptions, up } from "../lab/lab.js";
+export { type LabStatus, statusOf } from "../lab/status.js";
+export { defaultTopology, parseTopology, type Topology } from "../lab/topology.js";
+export { type RunningKernel, type StartOptions, startKernel } from "../node/start.js";
+export { EchoServer } from "../server/echo/echo.js";
+export { serveRandom } from "../server/random/random.js";
+export { type MappedSegment, SegmentServer } from "../server/segment/segment.js";
+export { serveTime } from "../server/time/time.js";
+export { type Method, type Stub, stub } from "../stub/client.js";
+export { Objects } from "../stub/objects.js";
+export { Refused, refuse } from "../stub/refused.js";
+export { type Asked, type Handlers, Server, type ServerOptions } from "../stub/serving.js";
+export type { Parameter, StandardBehaviour } from "../stub/standard.js";
+export { type OpenOptions, openKernel, type ServeOptions, serve } from "./program.js";
