@@ -3,6 +3,7 @@
 //   /run/proteus/LAB/             (without root $XDG_RUNTIME_DIR/proteus/LAB)
 //     state.json                  the lab; written when it starts and when it runs
 //     keeper.log
+//     wires, wires.json, wires.log  the process in impaired links: its socket and who it is
 //     nodes/NODE/node.json        power, agent
 //     nodes/NODE/ready.json       written by the agent when it serves
 //     nodes/NODE/agent.log
@@ -153,6 +154,15 @@ export function readNode(lab: string, node: string): NodeState {
       namespace: null,
     }
   );
+}
+
+/** The process that stands in the lab's impaired links. */
+export function writeWires(lab: string, process: ProcessId | null): void {
+  write(join(labFolder(lab), "wires.json"), process);
+}
+
+export function readWires(lab: string): ProcessId | null {
+  return read(join(labFolder(lab), "wires.json")) as ProcessId | null;
 }
 
 /** Makes the folder of a node that joins a running lab. */

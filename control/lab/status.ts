@@ -4,12 +4,13 @@
 import { logTail } from "./agent.js";
 import { type Impairments, impairmentText, isHealthy } from "./impairments.js";
 import { isUp } from "./lab.js";
-import { impairmentsOf } from "./links.js";
+import { impairmentsOf, linkName } from "./links.js";
 import { processesOf } from "./medium.js";
 import { interfacesOf } from "./plan.js";
 import { isAlive } from "./processes.js";
 import { type Isolation, type LabState, readNode } from "./state.js";
 import type { NodeKind } from "./topology.js";
+import { deadWires } from "./wires.js";
 
 export interface NodeStatus {
   readonly name: string;
@@ -25,6 +26,8 @@ export interface NodeStatus {
     readonly mtu: number;
     /** What is wrong with its link; left out when nothing is. */
     readonly impairments?: Impairments;
+    /** Its wire passes nothing: the process that stands in it has ended. */
+    readonly dead?: true;
   }[];
   /** Process id of the agent, or null. */
   readonly agent: number | null;
@@ -43,6 +46,7 @@ export interface LabStatus {
 /** Looks at a running lab. */
 export function statusOf(state: LabState): LabStatus {
   const { topology } = state;
+  const dead = new Set(deadWires(state).map(linkName));
   return {
     schema: 1,
     lab: topology.name,
@@ -65,7 +69,11 @@ export function statusOf(state: LabState): LabStatus {
           : {}),
         interfaces: interfacesOf(topology, node).map(({ name, network, mac, ip, mtu }) => {
           const impairments = impairmentsOf(topology, { node: node.name, network });
-          return { name, network, mac, ip, mtu, ...(isHealthy(impairments) ? {} : { impairments }) };
+          return {
+            ...{ name, network, mac, ip, mtu },
+            ...(isHealthy(impairments) ? {} : { impairments }),
+            ...(dead.has(linkName({ node: node.name, network })) ? { dead: true as const } : {}),
+          };
         }),
         agent: isAlive(agent) ? agent.pid : null,
         pids: processesOf(state, node.name),
@@ -116,9 +124,13 @@ export function statusText(status: LabStatus): string {
     reason === undefined ? [] : [`${name}: ${reason}`],
   );
   const impaired = status.nodes.flatMap((node) =>
-    node.interfaces.flatMap(({ network, impairments }) =>
-      impairments === undefined ? [] : [`${node.name}:${network} impaired: ${impairmentText(impairments)}`],
-    ),
+    node.interfaces.flatMap(({ network, impairments, dead }) => {
+      if (impairments === undefined) return [];
+      const link = `${node.name}:${network}`;
+      return dead === true
+        ? [`${link} passes nothing: its wire's process has ended (proteus lab impair ${link} --reset)`]
+        : [`${link} impaired: ${impairmentText(impairments)}`];
+    }),
   );
   return [
     `lab ${status.lab}  isolation ${status.isolation}  networks ${networks}`,

@@ -2,7 +2,7 @@
 // in the namespace of the lab's switch. Started by wires.ts.
 //
 // - An order on SOCKET is all wires that there shall be: {wires: Wire[]}, answered by the
-//   names of the new ones. Without any it ends.
+//   names of the new ones and its process id. Without any it ends.
 // - One thread: it looks for orders whenever it has waited, 20 ms at most.
 
 import { randomBytes } from "node:crypto";
@@ -22,7 +22,7 @@ let used = false;
 const server = takeOrders((order) => {
   const opened = relay.set((order as { wires: readonly Wire[] }).wires);
   used = true;
-  return { opened };
+  return { opened, pid: process.pid };
 });
 
 /** Lets an answer leave before the process goes. */

@@ -11,12 +11,12 @@ import { fileURLToPath } from "node:url";
 import { ProteusError } from "../kernel/errors.js";
 import { labTags } from "./exec.js";
 import { planNoWire, planWire, wireFaults, wireNames } from "./impairment-plan.js";
-import { impairmentsOf } from "./links.js";
+import { impairmentsOf, type Link, linksOf } from "./links.js";
 import { atSwitch, enterSwitchNetwork, whateverAtSwitch } from "./namespaces.js";
 import { OrderRefused, order } from "./orders.js";
 import { interfacesOf, type LabInterface } from "./plan.js";
-import { waitUntil } from "./processes.js";
-import { type LabState, labFolder } from "./state.js";
+import { isAlive, processOf, waitUntil } from "./processes.js";
+import { type LabState, labFolder, readWires, writeWires } from "./state.js";
 import type { Topology } from "./topology.js";
 import type { Wire } from "./wire-relay.js";
 
@@ -35,6 +35,15 @@ function wiredLinks(topology: Topology): WiredLink[] {
       return faults === null ? [] : [{ link, wire: { ...wireNames(link), faults } }];
     }),
   );
+}
+
+/** The links of a running lab whose wire passes nothing, because its process has ended. */
+export function deadWires(state: LabState): Link[] {
+  if (state.isolation === "memory") return [];
+  const wired = state.topology.nodes
+    .flatMap(linksOf)
+    .filter((link) => wireFaults(impairmentsOf(state.topology, link)) !== null);
+  return wired.length === 0 || isAlive(readWires(state.topology.name)) ? [] : wired;
 }
 
 /** Changes the wires of a lab from those of one topology to those of another. */
@@ -61,7 +70,8 @@ export async function setWires(state: LabState, before: Topology, after: Topolog
       throw unsupported(again);
     });
   }
-  const { opened } = answer as { opened: readonly string[] };
+  const { opened, pid } = answer as { opened: readonly string[]; pid: number };
+  writeWires(state.topology.name, processOf(pid));
   const fresh = wanted.filter(({ wire }) => opened.includes(wire.bridge)).map(({ link }) => link);
   await whateverAtSwitch(
     state,
