@@ -7,13 +7,16 @@
 //        ↑ loss, cut   loss, cut ↑                     ↑ delay, reorder, duplicate, corrupt
 //
 // - Loss and a cut are dice of classic BPF at the receiving end of either direction
-//   (clsact ingress): the sender notices nothing, whatever protocol it speaks. A rate is
-//   a token bucket (tbf) at the sending ends. Neither needs netem, nor root.
+//   (clsact ingress): the sender notices nothing, whatever protocol it speaks. A packet socket
+//   for all protocols, as a kernel of ours has, is shown a frame before ingress: for FLIP
+//   frames to the node the dice are at the egress of the switch's end. A rate is a token
+//   bucket (tbf) at the sending ends. Neither needs netem, nor root.
 // - What the kernel has no queue for is done by a process that stands in the link: two
 //   tap interfaces, frames read from one and written to the other (wire-relay.ts).
 // - Loss must hit frames as they would be on a wire: segmentation offload is switched off
 //   while there is any (`gso_max_segs 1`), and a tap has none.
 
+import { ETHERTYPE_FLIP } from "../../core-wasm/wire/formats.js";
 import type { Impairments } from "./impairments.js";
 import { type LabInterface, rateQueue } from "./plan.js";
 
@@ -38,6 +41,7 @@ export interface ImpairmentLines {
   readonly node: { readonly ip: string[]; readonly tc: string[] };
 }
 
+const flip = `0x${ETHERTYPE_FLIP.toString(16)}`;
 const gsoSegments = { wire: 1, usual: 65535 };
 
 /** The devices of the wire in a link; unique in a lab, as its MAC address is. */
@@ -59,22 +63,29 @@ export function wireFaults({ delayMs, reorder, duplicate, corrupt }: Impairments
 /** The share of frames that are dropped at the receiving ends. */
 const dropped = ({ cut, loss }: Impairments): number => (cut ? 1 : loss);
 
+const drops = { shot: 2, stolen: 4 }; // TC_ACT_SHOT; TC_ACT_STOLEN: to the sender it was sent
+
 /**
- * Four instructions of classic BPF: a random number below the threshold drops the frame
- * (TC_ACT_SHOT), any other passes it (TC_ACT_OK).
+ * Four instructions of classic BPF: a random number below the threshold drops the frame,
+ * any other passes it (TC_ACT_OK).
  */
-function dice(share: number): string {
-  if (share >= 1) return "1,6 0 0 2";
+function dice(share: number, drop: number): string {
+  if (share >= 1) return `1,6 0 0 ${drop}`;
   const random = 0xfffff000 + 56; // SKF_AD_OFF + SKF_AD_RANDOM
   const threshold = Math.min(Math.max(Math.round(share * 2 ** 32), 1), 2 ** 32 - 1);
-  return `4,32 0 0 ${random},53 0 1 ${threshold},6 0 0 0,6 0 0 2`;
+  return `4,32 0 0 ${random},53 0 1 ${threshold},6 0 0 0,6 0 0 ${drop}`;
 }
 
-function dropLines(device: string, before: number, after: number): string[] {
+function dropLines(device: string, towardsNode: boolean, before: number, after: number): string[] {
   if (before === after) return [];
   if (after === 0) return [`qdisc del dev ${device} clsact`];
-  const rule = `dev ${device} ingress pref 1 handle 1 protocol all bpf da bytecode '${dice(after)}'`;
-  return before === 0 ? [`qdisc add dev ${device} clsact`, `filter add ${rule}`] : [`filter replace ${rule}`];
+  const rule = (where: string, drop: number): string =>
+    `dev ${device} ${where} bpf da bytecode '${dice(after, drop)}'`;
+  const rules = [rule("ingress pref 1 handle 1 protocol all", drops.shot)];
+  if (towardsNode) rules.push(rule(`egress pref 1 handle 1 protocol ${flip}`, drops.stolen));
+  return before === 0
+    ? [`qdisc add dev ${device} clsact`, ...rules.map((each) => `filter add ${each}`)]
+    : rules.map((each) => `filter replace ${each}`);
 }
 
 function segmentLines(device: string, before: number, after: number): string[] {
@@ -101,14 +112,14 @@ export function planImpairments(
   before: Impairments,
   after: Impairments,
 ): ImpairmentLines {
-  const at = (device: string): { ip: string[]; tc: string[] } => ({
+  const at = (device: string, towardsNode: boolean): { ip: string[]; tc: string[] } => ({
     ip: segmentLines(device, dropped(before), dropped(after)),
     tc: [
-      ...dropLines(device, dropped(before), dropped(after)),
+      ...dropLines(device, towardsNode, dropped(before), dropped(after)),
       ...rateLines(device, link.mtu, before.rate ?? link.rate, after.rate ?? link.rate),
     ],
   });
-  return { switch: at(link.port), node: at(link.name) };
+  return { switch: at(link.port, true), node: at(link.name, false) };
 }
 
 /** Takes off whatever may be there; lines that find nothing to do are refused, which is no matter. */

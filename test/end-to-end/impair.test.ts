@@ -72,6 +72,13 @@ describe.skipIf(!isRoot && !mustBeReal)("an impaired link", () => {
     };
   };
 
+  /** Frames that a node's interface has sent or received so far. */
+  const frames = async (node: string, way: "rx" | "tx"): Promise<number> => {
+    const { stdout } = await lab.exec(node, "ip", "-s", "-j", "link", "show", "eth0");
+    const [link] = JSON.parse(stdout) as { stats64: Record<"rx" | "tx", { packets: number }> }[];
+    return link?.stats64[way].packets ?? Number.NaN;
+  };
+
   beforeAll(async () => {
     writeFileSync(join(lab.folder, "broken.yaml"), file);
     await machines.up(join(lab.folder, "broken.yaml"));
@@ -98,8 +105,14 @@ describe.skipIf(!isRoot && !mustBeReal)("an impaired link", () => {
     expect(datagrams.got / 1000).toBeGreaterThan(0.38);
     expect(datagrams.got / 1000).toBeLessThan(0.6);
     const server = await machines.serve("n1", "1057");
+    const before = { sent: await frames("n2", "tx"), came: await frames("n1", "rx") };
     const report = await machines.call("n2", server.putPort, "--count", "300");
     expect(report.succeeded).toBe(300);
+    const sent = (await frames("n2", "tx")) - before.sent;
+    const came = (await frames("n1", "rx")) - before.came;
+    expect(sent).toBeGreaterThan(300);
+    expect(came / sent).toBeGreaterThan(0.58);
+    expect(came / sent).toBeLessThan(0.82);
     expect(await server.stop()).toBe(300);
     const { stdout } = await lab.exec("n1", "tc", "-s", "qdisc", "show", "dev", "eth0", "clsact");
     expect(Number(/dropped (\d+)/.exec(stdout)?.[1])).toBeGreaterThan(400);

@@ -150,12 +150,14 @@ describe("the lines of an impairment", () => {
   it("drop at both receiving ends, frame by frame", () => {
     const lines = planImpairments(link, noImpairments, { ...noImpairments, loss: 0.5 });
     const program = "'4,32 0 0 4294963256,53 0 1 2147483648,6 0 0 0,6 0 0 2'";
+    const unnoticed = program.replace("2'", "4'");
     expect(lines).toEqual({
       switch: {
         ip: ["link set n1_0 gso_max_segs 1"],
         tc: [
           "qdisc add dev n1_0 clsact",
           `filter add dev n1_0 ingress pref 1 handle 1 protocol all bpf da bytecode ${program}`,
+          `filter add dev n1_0 egress pref 1 handle 1 protocol 0x8146 bpf da bytecode ${unnoticed}`,
         ],
       },
       node: {
