@@ -104,7 +104,7 @@ export function registerNode(program: Command): void {
 /** Runs the agent until it is told to stop. With a JSON log a failure is a line of the log. */
 async function startNode(config: Config, stopped: Stopped, json: boolean): Promise<void> {
   const { values } = config;
-  const { log, flush } = openLog({
+  const { log, close } = openLog({
     level: values["log.level"],
     format: values["log.format"],
     name: values["node.name"],
@@ -120,7 +120,7 @@ async function startNode(config: Config, stopped: Stopped, json: boolean): Promi
     log.fatal({ code, why, unchanged, hint }, message);
     process.exitCode = exit;
   } finally {
-    flush();
+    await close();
   }
 }
 

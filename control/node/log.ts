@@ -2,8 +2,9 @@
 // as JSON documents. Never on the way of a frame: what happens a thousand times a second
 // is a counter.
 //
-// - Written in the background: a reader that stands still stops no frame. `flush` writes
-//   the rest at the end. What a standing reader has not taken is bounded; more is dropped.
+// - Written in the background: a reader that stands still stops no frame. `close` writes
+//   the rest, in order, and waits for that, but not long. What a standing reader has not
+//   taken is bounded; more is dropped.
 // - pino's levels; `time` is ISO 8601 in JSON.
 
 import { type Logger, pino } from "pino";
@@ -21,9 +22,10 @@ export interface LogOptions {
 
 const stderr = 2;
 const unwrittenBytesMax = 4 * 1024 * 1024;
+const closePatienceMs = 1000;
 
 /** A log and how to end it. */
-export function openLog(options: LogOptions): { readonly log: Log; readonly flush: () => void } {
+export function openLog(options: LogOptions): { readonly log: Log; readonly close: () => Promise<void> } {
   const destination = pino.destination({ dest: stderr, sync: false, maxLength: unwrittenBytesMax });
   destination.on("error", () => undefined); // a reader that is gone ends no node
   const settings = {
@@ -44,12 +46,19 @@ export function openLog(options: LogOptions): { readonly log: Log; readonly flus
     },
   };
   const stream = options.format === "json" ? destination : lines;
-  const flush = (): void => {
-    try {
-      destination.flushSync();
-    } catch {
-      // Its reader is gone, or it has not been opened yet: nothing can be written there.
-    }
-  };
-  return { log: pino(settings, stream), flush };
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, closePatienceMs);
+      const done = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      destination.once("close", done);
+      try {
+        destination.end();
+      } catch {
+        done(); // its reader is gone
+      }
+    });
+  return { log: pino(settings, stream), close };
 }

@@ -1,5 +1,7 @@
 // The environment variables that the commands read, for the manual. A test looks for others in
-// the sources.
+// the sources. Those of a node's settings come from their table.
+
+import { settings } from "../../node/config/settings.js";
 
 export interface Variable {
   readonly name: string;
@@ -7,11 +9,10 @@ export interface Variable {
 }
 
 export const variables: readonly Variable[] = [
-  { name: "PROTEUS_INTERFACE", meaning: "The interface of a command that names none with --interface." },
+  ...Object.values(settings).map(({ environment, about }) => ({ name: environment, meaning: `${about}.` })),
+  { name: "PROTEUS_CONFIG", meaning: "The config file, instead of those below." },
   { name: "PROTEUS_LAB", meaning: "The lab of a command that names none with --lab." },
   { name: "PROTEUS_LAB_STATE", meaning: "The folder of all labs, instead of the one below." },
-  { name: "PROTEUS_NODE", meaning: "What this machine is called; set inside a machine of a lab." },
-  { name: "PROTEUS_READY_FILE", meaning: "The agent writes here, as JSON, that it serves and where." },
   {
     name: "PROTEUS_HUB_NAME",
     meaning: "The socket that stands for interface NAME in a lab in memory; set by the lab.",
@@ -25,5 +26,7 @@ export const variables: readonly Variable[] = [
     name: "XDG_RUNTIME_DIR",
     meaning: "Without root the labs are in its folder proteus; as root in /run/proteus.",
   },
-  { name: "NO_COLOR", meaning: "Always honoured: no command colours its output." },
+  { name: "XDG_CONFIG_HOME", meaning: "The folder of a user's own config file." },
+  { name: "XDG_CONFIG_DIRS", meaning: "The folders of the system's config files." },
+  { name: "NO_COLOR", meaning: "A node's log on a terminal has no colours; nothing else has any." },
 ];

@@ -11,7 +11,7 @@ const source = fileURLToPath(new URL("../../../dist/control/node/log.js", import
 function logged(options: object, then: string): string {
   const all = { level: "info", format: "json", name: "n1", colours: false, ...options };
   const script = `import { openLog } from ${JSON.stringify(source)};
-    const { log, flush } = openLog(${JSON.stringify(all)});
+    const { log, close } = openLog(${JSON.stringify(all)});
     ${then}`;
   const ended = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
   expect([ended.status, ended.stdout]).toEqual([0, ""]);
@@ -19,7 +19,7 @@ function logged(options: object, then: string): string {
 }
 
 const lines =
-  'log.debug("hidden"); log.info({ drops: 3 }, "lost\\nframes"); log.error("bad"); flush(); process.exit(0)';
+  'log.debug("hidden"); log.info({ drops: 3 }, "lost\\nframes"); log.error("bad"); await close(); process.exit(0)';
 
 describe("a log", () => {
   it("is one JSON document a line, with level, time and node, also the last line", () => {
