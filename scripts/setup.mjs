@@ -3,7 +3,8 @@
 // - Plain Node without dependencies: it runs first, also before `npm ci`.
 // - As root on a system with apt it installs what is missing; otherwise it prints the
 //   command that would, and goes on: without these tools Proteus does less, and says so.
-// - With --bench it installs what benchmarks measure against as well; nothing else needs it.
+// - With --test it installs what only tests need as well (a Debian package may start its server),
+//   with --bench what benchmarks measure against.
 // - Each part is skipped when nothing is missing or stale, so that start and test can
 //   call it every time (well under a second).
 
@@ -14,7 +15,7 @@ import { at, isFresh, isMain, root, steps } from "./files.mjs";
 
 /**
  * Debian packages by what shows that they are there, and what they are for: the table that
- * `proteus doctor` reads too. Installed "always", with --bench, or never by this script.
+ * `proteus doctor` reads too. Installed "always", for tests, with --bench, or never by this script.
  */
 const needs = JSON.parse(readFileSync(at("scripts/needs.json"), "utf8"));
 
@@ -30,11 +31,9 @@ function onPath(command) {
   });
 }
 
-const missingNeeds = (bench) =>
+const missingNeeds = (wanted) =>
   needs.filter(
-    (need) =>
-      (need.setup === "always" || (bench && need.setup === "bench")) &&
-      (need.file ? !existsSync(need.file) : !onPath(need.command)),
+    (need) => wanted.includes(need.setup) && (need.file ? !existsSync(need.file) : !onPath(need.command)),
   );
 
 function run(command, args, environment = {}) {
@@ -47,8 +46,8 @@ function run(command, args, environment = {}) {
 }
 
 /** Installs system packages when it may; returns whether none is missing afterwards. */
-function installSystemPackages(bench) {
-  const missing = missingNeeds(bench);
+function installSystemPackages(wanted) {
+  const missing = missingNeeds(wanted);
   if (missing.length === 0) return true;
   const install = ["install", "-y", "--no-install-recommends", ...missing.map((need) => need.package)];
   console.error("Missing system packages:");
@@ -77,8 +76,9 @@ function installNpmPackages() {
 }
 
 /** Runs every part that is due. Returns whether Proteus can run now, and prints what to do if not. */
-export function setup({ bench = false } = {}) {
-  const complete = installSystemPackages(bench);
+export function setup({ test = false, bench = false } = {}) {
+  const wanted = ["always", ...(test ? ["test"] : []), ...(bench ? ["bench"] : [])];
+  const complete = installSystemPackages(wanted);
   if (npmPackagesAreStale() && !installNpmPackages()) {
     console.error("npm ci failed: see its message above. With the network back, try `npm run setup` again.");
     return { ready: false, complete };
@@ -90,7 +90,10 @@ export function setup({ bench = false } = {}) {
 }
 
 if (isMain(import.meta)) {
-  const { ready, complete } = setup({ bench: process.argv.includes("--bench") });
+  const { ready, complete } = setup({
+    test: process.argv.includes("--test"),
+    bench: process.argv.includes("--bench"),
+  });
   if (ready && complete) console.error("Everything is in place.");
   process.exitCode = ready && complete ? 0 : 1;
 }

@@ -102,7 +102,7 @@ if (unknown.length > 0) {
   console.error(`no such runner: ${unknown.join(", ")}; there are ${Object.keys(runners).join(", ")}`);
   process.exit(2);
 }
-if (!setup().ready) {
+if (!setup({ test: true }).ready) {
   console.log("0 passed, 1 failed");
   process.exit(1);
 }

@@ -45,7 +45,7 @@ const needSchema = z.array(
     file: z.string().optional(),
     purpose: z.string(),
     for: z.array(z.enum(purposes)),
-    setup: z.enum(["always", "bench", "never"]),
+    setup: z.enum(["always", "test", "bench", "never"]),
   }),
 );
 
