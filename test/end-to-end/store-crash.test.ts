@@ -126,8 +126,9 @@ describe.skipIf(!isWanted)("a store whose process is killed", () => {
   it("finds a full medium before a write is half done, and takes deletes there", () => {
     const folder = join(parent, "full");
     mkdirSync(folder);
-    // A file system of its own, in a mount namespace that ends with the program.
-    const script = 'mount -t tmpfs -o size=24m none "$0" && exec "$@"';
+    // A file system of its own, in a mount namespace that ends with the program. It has less room
+    // than the log takes before it is first merged: how fast that goes decides nothing.
+    const script = 'mount -t tmpfs -o size=24m none "$0" && head -c 5m /dev/zero >"$0/rest" && exec "$@"';
     const words = ["--map-root-user", "--mount", "sh", "-c", script, folder];
     const [node = "", ...rest] = program(join(folder, "store"), 1000);
     const { stdout, stderr } = spawnSync("unshare", [...words, node, ...rest], {
