@@ -7,7 +7,7 @@
 // - The file FORMAT is written when the first state record is durable: with it and without
 //   that record, the database has lost what it had.
 
-import { mkdir, open as openFile, readFile } from "node:fs/promises";
+import { mkdir, open as openFile, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { ProteusError } from "../../../kernel/errors.js";
@@ -57,14 +57,17 @@ async function readFormat(folder: string): Promise<string | null> {
   }
 }
 
+/** By rename: whenever the process ends, the file is there whole or not at all. */
 async function writeFormat(folder: string): Promise<void> {
-  const file = await openFile(formatFile(folder), "w", 0o600);
+  const unfinished = `${formatFile(folder)}.new`;
+  const file = await openFile(unfinished, "w", 0o600);
   try {
     await file.writeFile(`${format}\n`);
     await file.sync();
   } finally {
     await file.close();
   }
+  await rename(unfinished, formatFile(folder));
   const names = await openFile(folder, "r"); // the name of the new file is the folder's content
   try {
     await names.sync();
