@@ -298,16 +298,18 @@ function row(group: Group, payload: usize, id: u32, joiner: bool): void {
 export function joinHere(group: Group, p: usize, source: u64): void {
   if (group.state != layout.GROUP_STATE_LOCATING) return;
   const payload = p + wire.GROUP_HEADER;
-  group.membersMax = wire.hereisMembersMax(payload);
+  const most = wire.hereisMembersMax(payload);
+  const me = wire.hereisIndex(payload);
+  const first = wire.hereisSequencer(payload);
+  if (most < 2 || me >= most || first >= most || me == first) return; // nothing of it is kept
+  group.membersMax = most;
   group.logHistory = wire.hereisLogHistory(payload);
   group.logMessage = wire.hereisLogMessage(payload);
   group.resilience = wire.hereisResilience(payload);
-  group.me = wire.hereisIndex(payload);
-  group.sequencer = wire.hereisSequencer(payload);
+  group.me = me;
+  group.sequencer = first;
   const theirs = (wire.seqno(p) as u64) | ((wire.groupMessageId(p) as u64) << 32);
   group.features = settledBits(group.question, theirs) & ownFeatures();
-  const most = group.membersMax;
-  if (most < 2 || group.me >= most || group.sequencer >= most || group.me == group.sequencer) return;
   if (most > GROUP_MEMBERS_MAX) {
     joinEnd(group, BC_TOOMANY);
     return;
@@ -316,7 +318,10 @@ export function joinHere(group: Group, p: usize, source: u64): void {
     joinEnd(group, STD_NOMEM);
     return;
   }
-  if ((1 as u32) << group.logHistory <= most + 2) return; // no group has so short a history
+  if ((1 as u32) << group.logHistory <= most + 2) {
+    group.membersMax = 0; // no group has so short a history
+    return;
+  }
   if (!groupRoom(group)) {
     joinEnd(group, STD_NOMEM);
     return;

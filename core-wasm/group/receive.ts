@@ -193,6 +193,10 @@ export function assembliesForget(group: Group): void {
  */
 function packet(group: Group, p: usize, length: u32, source: u64, destination: u64, record: Record): void {
   const type = wire.groupType(p);
+  if (group.state == layout.GROUP_STATE_LOCATING && type != wire.GROUP_HEREIS) {
+    refuse(record); // it has no members yet
+    return;
+  }
   let kept = changetype<Record>(0);
   if (carries(type) && length > wire.GROUP_HEADER) {
     kept = changetype<usize>(record) != 0 ? record : copied(p, length);
