@@ -300,28 +300,28 @@ export function joinHere(group: Group, p: usize, source: u64): void {
   const payload = p + wire.GROUP_HEADER;
   const most = wire.hereisMembersMax(payload);
   const me = wire.hereisIndex(payload);
-  const first = wire.hereisSequencer(payload);
-  if (most < 2 || me >= most || first >= most || me == first) return; // nothing of it is kept
-  group.membersMax = most;
-  group.logHistory = wire.hereisLogHistory(payload);
-  group.logMessage = wire.hereisLogMessage(payload);
-  group.resilience = wire.hereisResilience(payload);
-  group.me = me;
-  group.sequencer = first;
-  const theirs = (wire.seqno(p) as u64) | ((wire.groupMessageId(p) as u64) << 32);
-  group.features = settledBits(group.question, theirs) & ownFeatures();
+  const sequencerId = wire.hereisSequencer(payload);
+  const logHistory = wire.hereisLogHistory(payload);
+  const logMessage = wire.hereisLogMessage(payload);
+  // Judged before any of it is kept: what makes no sense is as if it had not come.
+  if (most < 2 || me >= most || sequencerId >= most || me == sequencerId) return;
   if (most > GROUP_MEMBERS_MAX) {
     joinEnd(group, BC_TOOMANY);
     return;
   }
-  if (group.logHistory > LOG_HISTORY_FAR || group.logMessage > LOG_MESSAGE_FAR) {
+  if (logHistory > LOG_HISTORY_FAR || logMessage > LOG_MESSAGE_FAR) {
     joinEnd(group, STD_NOMEM);
     return;
   }
-  if ((1 as u32) << group.logHistory <= most + 2) {
-    group.membersMax = 0; // no group has so short a history
-    return;
-  }
+  if ((1 as u32) << logHistory <= most + 2) return; // no group has so short a history
+  group.membersMax = most;
+  group.logHistory = logHistory;
+  group.logMessage = logMessage;
+  group.resilience = wire.hereisResilience(payload);
+  group.me = me;
+  group.sequencer = sequencerId;
+  const theirs = (wire.seqno(p) as u64) | ((wire.groupMessageId(p) as u64) << 32);
+  group.features = settledBits(group.question, theirs) & ownFeatures();
   if (!groupRoom(group)) {
     joinEnd(group, STD_NOMEM);
     return;

@@ -28,5 +28,5 @@ export const variables: readonly Variable[] = [
   },
   { name: "XDG_CONFIG_HOME", meaning: "The folder of a user's own config file." },
   { name: "XDG_CONFIG_DIRS", meaning: "The folders of the system's config files." },
-  { name: "NO_COLOR", meaning: "A node's log on a terminal has no colours; nothing else has any." },
+  { name: "NO_COLOR", meaning: "A node's log and `proteus status` on a terminal have no colours." },
 ];
