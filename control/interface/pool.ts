@@ -1,0 +1,129 @@
+// The pool: what machines announce to the control daemons, and what those know of them.
+//
+// - Nobody configures an address: a machine finds the daemons by the pool's port, says where
+//   its servers are, and again every few seconds; the answer says whether it is draining.
+//   The pool's get-port comes from the pool's name: an address, no secret (SECURITY.md).
+// - An announcement has put-ports, never a capability: the daemons can do what anyone can.
+// - PoolService is what a daemon offers to its API, to the command line and to tests.
+
+import { z } from "zod";
+import { inBuffer } from "./fields.js";
+import { type NodeDocument, nodeDocumentSchema } from "./node.js";
+import type { NodeFault } from "./node-faults.js";
+import { operation } from "./operation.js";
+import { defineServer } from "./table.js";
+import { text } from "./types.js";
+
+const hex = z.string().regex(/^[0-9a-f]*$/);
+const count = z.number().int().nonnegative();
+
+/** What a machine says of itself to the control daemons. */
+export const announcementSchema = z.looseObject({
+  name: z.string().min(1),
+  /** Of its kernel: new at every start. */
+  address: hex,
+  kind: z.string(),
+  version: z.string().optional(),
+  /** Put-ports of its servers, by name: 12 hex digits. */
+  servers: z.record(z.string(), hex),
+  /** It stops now, as it was told to. */
+  leaving: z.boolean().optional(),
+});
+export type Announcement = z.infer<typeof announcementSchema>;
+
+/** What a daemon answers. */
+export const announcedSchema = z.looseObject({
+  draining: z.boolean(),
+  /** When it wants to hear of the machine again. */
+  intervalMs: count,
+});
+export type Announced = z.infer<typeof announcedSchema>;
+
+export const poolTable = defineServer({
+  name: "pool",
+  summary: "where the machines of a pool announce themselves to the control daemons",
+  object: "the pool",
+  rights: { admin: 0x80 },
+  requestBytesMax: 16 * 1024,
+  replyBytesMax: 16 * 1024,
+  standardRights: {
+    ...{ info: "anyone", status: "anyone", restrict: [], touch: [], getparams: ["admin"] },
+    ...{ setparams: ["admin"], age: ["admin"], copy: ["admin"], destroy: ["admin"] },
+  },
+  operations: {
+    announce: operation({
+      number: 4101,
+      summary: "say that a machine is there, and where its servers are",
+      subject: "server",
+      rights: "anyone",
+      arguments: { announcement: inBuffer(text, "a JSON document: name, kernel, kind, ports of servers") },
+      reply: { answer: inBuffer(text, "a JSON document: whether it is draining, and when to come again") },
+      errors: { STD_ARGBAD: "the announcement is not what it has to be" },
+    }),
+  },
+});
+
+export const nodeStates = ["up", "unreachable", "draining", "down"] as const;
+/**
+ * up: it answers. draining: it answers, and gets nothing new. unreachable: it does not answer,
+ * and has not said why. down: it said that it stops, or its lab switched it off.
+ */
+export type NodeState = (typeof nodeStates)[number];
+
+export const poolNodeSchema = z.looseObject({
+  /** Its own name; `n1#e7cf` where several machines have one. */
+  name: z.string(),
+  kind: z.string(),
+  state: z.enum(nodeStates),
+  draining: z.boolean(),
+  /** FLIP address of its kernel; of the last one when it is not there. */
+  address: hex,
+  version: z.string().nullable(),
+  /** Put-ports by name of the server. */
+  servers: z.record(z.string(), hex),
+  /** How long ago it last answered, milliseconds; null: not since this daemon began. */
+  silentMs: count.nullable(),
+  /** The last status document that it gave this daemon; null: none yet. */
+  status: nodeDocumentSchema.nullable(),
+});
+/** A machine, as the control daemons know it. */
+export type PoolNode = z.infer<typeof poolNodeSchema> & { readonly status: NodeDocument | null };
+
+export const daemonSchema = z.object({
+  /** Its id in the daemons' group. */
+  member: count,
+  /** As its host is called. */
+  name: z.string(),
+  /** It answers this question. */
+  self: z.boolean(),
+  /** It asks the machines for their health on behalf of all. */
+  watching: z.boolean(),
+});
+export type PoolDaemon = z.infer<typeof daemonSchema>;
+
+/** Something that changed, as the daemons agreed on it. */
+export const poolEventSchema = z.object({
+  /** Its place in the order of all changes; grows. */
+  order: count,
+  kind: z.enum(["joined", "left", "lost", "back", "draining", "undrained", "forgotten", "daemons"]),
+  /** The machine's name; of `daemons`: who is there now, with commas. */
+  subject: z.string(),
+});
+export type PoolEvent = z.infer<typeof poolEventSchema>;
+
+/** What a daemon can be asked; errors are ProteusError (NODE_UNKNOWN, NODE_AMBIGUOUS, POOL_ALONE …). */
+export interface PoolService {
+  readonly pool: string;
+  nodes(): readonly PoolNode[];
+  /** By name, by name#address or by kernel address; throws NODE_UNKNOWN, NODE_AMBIGUOUS. */
+  node(name: string): PoolNode;
+  faults(): readonly NodeFault[];
+  daemons(): readonly PoolDaemon[];
+  /** Resolves when the daemons have agreed and it is stored. */
+  drain(name: string): Promise<PoolNode>;
+  undrain(name: string): Promise<PoolNode>;
+  /** Strikes a machine that is not there from the list; throws NODE_IN_USE while it answers. */
+  forget(name: string): Promise<void>;
+  /** Calls back after every change until the returned function is called. */
+  watch(listener: (event: PoolEvent) => void): () => void;
+}
