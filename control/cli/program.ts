@@ -101,6 +101,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "show the layers of hex frames, read from standard input one a line",
     load: async () => (await import("./decode.js")).registerDecode,
   },
+  completion: {
+    summary: "write what a shell needs to complete commands and names",
+    load: async () => (await import("./completion.js")).registerCompletion,
+  },
   version: {
     summary: "show the versions of this program, its kernel, and its formats",
     load: async () => (await import("./version.js")).registerVersion,

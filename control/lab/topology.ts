@@ -17,7 +17,10 @@ import {
   mergeImpairments,
   noImpairments,
 } from "./impairments.js";
+import { isName, nameRule } from "./names.js";
 import { isRate } from "./rate.js";
+
+export { isName };
 
 /** What a machine of the lab is: `host` has no agent, `router` is a pool machine on several networks. */
 export type NodeKind = "pool" | "router" | "host";
@@ -56,21 +59,13 @@ export interface Topology {
   readonly impairments?: readonly LinkImpairments[];
 }
 
-export const nameLengthMax = 12;
 export const networksMax = 256;
 export const nodesMax = 254;
 export const mtuMin = 256;
 export const mtuMax = 65521;
 
-const namePattern = /^[a-z0-9][a-z0-9-]*$/;
-const nameRule = `1 to ${nameLengthMax} of a-z, 0-9 and "-", and no "-" in front`;
 /** Names that mean something else to Linux where an interface's name is expected. */
 const reservedNetworks = new Set(["lo", "all", "default"]);
-
-/** Is this a name that a lab, a node or a network may have? */
-export function isName(text: string): boolean {
-  return text.length <= nameLengthMax && namePattern.test(text);
-}
 
 /** Checks a name given on the command line; `what` is "lab" or "node". */
 export function requireName(what: string, text: string): string {
