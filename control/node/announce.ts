@@ -95,8 +95,8 @@ export class Announcer {
   async leave(): Promise<void> {
     if (this.#closed) return;
     this.close();
-    if (!this.#found) return;
-    const said = this.#saying.then(() => this.#once(true));
+    // The one that is under way may be what daemons know us by.
+    const said = this.#saying.then(() => (this.#found ? this.#once(true) : undefined));
     await Promise.race([said, pause(this.#options.after, leaveMs)]);
   }
 
