@@ -45,7 +45,11 @@ export const segmentTable = defineServer({
         source: inBuffer(optional(capability), "whose bytes it begins with; it may be on another machine"),
       },
       reply: { segment: inPrivate("the new segment, with all rights") },
-      errors: { ...room, STD_NOTFOUND: "the source cannot be reached" },
+      errors: {
+        ...room,
+        STD_NOTFOUND: "the source cannot be reached",
+        STD_NOTNOW: "the machine is being emptied: it takes no new segments",
+      },
       example: "n1 --bytes 65536",
     }),
     grow: operation({
