@@ -22,7 +22,7 @@ import { knownOperations, serverTables } from "../../../control/interface/tables
 import { list, string, uint64 } from "../../../control/interface/types.js";
 import { trans } from "../../../control/kernel/calls.js";
 import { serveHub } from "../../../control/lab/hub.js";
-import { parseTopology } from "../../../control/lab/topology.js";
+import { parseTopology } from "../../../control/lab/lab-file.js";
 import { hubVariable } from "../../../control/node/interfaces.js";
 import { startKernel } from "../../../control/node/start.js";
 import { stub } from "../../../control/stub/client.js";
