@@ -2,7 +2,9 @@
 //
 // - PROTEUS_TIER (quick, long, nightly) is read by the tests themselves: it says how
 //   many seeds, frames and runs they take.
-// - End-to-end tests own the machine's namespaces and cores: one file at a time.
+// - End-to-end tests: one file at a time, unless PROTEUS_END_TO_END says which part is meant:
+//   `together` are files that mostly wait for processes and share nothing, several at a time;
+//   `alone` those that measure, or whose promises have a time. scripts/test.mjs runs both parts.
 // - Nothing is retried: a test that passes the second time is a bug not yet found.
 
 import { defineConfig } from "vitest/config";
@@ -12,7 +14,14 @@ const minute = 60 * second;
 const tier = process.env.PROTEUS_TIER ?? "quick";
 const patience = tier === "quick" ? 1 : tier === "long" ? 6 : 60;
 
-const project = (name: string, limits: { testTimeout: number; fileParallelism?: boolean }) => ({
+interface Limits {
+  readonly testTimeout: number;
+  readonly fileParallelism?: boolean;
+  readonly include?: string[];
+  readonly exclude?: string[];
+}
+
+const project = (name: string, limits: Limits) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
@@ -22,13 +31,25 @@ const project = (name: string, limits: { testTimeout: number; fileParallelism?: 
   },
 });
 
+/** End-to-end tests that want the cores for themselves. */
+const alone = [
+  ...["bench", "bench-group", "bench-kernel", "controls", "tap", "ethernet"], // measure, or drop what is late
+  ...["failover", "group", "group-crashes", "store-crash"], // count frames and moments
+].map((name) => `test/end-to-end/${name}.test.ts`);
+const part = process.env.PROTEUS_END_TO_END;
+const parted = part === "alone" ? { include: alone } : part === "together" ? { exclude: alone } : {};
+
 export default defineConfig({
   test: {
     projects: [
       project("unit", { testTimeout: 30 * second }),
       project("fuzz", { testTimeout: 5 * minute * patience }),
       project("simulation", { testTimeout: 5 * minute * patience }),
-      project("end-to-end", { testTimeout: 2 * minute * patience, fileParallelism: false }),
+      project("end-to-end", {
+        testTimeout: 2 * minute * patience,
+        fileParallelism: part === "together",
+        ...parted,
+      }),
     ],
     coverage: { provider: "v8", include: ["control/**", "drivers/**", "simulation/**"] },
   },

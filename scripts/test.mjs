@@ -31,9 +31,17 @@ const vitestArguments = (project) => [
   "run",
   ...["--project", project, "--reporter", "default", "--reporter", at("scripts/test-reporter.mjs")],
 ];
-const vitest = (project, on = process.execPath) => ({
-  command: [on, ...vitestArguments(project)],
+const vitest = (project, on = process.execPath, ...more) => ({
+  command: [on, ...vitestArguments(project), ...more],
   present: filesBelow(`test/${project}`).some((path) => path.endsWith(".test.ts")),
+});
+
+/** Its files several at a time where they may, then those that must be alone (vitest.config.ts). */
+const endToEnd = (on) => ({
+  parts: [
+    { part: "together", ...vitest("end-to-end", on, "--maxWorkers", "2") },
+    { part: "alone", ...vitest("end-to-end", on) },
+  ],
 });
 
 const runners = {
@@ -46,9 +54,9 @@ const runners = {
   unit: vitest("unit"),
   fuzz: vitest("fuzz"),
   simulation: vitest("simulation"),
-  "end-to-end": vitest("end-to-end"),
+  "end-to-end": endToEnd(),
   "unit-node24": vitest("unit", node24),
-  "end-to-end-node24": vitest("end-to-end", node24),
+  "end-to-end-node24": endToEnd(node24),
 };
 const ofTier = {
   quick: ["lint", "typecheck", "kernel", "unit", "simulation", "fuzz", "end-to-end"],
@@ -72,18 +80,32 @@ function fetchNode24() {
 }
 
 /** Runs one runner and returns what it reported: {passed, failed, skipped}. */
-function count(name, { command, single = false, present = true }) {
+function count(name, { command, parts = [], part, single = false, present = true }) {
+  if (parts.length > 0) {
+    const counts = parts.map((each) => count(`${name}-${each.part}`, each));
+    const sum = (key) => counts.reduce((total, each) => total + each[key], 0);
+    return {
+      passed: sum("passed"),
+      failed: sum("failed"),
+      skipped: counts.flatMap(({ skipped }) => skipped),
+    };
+  }
   if (!present) return { passed: 0, failed: 0, skipped: [] };
   const report = join(reports, `${name}.json`);
   rmSync(report, { force: true });
   console.log(`\n── ${name}`);
+  const began = performance.now();
   const result = spawnSync(command[0], command.slice(1), {
     cwd: root,
-    env: { ...process.env, ...colours, PROTEUS_TIER: tier, PROTEUS_REPORT: report },
+    env: {
+      ...{ ...process.env, ...colours, PROTEUS_TIER: tier, PROTEUS_REPORT: report },
+      ...(part === undefined ? {} : { PROTEUS_END_TO_END: part }),
+    },
     stdio: ["ignore", "inherit", "inherit"],
     timeout: limit,
   });
   const ok = result.status === 0;
+  took.push(`${name} ${((performance.now() - began) / 1000).toFixed(0)} s`);
   if (single) return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
   if (!existsSync(report)) {
     console.log(
@@ -108,6 +130,7 @@ if (!setup({ test: true }).ready) {
 }
 
 mkdirSync(reports, { recursive: true });
+const took = [];
 const total = { passed: 0, failed: 0, skipped: [] };
 for (const name of named.length > 0 ? named : ofTier[tier]) {
   const missing = name.endsWith("-node24") ? fetchNode24() : null;
@@ -119,7 +142,7 @@ for (const name of named.length > 0 ? named : ofTier[tier]) {
   total.skipped.push(...counts.skipped.map((skip) => ({ ...skip, name: `${name}: ${skip.name}` })));
 }
 
-console.log("");
+console.log(`\ntook: ${took.join(", ")}`);
 const strict = process.env.CI === "true";
 if (total.skipped.length > 0) {
   console.log(`${total.skipped.length} skipped${strict ? ", which fails in CI" : ""}:`);

@@ -101,6 +101,8 @@ export class Machines {
       exit: exitCodes.failed,
       message: "the link of the benchmark could not be set up",
       why: `${command.join(" ")}: ${result.errors.trim().split("\n")[0] ?? ""}`,
+      unchanged: "the machines of the benchmark are removed",
+      hint: "proteus doctor --for bench says what this machine lacks",
     });
   }
 

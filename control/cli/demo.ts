@@ -73,6 +73,8 @@ class Shown {
           exit: 1,
           message: `${what} failed`,
           why: `it ended with status ${status}`,
+          unchanged: "the lab of the demonstration is removed",
+          hint: "what it said stands above; proteus doctor says what this machine lacks",
         });
     } finally {
       clearTimeout(timer);
@@ -113,6 +115,8 @@ async function serveEcho(
     exit: 1,
     message: "the echo server did not start to listen",
     why: `its put-port ${putPort} was not printed`,
+    unchanged: "the lab of the demonstration is removed",
+    hint: "try again when the machine is less busy",
   });
 }
 

@@ -19,6 +19,7 @@ export function readTopology(path: string): Topology {
       message: `the lab file ${path} cannot be read`,
       why: code === "ENOENT" ? "there is no such file" : message,
       unchanged: "no lab was made or changed",
+      hint: "`proteus lab up --help` has an example of a lab file",
     });
   }
   return parseTopology(text, path);

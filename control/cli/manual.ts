@@ -5,8 +5,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
-import { exitCodes, ProteusError } from "../kernel/errors.js";
-import { manualPage, markdown, pagesOf } from "./manual/pages.js";
+import { exitCodes, ProteusError, usageError } from "../kernel/errors.js";
+import { errorCodes } from "./manual/errors.js";
+import { errorsText, manualPage, markdown, pagesOf } from "./manual/pages.js";
 import { emit } from "./output.js";
 import { packageVersion } from "./package-files.js";
 
@@ -16,6 +17,7 @@ reference.md and man1/*.1, which man finds when its parent is in MANPATH.
 
 Examples:
   proteus manual | less
+  proteus manual --errors --json
   proteus manual --output ~/.local/share/man && man proteus-lab`;
 
 /** Adds `manual` to the program; `whole` gives the program with all its commands. */
@@ -24,9 +26,19 @@ export function registerManual(program: Command, whole: () => Promise<Command>):
     .command("manual")
     .description("write the reference of all commands, and manual pages")
     .option("--output <folder>", "write files into this folder")
-    .option("--json", "one JSON document: the pages, or the files written", false)
+    .option("--errors", "only the codes of errors, and what they mean", false)
+    .option("--json", "one JSON document: the pages, the codes, or the files written", false)
     .addHelpText("after", helpText)
-    .action(async ({ output, json }) => {
+    .action(async ({ output, errors, json }) => {
+      if (errors && output !== undefined)
+        throw usageError(
+          "--errors and --output exclude each other",
+          "the reference of --output has the codes",
+        );
+      if (errors) {
+        emit("manual", json, { errors: errorCodes }, errorsText);
+        return;
+      }
       const pages = pagesOf(await whole());
       const version = packageVersion();
       if (output === undefined) {
@@ -56,6 +68,7 @@ function writeFiles(folder: string, files: readonly { path: string; text: string
       exit: (cause as NodeJS.ErrnoException).code === "EACCES" ? exitCodes.denied : exitCodes.failed,
       message: `the manual cannot be written into ${folder}`,
       why: cause instanceof Error ? cause.message : String(cause),
+      unchanged: "files written before it stay",
       hint: "choose another folder with --output",
       cause,
     });

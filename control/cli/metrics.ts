@@ -59,6 +59,7 @@ function atAddress(text: string): Whom {
       exit: 2,
       message: `"${text}" is no address of metrics`,
       why: fault,
+      hint: "give what the node's metrics.listen says: 127.0.0.1:9532 or unix:/PATH",
     });
   return { whom: "the node", listen };
 }

@@ -24,7 +24,12 @@ import {
 import type { OfflineKernel } from "./offline.js";
 
 function encodeError(message: string): ProteusError {
-  return new ProteusError({ code: "FRAME_INCOMPLETE", exit: exitCodes.failed, message });
+  return new ProteusError({
+    code: "FRAME_INCOMPLETE",
+    exit: exitCodes.failed,
+    message,
+    hint: "give the layers as `proteus decode --json` shows them",
+  });
 }
 
 function bytesOf(text: string | undefined, length?: number): Uint8Array {

@@ -257,6 +257,13 @@ const words: Readonly<Record<StatusName, StatusWords>> = {
   },
 };
 
+/** What every status means, for the reference of error codes. */
+export const statusMeanings: readonly {
+  readonly code: string;
+  readonly exit: ExitCode;
+  readonly why: string;
+}[] = Object.entries(words).map(([code, { exit, why }]) => ({ code, exit, why }));
+
 const names = new Map(
   (Object.keys(words) as StatusName[]).map((name): readonly [number, StatusName] => [status[name], name]),
 );

@@ -104,6 +104,7 @@ export async function startAgent(state: LabState, node: LabNode, options: AgentS
       exit: 1,
       message: `the agent of ${node.name} ended before it served`,
       why: `${child.signalCode ?? `exit status ${child.exitCode}`}; ${words}`,
+      hint: "mend what its log says, and do it again",
     });
   if (!serves())
     throw new ProteusError({

@@ -56,6 +56,7 @@ async function startHub(state: LabState, abort?: AbortSignal): Promise<ProcessId
     message: "the in-memory LAN could not be started",
     why: readFileSync(logPath, "utf8").trim().split("\n").at(-1) || "the system gave no reason",
     unchanged: "nothing was left behind",
+    hint: "proteus doctor --for lab says what this machine lacks",
   });
 }
 

@@ -73,6 +73,7 @@ export async function startKeeper(state: LabState, abort?: AbortSignal): Promise
     message: "the namespaces of the lab could not be made",
     why: readFileSync(logPath, "utf8").trim() || "the system gave no reason",
     unchanged: "nothing was left behind",
+    hint: "proteus lab up --isolation memory needs no namespaces; proteus doctor --for lab says what is missing",
   });
 }
 
@@ -164,6 +165,7 @@ async function batch(
     message: "the network of the lab could not be set up",
     why: `${errors.trim().split("\n")[0] || `${tool.join(" ")} ended with status ${status}`}${line}`,
     unchanged: "what had been made of it was removed",
+    hint: "proteus doctor --for lab says what this machine lacks",
   });
 }
 

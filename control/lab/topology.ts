@@ -74,6 +74,7 @@ export function defaultTopology(name: string, nodes: number): Topology {
       exit: 2,
       message: `a lab cannot have ${nodes} nodes`,
       why: `--nodes is a whole number from 1 to ${nodesMax}`,
+      hint: "proteus lab up --nodes 3",
     });
   return {
     name: requireName("lab", name),

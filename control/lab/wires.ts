@@ -7,6 +7,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ProteusError } from "../kernel/errors.js";
 import { labTags } from "./exec.js";
@@ -66,7 +67,7 @@ export async function setWires(state: LabState, before: Topology, after: Topolog
     if (error instanceof OrderRefused) throw unsupported(error);
     if (wanted.length === 0) return; // its process was gone already
     await startProcess(state, path);
-    answer = await ask().catch((again: unknown) => {
+    answer = await listened(ask).catch((again: unknown) => {
       throw unsupported(again);
     });
   }
@@ -78,6 +79,20 @@ export async function setWires(state: LabState, before: Topology, after: Topolog
     fresh.flatMap((link) => planNoWire(link)),
   );
   await atSwitch(state, fresh.flatMap(planWire));
+}
+
+/** Asks until somebody listens: the socket of a process that starts is there a little before. */
+async function listened(ask: () => Promise<unknown>): Promise<unknown> {
+  const deadline = performance.now() + startDeadlineMs;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ECONNREFUSED" || performance.now() >= deadline)
+        throw error;
+      await sleep(10);
+    }
+  }
 }
 
 function unsupported(error: unknown): ProteusError {

@@ -6,7 +6,7 @@ import { type GroupLine, GroupProgram, groupInfo } from "./groups.js";
 import { Programs, until } from "./programs.js";
 
 const tier = process.env.PROTEUS_TIER ?? "quick";
-const linesEach = tier === "quick" ? 1500 : 10_000;
+const linesEach = tier === "quick" ? 600 : 10_000;
 const patienceMs = tier === "quick" ? 60_000 : 300_000;
 const name = "proof";
 const nodes = ["n1", "n2", "n3"] as const;

@@ -8,6 +8,7 @@
 import type { EventEmitter } from "node:events";
 import type { Command } from "@commander-js/extra-typings";
 import { variables } from "./environment.js";
+import { type ErrorCode, errorCodes } from "./errors.js";
 
 interface Entry {
   readonly term: string;
@@ -106,7 +107,24 @@ export function markdown(pages: readonly Page[], version: string): string {
     "## Environment",
     "",
     ...markdownTable("Variable", environment),
+    "## Errors",
+    "",
+    errorsNote,
+    "",
+    ...markdownTable("Code", errorCodes.map(termOf)),
   ].join("\n");
+}
+
+const errorsNote = `An error has a stable code. With --json it is one document on standard error:
+{"schema":1,"error":{"code":"LAB_NONE","exit":3,"message":"…","why":"…","unchanged":"…","hint":"…"}}.
+Errors of the system keep its codes, such as ENOENT.`;
+
+const termOf = ({ code, meaning }: ErrorCode): Entry => ({ term: code, description: meaning });
+
+/** The codes alone, as text. */
+export function errorsText(): string {
+  const width = Math.max(...errorCodes.map(({ code }) => code.length));
+  return errorCodes.map(({ code, meaning }) => `${code.padEnd(width)}  ${meaning}`).join("\n");
 }
 
 /** Text as troff takes it: no escape, no request, no typographic dash. */
@@ -146,7 +164,9 @@ export function manualPage(page: Page, version: string): string {
     ...troffList("ARGUMENTS", page.arguments),
     ...troffList("OPTIONS", page.options),
     ...(page.notes === "" ? [] : [".SH NOTES", ".nf", troff(page.notes), ".fi"]),
-    ...(above.length === 0 ? troffList("ENVIRONMENT", environment) : []),
+    ...(above.length === 0
+      ? [...troffList("ENVIRONMENT", environment), ...troffList("ERRORS", errorCodes.map(termOf))]
+      : []),
     ...(others.length === 0
       ? []
       : [
