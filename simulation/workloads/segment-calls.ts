@@ -13,6 +13,7 @@ import {
   type Attempt,
   certainlyNot,
   type Home,
+  isUnknown,
   judgeAttempt,
   type Outcome,
   SegmentModel,
@@ -98,7 +99,8 @@ export class SegmentCalls {
     } catch (error) {
       if (!(error instanceof ProteusError)) throw error;
       if (gone()) return null;
-      span.end = this.#cluster.world.now;
+      // An answer that is lost says nothing: it may still happen.
+      if (!isUnknown(error.code)) span.end = this.#cluster.world.now;
       this.#cluster.happened(`server calls ${error.code}`);
       return { outcome: error.code };
     }
