@@ -4,7 +4,8 @@
 // - CREATE and WRITE are the original's; READ and SIZE are the file interface, as there. GROW
 //   was a system call of the original; the number is ours. `length` in the buffer is ours:
 //   without it READ gives at most 65,535 bytes, as `size` says.
-// - Mapping is for programs on the same kernel and no call: SegmentServer.map.
+// - Mapping is for programs on the same kernel and no call: SegmentServer.map. A process beside
+//   the agent has a kernel of its own and cannot map what the agent's holds: it reads and writes.
 // - Source: Amoeba 5 process server (segments), bullet server (READ, SIZE).
 
 import { inBuffer, inOffset, inOffsetUnsigned, inPrivate, inSize } from "./fields.js";
