@@ -69,8 +69,8 @@ const listen = z.string({ error: "it is an address in quotes" }).superRefine((te
 });
 
 const setting = <Value>(facts: Setting<Value>): Setting<Value> => facts;
-const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
-const formats = ["pretty", "json"] as const;
+export const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export const formats = ["pretty", "json"] as const;
 
 /** Every setting by its key. */
 export const settings = {
@@ -105,6 +105,22 @@ export const settings = {
     flag: "--ready-file",
     about: "file that is written when the machine serves: its ports and interfaces as JSON",
     fromText: plain,
+  }),
+  "pool.name": setting({
+    schema: name,
+    fallback: () => "pool",
+    environment: "PROTEUS_POOL",
+    flag: "--pool",
+    about: "the pool that this machine belongs to (default: pool)",
+    fromText: plain,
+  }),
+  "pool.announce": setting({
+    schema: z.boolean({ error: "it is true or false" }),
+    fallback: () => true,
+    environment: "PROTEUS_POOL_ANNOUNCE",
+    flag: "--announce",
+    about: "tell the pool's control daemons that this machine is there (default: true)",
+    fromText: yesOrNo,
   }),
   "log.level": setting({
     schema: z.enum(levels, { error: `it is one of ${levels.join(", ")}` }),
