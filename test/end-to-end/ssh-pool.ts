@@ -5,7 +5,15 @@
 //   own ssh is read or changed, and no sshd listens outside of the lab.
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { layOut } from "../../scripts/bundle.mjs";
 import { BareMachine } from "./bare-machine.js";
@@ -108,6 +116,20 @@ export class SshPool {
 
   run(words: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Outcome> {
     return this.start(words, environment).outcome;
+  }
+
+  /** The processes on the machines whose command has these words. */
+  running(words: string): number[] {
+    return readdirSync("/proc").flatMap((entry) => {
+      try {
+        const command = readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " ");
+        return command.includes(words) && readlinkSync(`/proc/${entry}/root`) === this.root
+          ? [Number(entry)]
+          : [];
+      } catch {
+        return []; // no process, or one that has ended
+      }
+    });
   }
 
   close(): Promise<void> {
