@@ -4,12 +4,13 @@
 // - A server's table says which rights each takes there; the rest is the same everywhere, and
 //   so is the code (control/stub/standard.ts).
 // - AGE makes all objects a step older, TOUCH makes one young again; an object that has not
-//   been touched for its lifetime is destroyed. That is the garbage collection.
+//   been touched for its lifetime is destroyed. That is the garbage collection. NTOUCH touches
+//   many: each private part is judged as TOUCH would, so it takes no rights of its own.
 // - Source: Amoeba 5 stdcom.h, std_* (manual section L).
 
 import { inBuffer, inExtra, inOffset, inPrivate, inSize } from "./fields.js";
 import { type Operation, operation } from "./operation.js";
-import { capability, record, sequence, string, text } from "./types.js";
+import { bytes, capability, record, sequence, string, text } from "./types.js";
 
 /** One parameter of a server, as GETPARAMS tells it. */
 export const parameter = record({
@@ -98,6 +99,19 @@ function operations() {
       },
       errors: { STD_NOTFOUND: "there is no parameter of that name" },
     }),
+    ntouch: operation({
+      number: 1010,
+      summary: "make many objects young again; those that can be are, also when others fail",
+      subject: "either",
+      rights: "anyone",
+      arguments: {
+        count: inSize("how many; 0: all that follow", { otherwise: 0 }),
+        objects: inBuffer(bytes, "the private parts of their capabilities, 10 bytes each"),
+      },
+      reply: { touched: inExtra("how many are young again; in a refusal too") },
+      errors: { STD_ARGBAD: "so many private parts did not come: nothing was touched" },
+      example: "n1:segment --objects hex:010053ff510c9febbc12",
+    }),
   };
 }
 
@@ -107,11 +121,12 @@ export type StandardOperations = typeof anyServer;
 export type StandardName = keyof StandardOperations;
 export const standardNames = Object.keys(anyServer) as StandardName[];
 
-/** What a standard operation takes on this server: rights as in Operation. */
-export type StandardRights = Readonly<Record<StandardName, readonly string[] | "anyone">>;
+/** What a standard operation takes on this server: rights as in Operation. NTOUCH takes TOUCH's. */
+export type StandardRights = Readonly<Record<Exclude<StandardName, "ntouch">, readonly string[] | "anyone">>;
 
 /** The standard operations with the rights that a server asks for. */
 export function standardOperations(rights: StandardRights): StandardOperations {
-  const entries = standardNames.map((name) => [name, { ...anyServer[name], rights: rights[name] }]);
+  const all = { ...rights, ntouch: anyServer.ntouch.rights };
+  const entries = standardNames.map((name) => [name, { ...anyServer[name], rights: all[name] }]);
   return Object.fromEntries(entries) as Readonly<Record<StandardName, Operation>> as StandardOperations;
 }

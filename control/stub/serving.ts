@@ -102,7 +102,9 @@ export class Server<Ops extends Operations, Value> {
     this.#name = table.name;
     this.#replyBytesMax = table.replyBytesMax;
     this.#scheme = options.scheme ?? originalScheme(kernel.privates, (object) => objects.secret(object));
-    const standard = standardHandlers(objects, this.#scheme, options, (part) => this.#own(part));
+    const { rights } = table.standard.touch;
+    const touchMask = rights === "anyone" ? 0 : rightsMask(table, rights);
+    const standard = standardHandlers(objects, this.#scheme, options, (part) => this.#own(part), touchMask);
     const handlers = { ...standard, ...options.handlers } as unknown as Readonly<Record<string, AnyHandler>>;
     for (const [name, operation] of allOperations(table)) {
       const mask = operation.rights === "anyone" ? 0 : rightsMask(table, operation.rights);
@@ -161,7 +163,10 @@ export class Server<Ops extends Operations, Value> {
         fault(error);
       }
     };
-    const fault = (error: unknown) => give(this.#statusOf(known, error), 0);
+    const fault = (error: unknown) => {
+      const extra = error instanceof Refused ? error.extra : 0;
+      give(this.#statusOf(known, error), 0, { extra });
+    };
     try {
       const asked = this.#admit(known, header.private);
       const bytes = kernel.bytes.subarray(data, data + length);

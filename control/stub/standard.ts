@@ -5,8 +5,17 @@
 // - Without `copy` COPY is answered with STD_COMBAD; so is DESTROY of a server itself.
 // - SETPARAMS sets all of them or none: each is judged before the first is set.
 
-import { STD_ARGBAD, STD_CAPBAD, STD_COMBAD, STD_NOTFOUND } from "../../core-wasm/status.js";
+import {
+  STD_ARGBAD,
+  STD_CAPBAD,
+  STD_COMBAD,
+  STD_DENIED,
+  STD_NOTFOUND,
+  STD_OK,
+} from "../../core-wasm/status.js";
+import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import type { Capability } from "../capability/capability.js";
+import { claims } from "../capability/private-part.js";
 import type { CapabilityScheme } from "../capability/scheme.js";
 import type { StandardOperations } from "../interface/standard.js";
 import type { Objects } from "./objects.js";
@@ -73,6 +82,7 @@ export function standardHandlers<Value>(
   scheme: CapabilityScheme,
   behaviour: StandardBehaviour<Value>,
   own: (privatePart: Uint8Array) => Capability,
+  touchMask: number,
 ): Handlers<StandardOperations, Value> {
   const parameters = [lifetime(objects), ...(behaviour.parameters ?? [])];
   const destroy = (object: number): void => {
@@ -92,6 +102,24 @@ export function standardHandlers<Value>(
     touch: ({ object }) => {
       objects.touch(object);
       return {};
+    },
+    ntouch(_asked, { count, objects: parts }) {
+      const sent = parts.length / PRIVATE_BYTES;
+      if (!Number.isInteger(sent) || (count !== 0 && count !== sent)) refuse(STD_ARGBAD);
+      let touched = 0;
+      let failure = STD_OK;
+      for (let at = 0; at < parts.length; at += PRIVATE_BYTES) {
+        const part = parts.subarray(at, at + PRIVATE_BYTES);
+        const rights = scheme.verify(part);
+        if (rights < 0) failure = STD_CAPBAD;
+        else if ((rights & touchMask) !== touchMask) failure = STD_DENIED;
+        else {
+          objects.touch(claims(part).object);
+          touched++;
+        }
+      }
+      if (failure !== STD_OK) throw new Refused(failure, touched);
+      return { touched };
     },
     age() {
       for (const object of objects.grow()) {

@@ -94,6 +94,11 @@ class Requests {
       case "text":
         return this.#pick(["a", "c", "t", "z", "lifetime", ""]);
       case "bytes":
+        // Private parts, for what takes a row of them.
+        if (this.#below(2) === 0)
+          return Buffer.concat(
+            Array.from({ length: this.#below(3) }, () => this.#pick(this.#objects).private),
+          );
         return this.#bytes(this.#below(this.#below(4) === 0 ? dataBytesMax : 40));
       case "capability":
         return this.#below(3) === 0 ? undefined : this.#pick([...this.#targets, ...this.#objects]);
@@ -171,7 +176,14 @@ class Requests {
 /** Operations that a run has had done, by name: what was reached behind all checks. */
 const wanted = [
   ...["segment create", "segment grow", "segment read", "segment write", "segment size", "segment copy"],
-  ...["segment setparams", "segment getparams", "segment age", "segment touch", "segment restrict"],
+  ...[
+    "segment setparams",
+    "segment ntouch",
+    "segment getparams",
+    "segment age",
+    "segment touch",
+    "segment restrict",
+  ],
   ...["segment destroy", "sys kstat", "sys status", "random get", "time get", "time set"],
 ];
 

@@ -5,8 +5,10 @@ import { portOnly } from "../../../control/capability/capability.js";
 import { claims } from "../../../control/capability/private-part.js";
 import { randomTable } from "../../../control/interface/random.js";
 import { timeTable } from "../../../control/interface/time.js";
+import { trans } from "../../../control/kernel/calls.js";
 import type { SegmentServer } from "../../../control/server/segment/segment.js";
 import { stub } from "../../../control/stub/client.js";
+import { STD_CAPBAD } from "../../../core-wasm/status.js";
 import { Pool } from "./pool.js";
 
 let pool: Pool;
@@ -51,6 +53,27 @@ describe("standard operations", () => {
     await pool.end(pool.segmentStub(kept).info());
     expect(await pool.refused(pool.segmentStub(left).info())).toBe("STD_CAPBAD");
     expect(pool.far.segments.stat().count).toBe(1);
+  });
+
+  it("touch many at once, also when some of them are not there", async () => {
+    const [one, other, gone] = [await made(), await made(), await made()];
+    await pool.end(pool.segmentStub(gone).destroy());
+    await pool.end(root().setparams({ settings: [{ name: "lifetime", value: "1" }] }));
+    await pool.end(root().age());
+    const anyone = pool.segmentStub(portOnly(server.putPort));
+    const parts = (...of: { private: Uint8Array }[]) => Buffer.concat(of.map((each) => each.private));
+    expect(await pool.end(anyone.ntouch({ count: 2, objects: parts(one, other) }))).toEqual({ touched: 2 });
+    await pool.end(root().age());
+    const raw = { port: server.putPort, command: 1010, size: 3 };
+    const { header } = await pool.end(trans(pool.near, raw, parts(one, gone, other)));
+    expect(header).toMatchObject({ status: STD_CAPBAD, extra: 2 });
+    await pool.end(root().age());
+    for (const segment of [one, other]) await pool.end(pool.segmentStub(segment).info());
+    expect(await pool.refused(anyone.ntouch({ objects: parts(one).subarray(1) }))).toBe("STD_ARGBAD");
+    expect(await pool.refused(anyone.ntouch({ count: 3, objects: parts(one) }))).toBe("STD_ARGBAD");
+    await pool.end(root().age());
+    expect(await pool.refused(pool.segmentStub(one).info())).toBe("STD_CAPBAD");
+    expect(pool.failures).toEqual([]);
   });
 
   it("set all parameters or none", async () => {
