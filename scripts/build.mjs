@@ -4,7 +4,7 @@
 //   build/kernel.h for C, the loops of `proteus bench kernel` -> build/release/bench.wasm,
 //   then the check of imports and size.
 // - native: drivers/ethernet/native/*.c -> build/native/ethernet.node.
-// - typescript: control, drivers, simulation -> dist.
+// - typescript: control, drivers, simulation -> dist, and its commands as data for completion.
 // - Named steps only when named; `--stale` skips a step whose sources did not change.
 
 import { spawnSync } from "node:child_process";
@@ -46,9 +46,8 @@ function removeOrphans() {
 function buildTypescript() {
   if (!node("node_modules/typescript/bin/tsc", "--project", "tsconfig.build.json")) return false;
   removeOrphans();
-  const main = at("dist/control/cli/main.js");
-  if (existsSync(main)) chmodSync(main, 0o755);
-  return true;
+  chmodSync(at("dist/control/cli/main.js"), 0o755);
+  return node("scripts/completion.mjs");
 }
 
 const builders = {

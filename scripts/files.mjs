@@ -54,6 +54,7 @@ const inputs = {
     "core-wasm",
     "tsconfig.json",
     "tsconfig.build.json",
+    "scripts/completion.mjs",
   ],
 };
 

@@ -11,7 +11,8 @@ import { changing } from "../lab/changing.js";
 import { runningLabs } from "../lab/lab.js";
 import { type LabStatus, statusOf } from "../lab/status.js";
 import { requireName } from "../lab/topology.js";
-import { interruptible, jsonOption, labOptions, readTopology, timeoutOption } from "./lab-options.js";
+import { readTopology } from "./lab-file.js";
+import { interruptible, jsonOption, labOptions, timeoutOption } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 
 const help = `

@@ -5,7 +5,8 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import { drawGraph, graphFormats, graphOf, type LabGraph } from "../lab/graph.js";
 import { isUp, requireLab } from "../lab/lab.js";
-import { labOption, readTopology } from "./lab-options.js";
+import { readTopology } from "./lab-file.js";
+import { labOption } from "./lab-options.js";
 
 const help = `
 Without a file it draws the running lab, with the state of its machines. Impaired links

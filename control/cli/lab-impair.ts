@@ -9,10 +9,10 @@ import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-
 import { usageError } from "../kernel/errors.js";
 import { changing } from "../lab/changing.js";
 import { impair } from "../lab/impair.js";
+import { impairmentFields } from "../lab/impairment-fields.js";
 import {
   type ImpairmentFields,
   type Impairments,
-  impairmentFields,
   impairmentText,
   mergeImpairments,
   noImpairments,

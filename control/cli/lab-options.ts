@@ -1,12 +1,9 @@
-// What the commands of `proteus lab` share: options, the lab file, and how an interrupt is
-// taken.
+// What the commands of `proteus lab` share: options, and how an interrupt is taken. The lab file
+// is lab-file.ts's: most commands read none.
 
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { ProteusError } from "../kernel/errors.js";
 import type { LabOptions } from "../lab/lab.js";
-import { parseTopology, type Topology } from "../lab/topology.js";
 import { narrate } from "./output.js";
 
 /** This program again, for agents. */
@@ -17,24 +14,6 @@ function seconds(text: string): number {
   if (text === "" || !(value > 0 && value <= 86_400))
     throw new InvalidArgumentError("It is a number of seconds.");
   return value;
-}
-
-/** Reads a lab file. Throws LAB_FILE_UNREADABLE, LAB_FILE_INVALID. */
-export function readTopology(path: string): Topology {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new ProteusError({
-      code: "LAB_FILE_UNREADABLE",
-      exit: code === "ENOENT" ? 3 : code === "EACCES" ? 4 : 1,
-      message: `the lab file ${path} cannot be read`,
-      why: code === "ENOENT" ? "there is no such file" : message,
-      unchanged: "no lab was made or changed",
-    });
-  }
-  return parseTopology(text, path);
 }
 
 const interrupts = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

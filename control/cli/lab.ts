@@ -14,19 +14,8 @@ import { removeAll } from "../lab/remove.js";
 import type { Isolation } from "../lab/state.js";
 import { statusOf, statusText } from "../lab/status.js";
 import { defaultTopology, requireName, requireNode } from "../lab/topology.js";
-import { runDemo } from "./demo.js";
-import { registerApply } from "./lab-apply.js";
-import { registerGraph } from "./lab-graph.js";
-import { registerImpair } from "./lab-impair.js";
-import {
-  interruptible,
-  jsonOption,
-  labOption,
-  labOptions,
-  proteus,
-  readTopology,
-  timeoutOption,
-} from "./lab-options.js";
+import type { Entry, Wanted } from "./entry.js";
+import { interruptible, jsonOption, labOption, labOptions, proteus, timeoutOption } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 
 export { interruptible };
@@ -78,7 +67,10 @@ async function upCommand(
       hint: "the file says which nodes there are",
     });
   const name = options.name === undefined ? undefined : requireName("lab", options.name);
-  const read = file === undefined ? defaultTopology(name ?? "lab", options.nodes ?? 3) : readTopology(file);
+  const read =
+    file === undefined
+      ? defaultTopology(name ?? "lab", options.nodes ?? 3)
+      : (await import("./lab-file.js")).readTopology(file);
   const topology = name === undefined ? read : { ...read, name };
   const began = performance.now();
   const { state, made } = await interruptible((abort) =>
@@ -116,8 +108,24 @@ async function cleanCommand(options: { all: boolean; json: boolean }): Promise<v
   if (kept.length > 0) narrate(`running and kept: ${kept.join(", ")} (--all removes them too)`);
 }
 
-/** Adds `lab` and its subcommands to the program. */
-export function registerLab(program: Command): void {
+/** Commands that need more than the others, and so are loaded only when they are the one wanted. */
+const parts: Readonly<Record<string, Entry>> = {
+  impair: {
+    summary: "lose, delay, reorder, double or damage frames of a link, slow it down, or cut it",
+    load: async () => (await import("./lab-impair.js")).registerImpair,
+  },
+  apply: {
+    summary: "change a running lab into what its changed file says, and only what differs",
+    load: async () => (await import("./lab-apply.js")).registerApply,
+  },
+  graph: {
+    summary: "draw a lab: its networks, machines, links and what is wrong with them",
+    load: async () => (await import("./lab-graph.js")).registerGraph,
+  },
+};
+
+/** Adds `lab` and its subcommands to the program; some are names alone unless they are wanted. */
+export async function registerLab(program: Command, isWanted: Wanted): Promise<void> {
   program.enablePositionalOptions();
   const lab = program
     .command("lab")
@@ -203,9 +211,10 @@ export function registerLab(program: Command): void {
       narrate(booted ? `${name} is up` : `${name} is up already`);
     });
 
-  registerImpair(lab as never);
-  registerApply(lab as never);
-  registerGraph(lab as never);
+  for (const [name, { summary, load }] of Object.entries(parts)) {
+    if (isWanted(name)) (await load())(lab as never, isWanted);
+    else lab.command(name).description(summary);
+  }
 
   lab
     .command("clean")
@@ -223,5 +232,8 @@ export function registerLab(program: Command): void {
     .addOption(isolationOption())
     .option("--no-bench", "leave the measurement out")
     .addHelpText("after", "\nExample:\n  npm start")
-    .action(async (options) => interruptible((abort) => runDemo({ proteus, ...options, narrate, abort })));
+    .action(async (options) => {
+      const { runDemo } = await import("./demo.js");
+      await interruptible((abort) => runDemo({ proteus, ...options, narrate, abort }));
+    });
 }

@@ -7,14 +7,9 @@
 
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { type ProteusError, usageError } from "../kernel/errors.js";
+import type { Entry, Wanted } from "./entry.js";
 import { fail } from "./output.js";
 import { packageVersion } from "./package-files.js";
-
-interface Entry {
-  readonly summary: string;
-  /** Adds the command to the program; commander's plain and extra types both fit. */
-  readonly load: () => Promise<(program: never) => void>;
-}
 
 const entries: Readonly<Record<string, Entry>> = {
   lab: {
@@ -59,7 +54,7 @@ const entries: Readonly<Record<string, Entry>> = {
   },
   segment: {
     summary: "memory on pool machines, a capability for each piece",
-    load: async () => (await import("./operations.js")).serverCommand("segment"),
+    load: async () => (await import("./segment.js")).registerSegment,
   },
   sys: {
     summary: "how a pool machine and its kernel fare",
@@ -101,6 +96,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "show the layers of hex frames, read from standard input one a line",
     load: async () => (await import("./decode.js")).registerDecode,
   },
+  completion: {
+    summary: "write what a shell needs to complete commands and names",
+    load: async () => (await import("./completion.js")).registerCompletion,
+  },
   version: {
     summary: "show the versions of this program, its kernel, and its formats",
     load: async () => (await import("./version.js")).registerVersion,
@@ -123,24 +122,31 @@ Examples:
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 unreachable or timed out, 6 degraded`;
 
-/** The name of the command that the arguments ask for, or ask help about. */
-function commandOf(words: readonly string[]): string | undefined {
-  const operands = words.filter((word) => !word.startsWith("-"));
-  return operands[0] === "help" ? operands[1] : operands[0];
+/** The names of the command that the arguments ask for, or ask help about: `lab`, `up`. */
+function commandsOf(words: readonly string[]): string[] {
+  return words.filter((word) => !word.startsWith("-")).filter((word, index) => word !== "help" || index > 1);
 }
+
+const commandOf = (words: readonly string[]): string | undefined => commandsOf(words)[0];
 
 /** The program with the one command loaded that the arguments name. */
 export function programFor(words: readonly string[]): Promise<Command> {
-  const wanted = commandOf(words);
-  return programWith((name) => name === wanted);
+  const [wanted, below] = commandsOf(words);
+  return programWith(
+    (name) => name === wanted,
+    (name) => name === below,
+  );
 }
 
 /** The program with every command loaded. */
 export function wholeProgram(): Promise<Command> {
-  return programWith(() => true);
+  return programWith(
+    () => true,
+    () => true,
+  );
 }
 
-async function programWith(isWanted: (name: string) => boolean): Promise<Command> {
+async function programWith(isWanted: Wanted, isWantedBelow: Wanted): Promise<Command> {
   const program = new Command("proteus")
     .description("A LAN of machines as one processor pool")
     .version(packageVersion(), "-V, --version", "show the version")
@@ -151,7 +157,7 @@ async function programWith(isWanted: (name: string) => boolean): Promise<Command
     .exitOverride()
     .configureOutput({ outputError: () => undefined }); // fail() says it
   for (const [name, { summary, load }] of Object.entries(entries)) {
-    if (isWanted(name)) (await load())(program as never);
+    if (isWanted(name)) await (await load())(program as never, isWantedBelow);
     else program.command(name);
     program.commands.find((command) => command.name() === name)?.description(summary);
   }

@@ -12,7 +12,7 @@ import { operation } from "./operation.js";
 import { defineServer } from "./table.js";
 import { bytes, capability, optional, uint32 } from "./types.js";
 
-/** Most bytes of one READ or WRITE; longer ones are done in pieces. */
+/** Most bytes of one READ or WRITE; longer ones are done in pieces (control/stub/segments.ts). */
 export const SEGMENT_PIECE_BYTES = 1024 * 1024;
 /** Object numbers are this and a counter from 1: the letter S, as in the original. */
 export const SEGMENT_OBJECT_BASE = 0x53 << 16;
@@ -65,7 +65,7 @@ export const segmentTable = defineServer({
       summary: "bytes of the segment; fewer than wanted when it ends before",
       rights: ["read"],
       arguments: {
-        position: inOffsetUnsigned("first byte"),
+        position: inOffsetUnsigned("first byte", { otherwise: 0 }),
         count: inSize("bytes wanted, up to 65535", { otherwise: 65535 }),
         length: inBuffer(optional(uint32), `bytes wanted, up to ${SEGMENT_PIECE_BYTES}; counts before count`),
       },
@@ -77,7 +77,10 @@ export const segmentTable = defineServer({
       number: 2307,
       summary: "put bytes into the segment",
       rights: ["write"],
-      arguments: { position: inOffsetUnsigned("first byte"), data: inBuffer(bytes, "the bytes") },
+      arguments: {
+        position: inOffsetUnsigned("first byte", { otherwise: 0 }),
+        data: inBuffer(bytes, "the bytes"),
+      },
       errors: range,
       example: "SEGMENT --position 0 --data hello",
     }),

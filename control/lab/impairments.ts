@@ -4,7 +4,6 @@
 // - Every value has a neutral one that means "as if it had never been set".
 // - Pure: impairment-plan.ts says what has to be typed, impair.ts does it.
 
-import { z } from "zod";
 import { isRate } from "./rate.js";
 
 /** Of one link; shares of frames from 0 to 1. */
@@ -33,9 +32,9 @@ export const noImpairments: Impairments = {
 
 export const delayMsMax = 10_000;
 
-const shareRule = "a share is from 0 to 1, or from 0% to 100%, such as 5%";
-const delayRule = `a delay is from 0 to ${delayMsMax / 1000} s, such as 2ms, 500us or 1s`;
-const rateRule = "a rate is such as 1gbit, 100mbit or 64kbit (8kbit to 1000gbit), or 0 for no limit";
+export const shareRule = "a share is from 0 to 1, or from 0% to 100%, such as 5%";
+export const delayRule = `a delay is from 0 to ${delayMsMax / 1000} s, such as 2ms, 500us or 1s`;
+export const rateRule = "a rate is such as 1gbit, 100mbit or 64kbit (8kbit to 1000gbit), or 0 for no limit";
 
 /** 0.05 of `5%` or `0.05`; null when it is no share. */
 export function parseShare(text: string): number | null {
@@ -63,35 +62,16 @@ export function parseRate(text: string): string | null | undefined {
   return isRate(text.trim()) ? text.trim().toLowerCase() : undefined;
 }
 
-/** A value of the file or the command line: number or text, read by `read`. */
-const value = <T>(read: (text: string) => T | null | undefined, rule: string, nullable = false) =>
-  z.union([z.string(), z.number()], { error: rule }).transform((given, context): T => {
-    const found = read(String(given));
-    if (found !== undefined && (found !== null || nullable)) return found as T;
-    context.addIssue({ code: "custom", message: rule });
-    return z.NEVER;
-  });
-
-const share = value(parseShare, shareRule).optional();
-
-/** What can be set of a link; what is left out stays. */
-export const impairmentFields = z.strictObject(
-  {
-    loss: share,
-    delay: value(parseDelay, delayRule).optional(),
-    reorder: share,
-    duplicate: share,
-    corrupt: share,
-    rate: value<string | null>(parseRate, rateRule, true).optional(),
-    cut: z.boolean({ error: "must be true or false" }).optional(),
-  },
-  {
-    error: (issue) =>
-      issue.code === "invalid_type" ? "must be a map such as { loss: 5%, delay: 2ms }" : undefined,
-  },
-);
-
-export type ImpairmentFields = z.infer<typeof impairmentFields>;
+/** What can be set of a link, as impairment-fields.ts reads it; what is left out stays. */
+export interface ImpairmentFields {
+  readonly loss?: number | undefined;
+  readonly delay?: number | undefined;
+  readonly reorder?: number | undefined;
+  readonly duplicate?: number | undefined;
+  readonly corrupt?: number | undefined;
+  readonly rate?: string | null | undefined;
+  readonly cut?: boolean | undefined;
+}
 
 /** `fields` over `base`. */
 export function mergeImpairments(base: Impairments, { delay, ...fields }: ImpairmentFields): Impairments {

@@ -23,10 +23,13 @@ import {
   newState,
   readLab,
   readNode,
+  runningLabs,
   writeLab,
   writeNode,
 } from "./state.js";
 import { type LabNode, requireNode, sameImpairedLinks, sameTopology, type Topology } from "./topology.js";
+
+export { runningLabs };
 
 export interface LabOptions {
   /** The command that `node start …` is appended to, program first. */
@@ -51,14 +54,6 @@ export const hasAgent = (node: LabNode): boolean => node.kind !== "host";
 export function isUp(state: LabState, node: LabNode): boolean {
   const { power, agent } = readNode(state.topology.name, node.name);
   return power === "on" && (!hasAgent(node) || isAlive(agent));
-}
-
-/** The labs that run. */
-export function runningLabs(): LabState[] {
-  return listFolders().flatMap((name) => {
-    const state = readLab(name);
-    return state !== null && judge(state) === "running" ? [state] : [];
-  });
 }
 
 /** The lab of that name, else the one of PROTEUS_LAB, else the one that runs. */

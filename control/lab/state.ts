@@ -28,8 +28,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ProteusError } from "../kernel/errors.js";
+import { isName } from "./names.js";
 import { bootId, isAlive, type ProcessId, processOf } from "./processes.js";
-import { isName, type Topology } from "./topology.js";
+import type { Topology } from "./topology.js";
 
 /** How the machines of a lab are kept apart. */
 export type Isolation = "netns" | "userns" | "memory";
@@ -227,4 +228,12 @@ export function judge(state: LabState | null): "running" | "starting" | "leftove
   if (state.owner !== null && !isAlive(state.owner)) return "leftover";
   if (state.phase === "starting") return "starting";
   return isAlive(state.keeper) ? "running" : "leftover";
+}
+
+/** The labs that run. */
+export function runningLabs(): LabState[] {
+  return listFolders().flatMap((name) => {
+    const state = readLab(name);
+    return state !== null && judge(state) === "running" ? [state] : [];
+  });
 }

@@ -59,8 +59,9 @@ export { OfflineKernel } from "../kernel/offline.js";
 export { type Handler, type Request, Service, type ServiceOptions } from "../kernel/service.js";
 export { type NodeCommand, nodeCommand } from "../lab/exec.js";
 export { down, kill, type LabOptions, requireLab, start, type UpOptions, up } from "../lab/lab.js";
+export { parseTopology } from "../lab/lab-file.js";
 export { type LabStatus, statusOf } from "../lab/status.js";
-export { defaultTopology, parseTopology, type Topology } from "../lab/topology.js";
+export { defaultTopology, type Topology } from "../lab/topology.js";
 export { type RunningKernel, type StartOptions, startKernel } from "../node/start.js";
 export { EchoServer } from "../server/echo/echo.js";
 export { serveRandom } from "../server/random/random.js";
@@ -69,6 +70,13 @@ export { serveTime } from "../server/time/time.js";
 export { type Method, type Stub, stub } from "../stub/client.js";
 export { Objects } from "../stub/objects.js";
 export { Refused, refuse } from "../stub/refused.js";
+export {
+  type Chunks,
+  type ReadOptions,
+  readSegment,
+  type WriteOptions,
+  writeSegment,
+} from "../stub/segments.js";
 export { type Asked, type Handlers, Server, type ServerOptions } from "../stub/serving.js";
 export type { Parameter, StandardBehaviour } from "../stub/standard.js";
 export { type OpenOptions, openKernel, type ServeOptions, serve } from "./program.js";

@@ -69,8 +69,8 @@ const listen = z.string({ error: "it is an address in quotes" }).superRefine((te
 });
 
 const setting = <Value>(facts: Setting<Value>): Setting<Value> => facts;
-const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
-const formats = ["pretty", "json"] as const;
+export const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export const formats = ["pretty", "json"] as const;
 
 /** Every setting by its key. */
 export const settings = {

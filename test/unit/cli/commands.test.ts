@@ -63,12 +63,22 @@ describe("every command", () => {
   });
 
   it("is summed up in the list of commands as it sums itself up", async () => {
-    const listed = await programFor([]);
-    for (const command of listed.commands)
-      expect([command.name(), command.description()]).toEqual([
-        command.name(),
-        find([command.name()]).description(),
-      ]);
+    const summaries = async (...words: string[]) => {
+      const listed = await programFor(words);
+      const above = words.reduce<Command>(
+        (command, word) => command.commands.find((each) => each.name() === word) as Command,
+        listed,
+      );
+      return above.commands.map((child) => [...words, child.name(), child.description()]);
+    };
+    for (const above of [[], ...commands.filter((words) => find(words).commands.length > 0)])
+      expect(await summaries(...above)).toEqual(
+        (above.length === 0 ? whole : find(above)).commands.map((child) => [
+          ...above,
+          child.name(),
+          child.description(),
+        ]),
+      );
   });
 });
 

@@ -5,9 +5,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { after, keepNumbers, planChanges, type Step, stepText } from "../../../control/lab/changes.js";
 import { noImpairments } from "../../../control/lab/impairments.js";
+import { parseTopology } from "../../../control/lab/lab-file.js";
 import { linksOf, withImpairments } from "../../../control/lab/links.js";
 import { interfacesOf } from "../../../control/lab/plan.js";
-import { type LabNode, parseTopology, type Topology } from "../../../control/lab/topology.js";
+import type { LabNode, Topology } from "../../../control/lab/topology.js";
 import { topologies } from "./topologies.js";
 
 /** A topology with something wrong with some of its links. */

@@ -10,7 +10,7 @@ import {
   graphOf,
   graphText,
 } from "../../../control/lab/graph.js";
-import { parseTopology } from "../../../control/lab/topology.js";
+import { parseTopology } from "../../../control/lab/lab-file.js";
 import { topologies } from "./topologies.js";
 
 const topology = parseTopology(

@@ -4,6 +4,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ProteusError } from "../../../control/kernel/errors.js";
+import { impairmentFields } from "../../../control/lab/impairment-fields.js";
 import {
   planImpairments,
   planNoWire,
@@ -12,7 +13,6 @@ import {
   wireNames,
 } from "../../../control/lab/impairment-plan.js";
 import {
-  impairmentFields,
   impairmentText,
   isHealthy,
   mergeImpairments,
@@ -21,9 +21,9 @@ import {
   parseRate,
   parseShare,
 } from "../../../control/lab/impairments.js";
+import { parseTopology } from "../../../control/lab/lab-file.js";
 import { impairmentsOf, requireLinks, withImpairments } from "../../../control/lab/links.js";
 import { interfacesOf } from "../../../control/lab/plan.js";
-import { parseTopology } from "../../../control/lab/topology.js";
 import { topologies } from "./topologies.js";
 
 const file = (impairments: string): string => `networks: { lan0: , lan1: { rate: 1gbit } }

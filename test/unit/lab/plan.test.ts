@@ -3,8 +3,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { parseTopology } from "../../../control/lab/lab-file.js";
 import { interfacesOf, namespaceName, planLab, planPower } from "../../../control/lab/plan.js";
-import { parseTopology } from "../../../control/lab/topology.js";
 import { topologies } from "./topologies.js";
 
 const small = parseTopology(

@@ -4,11 +4,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { ProteusError } from "../../../control/kernel/errors.js";
+import { parseTopology } from "../../../control/lab/lab-file.js";
 import { rateBits } from "../../../control/lab/rate.js";
 import {
   defaultTopology,
   isName,
-  parseTopology,
   requireName,
   requireNode,
   type Topology,

@@ -1,0 +1,80 @@
+// What may stand where a command takes a value: fixed words, names of what there is now, a file.
+//
+// - One table, by the command and its argument, or by the option. What is in neither is free: a
+//   number, a duration, a text.
+// - Read when the program is built (commands.ts), not at a Tab: it loads what it names.
+
+import type { Argument, Option } from "commander";
+import { workloadNames } from "../../../simulation/workloads/registry.js";
+import { groupSystems, groupTests, senderChoices } from "../../bench/group/types.js";
+import { kernelSystems, kernelTests } from "../../bench/kernel/types.js";
+import { links, placements, systems, tests } from "../../bench/types.js";
+import { formats, levels } from "../../node/config/settings.js";
+
+/** What there is now, by who is asked for it (names.ts). */
+export type Kind = "lab" | "node" | "tap" | "link" | "object" | "interface";
+
+/** A fixed word, a name of a kind, or a path; nothing is left to the user. */
+export type Value =
+  | { readonly words: readonly string[] }
+  | { readonly kind: Kind }
+  | { readonly path: "file" | "folder" };
+
+const words = (list: readonly string[]): Value => ({ words: list });
+const file: Value = { path: "file" };
+const lab: Value = { kind: "lab" };
+const node: Value = { kind: "node" };
+
+const ofArguments: Readonly<Record<string, Value>> = {
+  "lab up file": file,
+  "lab down name": lab,
+  "lab exec node": node,
+  "lab exec command": file,
+  "lab kill node": node,
+  "lab start node": node,
+  "lab impair link": { kind: "link" },
+  "lab apply file": file,
+  "lab graph file": file,
+  "metrics node": node,
+  "capture node": { kind: "tap" },
+  "bench name": words(tests),
+  "bench group name": words(groupTests),
+  "bench kernel name": words(kernelTests),
+  "bench compare before": file,
+  "bench compare after": file,
+};
+
+/** Of one command, or of all that have the option. */
+const ofOptions: Readonly<Record<string, Value>> = {
+  "--lab": lab,
+  "--interface": { kind: "interface" },
+  "lab apply --name": lab,
+  "bench --between": node,
+  "bench --system": words(systems),
+  "bench --link": words(links),
+  "bench --placement": words(placements),
+  "bench group --system": words(groupSystems),
+  "bench group --senders": words(senderChoices),
+  "bench kernel --system": words(kernelSystems),
+  "simulate --workload": words(workloadNames),
+  "--log-level": words(levels),
+  "--log-format": words(formats),
+  "--ready-file": file,
+};
+
+/** What an argument of a command takes; `undefined` when it is free. */
+export function valueOfArgument(command: string, argument: Argument): Value | undefined {
+  if (argument.argChoices !== undefined) return words(argument.argChoices);
+  if (argument.name() === "object") return { kind: "object" };
+  return ofArguments[`${command} ${argument.name()}`];
+}
+
+/** What an option of a command takes; `undefined` when it is free, or takes nothing. */
+export function valueOfOption(command: string, option: Option): Value | undefined {
+  if (!option.required && !option.optional) return undefined;
+  if (option.argChoices !== undefined) return words(option.argChoices);
+  const flag = option.long ?? option.flags;
+  const path = /[<[](file|folder)[>\]]/.exec(option.flags)?.[1];
+  if (path === "file" || path === "folder") return { path };
+  return ofOptions[`${command} ${flag}`] ?? ofOptions[flag];
+}

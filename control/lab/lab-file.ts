@@ -1,0 +1,206 @@
+// The lab file: text in, a checked Topology out.
+//
+// - Every complaint names the file, the line and the field, and says what to write instead; it
+//   is a usage error (exit 2).
+// - Order is kept (topology.ts).
+
+import { isNode, LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import { ProteusError } from "../kernel/errors.js";
+import { impairmentFields } from "./impairment-fields.js";
+import { isHealthy, mergeImpairments, noImpairments } from "./impairments.js";
+import { isName, nameRule } from "./names.js";
+import { isRate } from "./rate.js";
+import { type LinkImpairments, mtuMax, mtuMin, networksMax, nodesMax, type Topology } from "./topology.js";
+
+/** Names that mean something else to Linux where an interface's name is expected. */
+const reservedNetworks = new Set(["lo", "all", "default"]);
+
+const name = z.string({ error: "must be text" }).refine(isName, { error: `a name is ${nameRule}` });
+
+const network = z
+  .strictObject(
+    {
+      mtu: z
+        .int({ error: "must be a whole number of bytes, such as 1500" })
+        .min(mtuMin, { error: `must be ${mtuMin} or more` })
+        .max(mtuMax, { error: `must be ${mtuMax} or less` })
+        .default(1500),
+      rate: z
+        .string({ error: "must be text such as 1gbit or 100mbit" })
+        .refine(isRate, {
+          error: "must be a rate such as 1gbit, 100mbit or 64kbit (8kbit to 1000gbit)",
+        })
+        .nullable()
+        .default(null),
+    },
+    { error: (issue) => (issue.code === "invalid_type" ? "must be a map such as { mtu: 1500 }" : undefined) },
+  )
+  .nullable()
+  .transform((value) => value ?? { mtu: 1500, rate: null });
+
+const node = z.strictObject(
+  {
+    kind: z.enum(["pool", "router", "host"], { error: "must be pool, router or host" }),
+    networks: z
+      .array(z.string({ error: "must be the name of a network" }), {
+        error: "must be a list of networks such as [lan0]",
+      })
+      .min(1, { error: "must name one network or more, such as [lan0]" }),
+  },
+  {
+    error: (issue) =>
+      issue.code === "invalid_type" ? "must be a map such as { kind: pool, networks: [lan0] }" : undefined,
+  },
+);
+
+const file = z
+  .strictObject(
+    {
+      name: name.default("lab"),
+      networks: z.record(z.string(), network, {
+        error: "must be a map of networks such as lan0: { mtu: 1500 }",
+      }),
+      nodes: z.record(z.string(), node, {
+        error: "must be a map of nodes such as n1: { kind: pool, networks: [lan0] }",
+      }),
+      impairments: z
+        .record(z.string(), impairmentFields, {
+          error: "must be a map of links such as n1:lan0: { loss: 5% }",
+        })
+        .nullish(),
+    },
+    {
+      error: (issue) => (issue.code === "invalid_type" ? "must be a map with networks and nodes" : undefined),
+    },
+  )
+  .superRefine((value, context) => {
+    const complain = (path: (string | number)[], message: string): void => {
+      context.addIssue({ code: "custom", path, message });
+    };
+    const networks = Object.keys(value.networks);
+    const nodes = Object.keys(value.nodes);
+    if (networks.length === 0)
+      complain(["networks"], "has no network; write one, such as lan0: { mtu: 1500 }");
+    if (networks.length > networksMax) complain(["networks"], `has more than ${networksMax} networks`);
+    if (nodes.length === 0)
+      complain(["nodes"], "has no node; write one, such as n1: { kind: pool, networks: [lan0] }");
+    if (nodes.length > nodesMax) complain(["nodes"], `has more than ${nodesMax} nodes`);
+    for (const each of networks) {
+      if (!isName(each)) complain(["networks", each], `a name is ${nameRule}`);
+      else if (reservedNetworks.has(each))
+        complain(["networks", each], "Linux keeps this name for itself; choose another");
+    }
+    for (const [each, { kind, networks: on }] of Object.entries(value.nodes)) {
+      if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
+      if (kind === "router" && on.length < 2)
+        complain(
+          ["nodes", each, "networks"],
+          "a router joins two networks or more; write kind: pool for one",
+        );
+      on.forEach((to, index) => {
+        if (!networks.includes(to))
+          complain(
+            ["nodes", each, "networks", index],
+            `there is no network "${to}"; there is ${networks.join(", ")}`,
+          );
+        if (on.indexOf(to) !== index)
+          complain(["nodes", each, "networks", index], `network "${to}" is listed twice; once is enough`);
+      });
+    }
+    for (const target of Object.keys(value.impairments ?? {})) {
+      const [each = "", to] = target.split(":");
+      const on = value.nodes[each]?.networks;
+      if (on === undefined)
+        complain(["impairments", target], `there is no node "${each}"; there is ${nodes.join(", ")}`);
+      else if (to !== undefined && !isLinkOf(on, to))
+        complain(["impairments", target], `${each} has no link to "${to}"; it is on ${on.join(", ")}`);
+    }
+  });
+
+/** Is `n1:TO` a link of a node on these networks? By the name of a network or of its interface. */
+function isLinkOf(networks: readonly string[], to: string): boolean {
+  return networks.some((network, index) => to === network || to === `eth${index}`);
+}
+
+/** The impairments of a file, link by link: those of a node first, then those of a link over them. */
+function impairedLinks({ nodes, impairments }: z.infer<typeof file>): LinkImpairments[] {
+  const entries = Object.entries(impairments ?? {});
+  return Object.entries(nodes)
+    .flatMap(([name, { networks }]) =>
+      networks.map((network, index) => {
+        const all = entries.filter(([target]) => target === name);
+        const own = entries.filter(
+          ([target]) => target === `${name}:${network}` || target === `${name}:eth${index}`,
+        );
+        const merged = [...all, ...own].reduce(
+          (sum, [, fields]) => mergeImpairments(sum, fields),
+          noImpairments,
+        );
+        return { node: name, network, impairments: merged };
+      }),
+    )
+    .filter(({ impairments }) => !isHealthy(impairments));
+}
+
+function invalid(source: string, complaints: readonly string[]): ProteusError {
+  const shown = complaints.slice(0, 5);
+  const more = complaints.length - shown.length;
+  return new ProteusError({
+    code: "LAB_FILE_INVALID",
+    exit: 2,
+    message: `${source} is not a lab file`,
+    why: shown.join("\n     ") + (more > 0 ? `\n     and ${more} more` : ""),
+    unchanged: "no lab was made or changed",
+    hint: "see `proteus lab up --help` for an example of a lab file",
+  });
+}
+
+/** Reads a lab file. `source` is its name, for messages. Throws LAB_FILE_INVALID. */
+export function parseTopology(text: string, source: string): Topology {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0)
+    throw invalid(
+      source,
+      document.errors.map((error) => `${source}:${lines.linePos(error.pos[0]).line}: ${error.message}`),
+    );
+  /** The line of a field, or of the closest one around it that is there. */
+  const lineOf = (path: readonly PropertyKey[]): number => {
+    for (let length = path.length; length > 0; length--) {
+      const found = document.getIn(path.slice(0, length), true);
+      if (isNode(found) && found.range) return lines.linePos(found.range[0]).line;
+    }
+    return 1;
+  };
+  let content: unknown;
+  try {
+    content = document.toJS();
+  } catch (error) {
+    // An alias without an anchor, or one that grows without end.
+    throw invalid(source, [`${source}: ${(error as Error).message}`]);
+  }
+  const result = file.safeParse(content);
+  if (!result.success)
+    throw invalid(
+      source,
+      result.error.issues.map((issue) => {
+        const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+        const path = unknown === undefined ? issue.path : [...issue.path, unknown];
+        const field = path.length === 0 ? "the file" : path.map(String).join(".");
+        const message = unknown === undefined ? issue.message : "is not known here; leave it out";
+        return `${source}:${lineOf(path)}: ${field}: ${message}`;
+      }),
+    );
+  const impaired = impairedLinks(result.data);
+  return {
+    name: result.data.name,
+    networks: Object.entries(result.data.networks).map(([name, value]) => ({
+      name,
+      mtu: value.mtu,
+      rate: value.rate,
+    })),
+    nodes: Object.entries(result.data.nodes).map(([name, value]) => ({ name, ...value })),
+    ...(impaired.length === 0 ? {} : { impairments: impaired }),
+  };
+}
