@@ -5,6 +5,7 @@ import { usageError } from "../../control/kernel/errors.js";
 import { callsWorkload } from "./calls.js";
 import { groupsWorkload } from "./groups.js";
 import { mixedWorkload } from "./mixed.js";
+import { poolWorkload } from "./pool.js";
 import { replicaWorkload } from "./replica.js";
 import { serversWorkload } from "./servers.js";
 import type { Workload } from "./workload.js";
@@ -13,6 +14,7 @@ const builders: Readonly<Record<string, () => Workload>> = {
   calls: () => callsWorkload(),
   groups: () => groupsWorkload(),
   mixed: () => mixedWorkload(),
+  pool: () => poolWorkload(),
   replica: () => replicaWorkload(),
   servers: () => serversWorkload(),
 };

@@ -76,6 +76,13 @@ describe("a cluster in virtual time", () => {
       expect(happened[what] ?? 0, what).toBeGreaterThan(0);
   });
 
+  it("keeps what a pool's daemons decided, and has them agree, whatever crashes", async () => {
+    const count = perTier({ quick: 6, long: 150, nightly: 4000 });
+    const { happened } = await explore(first, count, ["--workload", "pool", "--hours", "0.02"]);
+    expect(happened.decisions ?? 0).toBeGreaterThan(count);
+    expect(happened.blackouts ?? 0).toBeGreaterThan(0);
+  });
+
   it.each(kept.runs)(
     "still holds for seed $seed of $workload",
     async ({ seed, workload, machines, hours }) => {

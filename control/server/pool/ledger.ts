@@ -134,11 +134,7 @@ export class Ledger {
   #write(): void {
     if (this.#writing || this.#closed) return;
     this.#writing = true;
-    this.#run()
-      .catch((error: unknown) => this.#options.failed(error))
-      .finally(() => {
-        this.#writing = false;
-      });
+    this.#run().catch((error: unknown) => this.#options.failed(error));
   }
 
   async #run(): Promise<void> {
@@ -147,13 +143,14 @@ export class Ledger {
         await this.#writeSome();
         this.#troubles = 0;
       } catch (error) {
-        if (this.#closed) return;
+        if (this.#closed) break;
         const lasting = !(error instanceof ProteusError) || !passing.has(error.code);
         if (lasting) for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
         if (this.#troubles === 0) this.#options.failed(error);
         await pause(this.#options.after, Math.min(againMs * 2 ** Math.min(this.#troubles++, 8), againMsMax));
       }
     }
+    this.#writing = false; // in the step that saw that nothing is left
   }
 
   /** Writes some of what is to be written; a write that another daemon came before is tried again. */

@@ -328,15 +328,25 @@ export class Pool implements PoolService {
     }));
   }
 
-  drain(name: string): Promise<PoolNode> {
-    return this.#decide(name, true);
+  async drain(name: string): Promise<PoolNode> {
+    const before = this.node(name);
+    await this.decide(name, true);
+    return this.#again(before);
   }
 
-  undrain(name: string): Promise<PoolNode> {
-    return this.#decide(name, false);
+  async undrain(name: string): Promise<PoolNode> {
+    const before = this.node(name);
+    await this.decide(name, false);
+    return this.#again(before);
   }
 
-  async #decide(asked: string, draining: boolean): Promise<PoolNode> {
+  /** A machine as it is now; as it was when it has been struck from the list since. */
+  #again(before: PoolNode): PoolNode {
+    return this.nodes().find((node) => node.address === before.address) ?? before;
+  }
+
+  /** What drain and undrain do; answers the version of the record that it made. */
+  async decide(asked: string, draining: boolean): Promise<number> {
     const before = this.node(asked);
     const own = this.#registry.machine(before.address)?.name ?? before.name;
     const sharing = this.nodes().filter(({ address }) => this.#registry.machine(address)?.name === own);
@@ -351,8 +361,7 @@ export class Pool implements PoolService {
       version,
       `the ${draining ? "" : "un"}draining of ${own}`,
     );
-    // Struck from the list in the meantime: it was as we last saw it.
-    return this.nodes().find((node) => node.address === before.address) ?? { ...before, draining };
+    return version;
   }
 
   async forget(name: string): Promise<void> {

@@ -302,6 +302,7 @@ export class Registry {
 
   /** Forgets the oldest of what is only kept for old stores, and machines beyond the limit. */
   #bound(): void {
+    if (this.#records.size <= Math.min(goneMax, drainsMax, machinesMax)) return;
     const all = this.records();
     const gone = all.filter(({ kind, value }) => kind === "machine" && value === null);
     const drains = all.filter(({ kind, value }) => kind === "drain" && value === false);

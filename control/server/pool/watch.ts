@@ -96,6 +96,8 @@ export class Watch {
   readonly #options: WatchOptions;
   readonly #timing: WatchTiming;
   readonly #known = new Map<string, Known>();
+  /** Those to ask in this round. */
+  #due: { readonly machine: Watched; readonly known: Known }[] = [];
   #closed = false;
 
   /** Begins to ask. */
@@ -139,21 +141,26 @@ export class Watch {
     const machines = this.#options.machines();
     const here = new Set(machines.map(({ address }) => address));
     for (const address of this.#known.keys()) if (!here.has(address)) this.#known.delete(address);
-    const asking = [...this.#known.values()].filter((known) => known.asking);
-    let room = askedAtOnce - asking.length;
-    let silentRoom = silentAtOnce - asking.filter(({ silences }) => silences > 0).length;
     const now = this.#options.elapsed();
-    const due = machines
+    this.#due = machines
       .map((machine) => ({ machine, known: this.#of(machine.address) }))
       .filter(({ machine, known }) => machine.port !== undefined && !known.asking && known.due <= now)
-      .sort((a, b) => a.known.due - b.known.due);
-    for (const { machine, known } of due) {
-      if (room <= 0) break;
-      if (known.silences > 0 && silentRoom-- <= 0) continue;
-      room--;
-      this.#ask(machine, known);
-    }
+      .sort((a, b) => b.known.due - a.known.due); // who waits longest is taken first, from the end
+    this.#askNext();
     this.#options.after(tickMs, () => this.#tick());
+  }
+
+  /** Asks as many of those that are due as may be asked at a time. */
+  #askNext(): void {
+    const asking = [...this.#known.values()].filter((known) => known.asking);
+    let silent = asking.filter(({ silences }) => silences > 0).length;
+    for (let room = askedAtOnce - asking.length; room > 0; room--) {
+      const next = this.#due.pop();
+      if (next === undefined) return;
+      if (next.known.asking) continue;
+      if (next.known.silences > 0 && ++silent > silentAtOnce) continue; // the next round takes it
+      this.#ask(next.machine, next.known);
+    }
   }
 
   #of(address: string): Known {
@@ -182,7 +189,9 @@ export class Watch {
         } else if (silent) known.silences++;
         const wait = known.silences < 2 ? everyMs : everyMs * 2 ** Math.min(known.silences - 1, 8);
         known.due = begun + Math.min(wait, Math.max(everyMs, silentEveryMs));
-        if (!this.#closed && said !== "unknown") asked(address, !silent);
+        if (this.#closed) return;
+        if (said !== "unknown") asked(address, !silent);
+        this.#askNext();
       })
       .catch((error: unknown) => {
         known.asking = false;

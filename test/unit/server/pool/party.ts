@@ -104,8 +104,8 @@ export class Party {
 
   /** A daemon goes without a word. */
   killDaemon({ pool, kernel, groups }: Daemon): void {
-    pool.close();
     this.room.network.crash(groups);
+    pool.close();
     for (const device of kernel.devices) device.close();
     this.room.room.kernels.splice(this.room.room.kernels.indexOf(kernel), 1);
   }
