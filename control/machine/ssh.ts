@@ -168,7 +168,7 @@ function remoteError(message: string, status: number, lines: readonly string[]):
     ...{ code: "REMOTE_FAILED", exit: known ?? exitCodes.failed, message },
     why: why === undefined ? first || `it ended with ${status}` : `${first}: ${why}`,
     unchanged: said(/^ {2}unchanged: +(.*)/),
-    hint: said(/^ {2}next: +(.*)/),
+    hint: said(/^ {2}next: +(.*)/) ?? "run it there by hand to see more",
   });
 }
 
