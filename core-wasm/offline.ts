@@ -8,6 +8,7 @@
 // - A negative answer is a status (status.ts), or -1 from text_parse_*.
 
 import { flipOneWay } from "./crypto/des";
+import { hmacPrepare } from "./crypto/hmac";
 import { portOneWay } from "./crypto/oneway";
 import { FRAME_MALFORMED, STD_OK } from "./status";
 import * as capability from "./wire/capability";
@@ -18,6 +19,7 @@ import {
   FLIP_HEREIS,
   GROUP_BIGENDIAN,
   GROUP_HEADER,
+  KEYED_KEY_BYTES,
   PROTOCOL_WORD,
   RPC_BIGENDIAN,
   RPC_HEADER,
@@ -26,6 +28,7 @@ import {
 } from "./wire/formats";
 import * as group from "./wire/group";
 import * as header from "./wire/header";
+import { keyedDecode, keyedEncode } from "./wire/keyed";
 import { load48, loadBigEndian32, store48 } from "./wire/order";
 import * as rpc from "./wire/rpc";
 import * as text from "./wire/text";
@@ -54,6 +57,22 @@ export function private_decode(privatePart: usize, random: usize): i32 {
 /** The rights left, or STD_DENIED; out may be private itself. */
 export function private_restrict(privatePart: usize, random: usize, mask: i32, out: usize): i32 {
   return capability.restrict(privatePart, load48(random), mask, out);
+}
+
+// Keyed private parts; generation points to eight bytes
+
+/** Makes the 64 bytes that stand for a key of 32. */
+export function keyed_prepare(key: usize, out: usize): void {
+  hmacPrepare(key, KEYED_KEY_BYTES, out);
+}
+
+export function keyed_encode(object: i32, rights: i32, prepared: usize, generation: usize, out: usize): i32 {
+  return keyedEncode(out, object, rights, prepared, load<u64>(generation));
+}
+
+/** The rights that the key vouches for, or STD_DENIED. */
+export function keyed_decode(privatePart: usize, prepared: usize, generation: usize): i32 {
+  return keyedDecode(privatePart, prepared, load<u64>(generation));
 }
 
 // Text forms

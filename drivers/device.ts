@@ -63,6 +63,12 @@ export interface Device {
   readonly polledAt?: number | undefined;
   /** When it began, by the same clock or some milliseconds behind it; with polledAt only. */
   readonly pollBegan?: number | undefined;
+  /**
+   * From now on a `poll` of this device that waits ends as well when one of the others,
+   * attached to the same memory, has a frame; it does not list that frame. False or left
+   * out: it cannot do that.
+   */
+  spinWith?(others: readonly Device[]): boolean;
   /** Pairs [pointer, length] of the frames of the last poll, Ethernet header first. */
   readonly arrived: Int32Array;
   /** Calls back from the event loop when frames may have arrived; null stops that. */

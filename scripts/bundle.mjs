@@ -23,6 +23,8 @@ import { at, isMain, root } from "./files.mjs";
 
 const manifest = JSON.parse(readFileSync(at("package.json"), "utf8"));
 const prefix = "opt/proteus";
+/** Of the packages that may be missing those that a deployed machine has use for: bench --between. */
+const optional = ["@nats-io/transport-node"];
 
 const launcher = `#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
@@ -53,6 +55,7 @@ export function dependencies() {
     }
   };
   walk(root, Object.keys(manifest.dependencies), true);
+  walk(root, optional, false);
   return [...found].sort();
 }
 
@@ -65,7 +68,7 @@ const copyOf = (from, to) =>
   });
 
 /** Lays opt/proteus out below a folder. */
-function layOut(folder) {
+export function layOut(folder) {
   const lib = join(folder, prefix, "lib");
   const bin = join(folder, prefix, "bin");
   mkdirSync(bin, { recursive: true });

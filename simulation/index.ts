@@ -40,4 +40,5 @@ export { callsWorkload } from "./workloads/calls.js";
 export { groupsWorkload } from "./workloads/groups.js";
 export { mixedWorkload } from "./workloads/mixed.js";
 export { workloadNamed, workloadNames } from "./workloads/registry.js";
+export { serversWorkload } from "./workloads/servers.js";
 export type { Activity, Cluster, Plan, Workload } from "./workloads/workload.js";

@@ -8,7 +8,7 @@ import { spawn } from "node:child_process";
 import { runTool, toolEnvironment } from "../lab/tools.js";
 import { spanOf } from "./tests.js";
 import { type Case, callBytes, type Run } from "./types.js";
-import { pinned } from "./worker.js";
+import type { Pinned } from "./worker.js";
 
 const secondsMin = 1;
 const listenDeadlineMs = 5000;
@@ -64,7 +64,7 @@ export function parseIperf3(text: string): Run {
 }
 
 /** Starts a server for one test; resolves when it listens. */
-function listen(command: readonly string[]): Promise<{ ended: Promise<void> }> {
+function listen(command: readonly string[]): Promise<{ ended: Promise<void>; kill: () => void }> {
   const [tool = "", ...rest] = command;
   const child = spawn(tool, rest, { env: toolEnvironment(), stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
@@ -75,7 +75,7 @@ function listen(command: readonly string[]): Promise<{ ended: Promise<void> }> {
       words += text;
       if (!words.includes("Server listening")) return;
       clearTimeout(timer);
-      resolve({ ended });
+      resolve({ ended, kill: () => child.kill("SIGKILL") });
     };
     child.stdout.setEncoding("utf8").on("data", hear);
     child.stderr.setEncoding("utf8").on("data", hear);
@@ -89,9 +89,9 @@ function listen(command: readonly string[]): Promise<{ ended: Promise<void> }> {
 
 /** Where iperf3 runs. */
 export interface Iperf3Place {
-  /** The beginnings of commands on the two machines. */
-  readonly client: readonly string[];
-  readonly server: readonly string[];
+  /** Commands on the two machines. */
+  readonly client: Pinned;
+  readonly server: Pinned;
   /** IPv4 address of the server. */
   readonly address: string;
 }
@@ -102,11 +102,11 @@ export async function runIperf3(
   cores: { readonly client: number | null; readonly server: number | null },
   options: readonly string[],
 ): Promise<Run> {
-  const serving = await listen(
-    pinned(server, cores.server, ["iperf3", "-s", "-1", "--forceflush", "-B", address]),
-  );
+  const serving = await listen(server(cores.server, ["iperf3", "-s", "-1", "--forceflush", "-B", address]));
   const call = ["iperf3", "-J", "-i", "0", "-c", address, ...options];
-  const { output } = await runTool(pinned(client, cores.client, call));
+  const { status, output, errors } = await runTool(client(cores.client, call));
+  if (status !== 0) serving.kill(); // it may wait for a client that never came
   await serving.ended;
+  if (output.trim() === "") throw new Error(`iperf3 gave nothing: ${errors.trim()}`);
   return parseIperf3(output);
 }

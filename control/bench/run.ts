@@ -7,7 +7,8 @@
 //   goes on. Only what makes every figure impossible (no namespaces, no cores) is thrown.
 
 import { ProteusError } from "../kernel/errors.js";
-import { type Between, cardOf, openBetween, planBetween } from "./between.js";
+import { betweenScene, cardOf, coresBetween, planBetween } from "./between.js";
+import type { Between, End } from "./ends.js";
 import { allowedCores, congestion, coresOf, machine } from "./environment.js";
 import { iperf3Version } from "./iperf3.js";
 import { groupCases, planCases, type Wanted } from "./plan.js";
@@ -51,6 +52,15 @@ export function missingTool({ system }: Case, tools: Tools): string | undefined 
   if (control !== undefined && !tools.congestion.available.includes(control))
     return `${control} is not installed: this kernel has ${tools.congestion.available.join(", ")}`;
   return undefined;
+}
+
+/** The same for two machines: what one of them lacks. Pure. */
+export function missingBetween(each: Case, { client, server }: Between): string | undefined {
+  const lacks = ({ name, described }: End, tools: Partial<Tools>): string | undefined => {
+    const problem = missingTool(each, { ...described, offloads: {}, ...tools });
+    return problem?.replace("is not installed", `is not installed on ${name}`).replace(/ \(or: .*\)$/, "");
+  };
+  return lacks(server, {}) ?? lacks(client, { nats: "only the server needs it" });
 }
 
 /** What went wrong with a case, in a line. */
@@ -150,13 +160,21 @@ function byScene(cases: readonly Case[]): Case[][] {
 /** The cases of a benchmark. Pure. */
 export function casesOf(wanted: Wanted & Pick<BenchOptions, "between">): Case[] {
   const { between } = wanted;
-  return between === undefined ? planCases(wanted) : planBetween(wanted, between.client.card.mtu);
+  return between === undefined ? planCases(wanted) : planBetween(wanted, between);
 }
 
 async function openScene(first: Case, options: BenchOptions): Promise<Scene> {
   const { between, abort } = options;
-  if (between !== undefined) return openBetween(between, options);
+  if (between !== undefined) return betweenScene(between, options);
   return sceneOf(first) === "star" ? openStar(first.mtu, options, abort) : openPair(first, options, abort);
+}
+
+/** The tools of this machine, or those of the machine that serves. */
+async function toolsOf(server: End | undefined): Promise<Omit<Tools, "offloads">> {
+  if (server === undefined)
+    return { iperf3: await iperf3Version(), nats: await natsVersion(), congestion: congestion() };
+  const { iperf3, nats, congestion: controls } = server.described;
+  return { iperf3, nats, congestion: controls };
 }
 
 /** Runs a benchmark. Rejects with ProteusError, or with the abort's reason; all machines are gone then. */
@@ -165,10 +183,12 @@ export async function runBench(options: BenchOptions): Promise<Report> {
   const begun = new Date().toISOString();
   const cases = casesOf(options);
   const allowed = allowedCores();
+  const coresFor = (placement: Placement): Cores =>
+    between === undefined ? coresOf(placement, allowed) : coresBetween(placement, between);
   const places = [...new Set(cases.map(({ placement }) => placement))];
-  const cores = Object.fromEntries(places.map((each) => [each, coresOf(each, allowed)]));
-  const host = machine();
-  const known = { iperf3: await iperf3Version(), nats: await natsVersion(), congestion: congestion() };
+  const cores = Object.fromEntries(places.map((each) => [each, coresFor(each)]));
+  const host = between?.client.described.host ?? machine();
+  const known = await toolsOf(between?.server);
   let bench: Bench | null = null;
   let isolation = "";
   let offloads: Environment["offloads"] = null;
@@ -186,26 +206,33 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     try {
       isolation = scene.isolation;
       offloads ??= await scene.offloads();
-      bench ??= new Bench(cases, options, (each) => missingTool(each, { ...known, offloads }));
-      await bench.rounds(scene, here, (placement) => coresOf(placement, allowed));
+      bench ??= new Bench(cases, options, (each) =>
+        between === undefined ? missingTool(each, { ...known, offloads }) : missingBetween(each, between),
+      );
+      await bench.rounds(scene, here, coresFor);
     } finally {
       await scene.remove();
     }
   }
   const results = bench?.results() ?? [];
-  const ends = between === undefined ? [] : [between.client, between.server];
+  const cards = between === undefined ? [] : await Promise.all([between.client, between.server].map(cardOf));
+  const [card] = cards;
   const environment: Environment = {
-    ...(ends.length === 0 ? {} : { cards: await Promise.all(ends.map(cardOf)) }),
-    ...{ proteus: version, ...host, ...known, isolation, offloads, runs, begun },
+    ...(card === undefined ? {} : { cards }),
+    ...{ proteus: version, ...host, ...known, isolation, runs, begun },
+    offloads: offloads ?? card?.offloads ?? null,
     link: [...new Set(cases.map(({ link }) => link))].join(", "),
     mtus: [...new Set(cases.map(({ mtu }) => mtu))],
     placements: cores,
-    loadAtEnd: machine().load,
+    loadAtEnd: (card?.host ?? machine()).load,
   };
   return {
     environment,
     results,
     ratios: ratiosOf(results),
-    remarks: remarksOf(results, Math.max(host.load, environment.loadAtEnd)),
+    remarks: remarksOf(
+      results,
+      Math.max(host.load, environment.loadAtEnd, ...cards.map((each) => each.host.load)),
+    ),
   };
 }

@@ -8,7 +8,8 @@ import { iperf3Options, runIperf3 } from "./iperf3.js";
 import { routersOf } from "./link.js";
 import { addresses, interfaceName, Pair } from "./pair.js";
 import type { Case, Environment, Run } from "./types.js";
-import { type Cores, jobOf, type Pace, Workers } from "./workers.js";
+import { type Pinned, pinned } from "./worker.js";
+import { type Cores, jobOf, type Pace, Workers, workerOn } from "./workers.js";
 
 /** Processes that measure cases of one group, one after the other. */
 export interface Session {
@@ -38,8 +39,12 @@ export function sceneOf({ test, link }: Case): SceneName {
 export async function openPair(first: Case, pace: Pace, abort: AbortSignal): Promise<Scene> {
   const routers = routersOf(first.link);
   const pair = await Pair.make(first.mtu, abort, routers);
+  const on =
+    (end: "client" | "server"): Pinned =>
+    (core, command) =>
+      pinned(pair.enter(end), core, command);
   const open = (cores: Cores): Session => {
-    const workers = new Workers((machine) => pair.enter(machine), cores, pair.routers);
+    const workers = new Workers((machine) => workerOn(pair.enter(machine)), cores, pair.routers);
     const measure = async (each: Case): Promise<Run> => {
       await pair.setMtu(each.mtu);
       if (routers === 0) await pair.setLink(each.link);
@@ -47,7 +52,7 @@ export async function openPair(first: Case, pace: Pace, abort: AbortSignal): Pro
       if (options === null)
         return workers.run(jobOf(each, pace, { interfaceName, address: addresses.server }));
       const place = {
-        ...{ client: pair.enter("client"), server: pair.enter("server"), address: addresses.server },
+        ...{ client: on("client"), server: on("server"), address: addresses.server },
       };
       const iperf3 = () => runIperf3(place, cores, options);
       return each.system === "iperf3-no-offload" ? pair.withoutSegmentation(iperf3) : iperf3();

@@ -17,7 +17,7 @@ import { median } from "./samples.js";
 import type { Scene, Session } from "./scene.js";
 import type { Answer, Job, Order } from "./systems/system.js";
 import type { Case, Run, SystemName } from "./types.js";
-import type { Worker } from "./worker.js";
+import { type Pinned, pinned, type Worker } from "./worker.js";
 import { type Cores, jobOf, measure, type Pace, serve, startWorker } from "./workers.js";
 
 export const sendersMost = 15;
@@ -115,10 +115,14 @@ class StarSession implements Session {
   async #share(each: Case): Promise<Run> {
     const { client: core, server: serverCore } = this.cores;
     const job = this.#job({ ...each, system: "flip" });
+    const on =
+      (machine: string): Pinned =>
+      (at, command) =>
+        pinned(this.machines.enter(machine), at, command);
     const flip = this.#start(senderName(0), core);
     const facts = await serve(this.#start(receiver, serverCore), job);
     const place = {
-      ...{ client: this.machines.enter(senderName(1)), server: this.machines.enter(receiver), address },
+      ...{ client: on(senderName(1)), server: on(receiver), address },
     };
     const seconds = Math.ceil((job.milliseconds * (1 + warmupPart)) / 1000);
     const options = ["-O", "1", "-t", `${seconds}`, "-C", "cubic"];

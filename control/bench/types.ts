@@ -112,14 +112,54 @@ export interface Ratio {
   readonly met: boolean;
 }
 
-/** The interface of one end, as `ethtool` knows it; null without ethtool. */
+/** A computer in words. */
+export interface Host {
+  readonly cpu: string;
+  readonly cores: number;
+  /** Processes that wanted to run, over the last minute. */
+  readonly load: number;
+  readonly kernel: string;
+  readonly node: string;
+}
+
+/** What is asked of a machine: these interfaces, or those that its settings name. */
+export interface Wish {
+  readonly interfaces: readonly string[] | null;
+}
+
+/** An interface; `ip` is its IPv4 address with the length of its network, `10.0.0.1/24`. */
+export interface Attachment {
+  readonly name: string;
+  readonly mtu: number;
+  readonly ip: string | null;
+}
+
+/** What a machine says of itself. */
+export interface Described {
+  /** The same on all machines of one computer, and new at its next boot. */
+  readonly boot: string;
+  /** The cores that its processes may use. */
+  readonly allowed: readonly number[];
+  readonly host: Host;
+  readonly iperf3: string | null;
+  readonly nats: string | null;
+  readonly congestion: Environment["congestion"];
+  readonly interfaces: readonly Attachment[];
+}
+
+/** The interface of one end, as `ethtool` knows it, and the computer around it; null without ethtool. */
 export interface Card {
   readonly machine: string;
   readonly interfaceName: string;
+  readonly mtu: number;
   readonly driver: string | null;
+  readonly firmware: string | null;
   readonly speed: string | null;
   readonly coalescing: Readonly<Record<string, string>>;
+  /** Slots in use of the rings, by their names. */
+  readonly rings: Readonly<Record<string, string>>;
   readonly offloads: Readonly<Record<string, boolean>> | null;
+  readonly host: Host;
 }
 
 /** Where it was measured. */

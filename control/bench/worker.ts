@@ -1,28 +1,35 @@
-// The parent's side of a worker: a process on one of the machines that does what it is told
-// over the channel of `fork`, one order after the other, and is killed when it does not answer.
+// The parent's side of a worker: a process on one of the machines that does what it is told,
+// one order after the other, and is killed when it does not answer.
+//
+// - Orders and answers are JSON, one a line, on its standard input and output (channel.ts): the
+//   same through a pipe, and through ssh.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { toolMissing } from "../lab/tools.js";
+import type { Failed } from "./channel.js";
 
 const standardPatienceMs = 30_000;
+
+/** The words before a command that dies with its parent. */
+export const dies = ["setpriv", "--pdeathsig", "KILL", "--"];
+/** The words before a command that stays on a core (null: on any). */
+export const stays = (core: number | null): string[] =>
+  core === null ? [] : ["taskset", "--cpu-list", `${core}`];
 
 /**
  * A command on the machine that `enter` leads to, pinned to a core (null: to none), that dies
  * with this process.
  */
 export function pinned(enter: readonly string[], core: number | null, command: readonly string[]): string[] {
-  const dies = ["setpriv", "--pdeathsig", "KILL", "--"];
-  const stays = core === null ? [] : ["taskset", "--cpu-list", `${core}`];
-  return [...enter, "--", ...dies, ...stays, ...command];
+  return [...enter, "--", ...dies, ...stays(core), ...command];
 }
 
-/** What a worker answers when an order failed. */
-export interface Failed {
-  readonly failed: string;
-}
+/** The whole command that runs words on some machine as `pinned` does. */
+export type Pinned = (core: number | null, command: readonly string[]) => readonly string[];
 
 export class Worker<Order extends object, Answer extends object> {
-  readonly #child: ChildProcess;
+  readonly #child: ChildProcessWithoutNullStreams;
   #settle: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | null = null;
   #words = "";
   #ended: Error | null = null;
@@ -35,23 +42,31 @@ export class Worker<Order extends object, Answer extends object> {
    */
   constructor(what: string, command: readonly string[]) {
     const [tool = "", ...rest] = command;
-    this.#child = spawn(tool, rest, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
-    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    this.#child = spawn(tool, rest, { stdio: ["pipe", "pipe", "pipe"] });
+    this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.#words = (this.#words + text).slice(-2000);
     });
+    this.#child.stdin.on("error", () => {}); // its end says more
     this.#child.on("error", (error: NodeJS.ErrnoException) =>
       this.#end(error.code === "ENOENT" ? toolMissing(tool) : error),
     );
-    this.#child.on("exit", (code, signal) => {
+    this.#child.on("close", (code, signal) => {
       const words = this.#words.trim();
       this.#end(new Error(`its ${what} ended (${signal ?? code})${words === "" ? "" : `: ${words}`}`));
     });
-    this.#child.on("message", (answer: Answer | Failed) => {
-      const settle = this.#settle;
-      this.#settle = null;
+    createInterface({ input: this.#child.stdout }).on("line", (line) => this.#hear(line));
+  }
+
+  #hear(line: string): void {
+    const settle = this.#settle;
+    this.#settle = null;
+    try {
+      const answer = JSON.parse(line) as Answer | Failed;
       if ("failed" in answer) settle?.reject(new Error(answer.failed));
       else settle?.resolve(answer);
-    });
+    } catch {
+      settle?.reject(new Error(`it answered "${line.slice(0, 80)}"`));
+    }
   }
 
   get pid(): number {
@@ -74,9 +89,7 @@ export class Worker<Order extends object, Answer extends object> {
     try {
       return await new Promise<Answer>((resolve, reject) => {
         this.#settle = { resolve, reject };
-        this.#child.send(order, (error) => {
-          if (error !== null) this.#end(error);
-        });
+        this.#child.stdin.write(`${JSON.stringify(order)}\n`);
       });
     } finally {
       clearTimeout(timer);

@@ -1,7 +1,6 @@
 // The processes of our own that a group of cases shares: a server, a client, and a router
 // for each machine between them.
 
-import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Answer, Job, Order } from "./systems/system.js";
 import { spanOf, testFacts } from "./tests.js";
@@ -42,32 +41,31 @@ export function jobOf(
   };
 }
 
+/** The command of such a process on the machine that `enter` leads to. */
+export const workerOn =
+  (enter: readonly string[]) =>
+  (core: number | null): string[] =>
+    pinned(enter, core, [process.execPath, program]);
+
 /** Starts a process of the benchmark on a machine. */
 export function startWorker(
   what: string,
   enter: readonly string[],
   core: number | null,
 ): Worker<Order, Answer> {
-  return new Worker<Order, Answer>(what, pinned(enter, core, [process.execPath, program]));
-}
-
-/** CPU time that the threads of a process have had, µs; NaN when the system does not say. */
-export function cpuUsOf(pid: number): number {
-  try {
-    const folder = `/proc/${pid}/task`;
-    return readdirSync(folder)
-      .map((task) => Number(readFileSync(`${folder}/${task}/schedstat`, "utf8").split(" ")[0]) / 1000)
-      .reduce((sum, us) => sum + us, 0);
-  } catch {
-    return Number.NaN;
-  }
+  return new Worker<Order, Answer>(what, workerOn(enter)(core));
 }
 
 /** Asks a process to serve; what its clients need to know. */
 export async function serve(server: Worker<Order, Answer>, job: Job) {
+  return (await begin(server, job)).facts;
+}
+
+/** The same with the CPU time that the process has had until then. */
+async function begin(server: Worker<Order, Answer>, job: Job) {
   const answer = await server.order({ serve: job });
   if (!("ready" in answer)) throw new Error("the server gave no port");
-  return answer.ready;
+  return { facts: answer.ready, cpuUs: answer.cpuUs };
 }
 
 /** Asks a process to measure. */
@@ -88,17 +86,18 @@ export class Workers {
   readonly #routers: readonly Worker<Order, Answer>[];
   #routing: Promise<unknown> | null = null;
 
-  /** @param enter the beginning of a command that runs on a machine */
+  /** @param command the command of such a process on a machine, pinned to a core */
   constructor(
-    enter: (machine: string) => readonly string[],
+    command: (machine: string) => (core: number) => readonly string[],
     readonly cores: Cores,
     routers: readonly string[] = [],
     /** Names of the interfaces where they differ from the job's. */
     private readonly interfaces: { readonly client?: string; readonly server?: string } = {},
   ) {
-    this.client = startWorker("client", enter("client"), cores.client);
-    this.server = startWorker("server", enter("server"), cores.server);
-    this.#routers = routers.map((name) => startWorker(name, enter(name), cores.server));
+    const start = (name: string, core: number) => new Worker<Order, Answer>(name, command(name)(core));
+    this.client = start("client", cores.client);
+    this.server = start("server", cores.server);
+    this.#routers = routers.map((name) => start(name, cores.server));
   }
 
   /** One run of a job. */
@@ -109,17 +108,15 @@ export class Workers {
       await this.#routing;
     }
     const { client = job.interfaceName, server = job.interfaceName } = this.interfaces;
-    const facts = await serve(this.server, { ...job, interfaceName: server });
+    const { facts, cpuUs } = await begin(this.server, { ...job, interfaceName: server });
     if (job.test === "idle") return this.#idle(job);
-    const before = cpuUsOf(this.server.pid);
     const { run, calls } = await measure(this.client, {
       measure: { ...job, interfaceName: client },
       facts,
     });
-    const spent = cpuUsOf(this.server.pid) - before;
-    await this.server.order({ stop: true });
-    const each = calls === undefined ? Number.NaN : spent / calls;
-    return Number.isFinite(each) ? { ...run, serverCpuUsPerCall: each } : run;
+    const stopped = await this.server.order({ stop: true });
+    if (calls === undefined || !("stopped" in stopped)) return run;
+    return { ...run, serverCpuUsPerCall: (stopped.cpuUs - cpuUs) / calls };
   }
 
   /** The server alone, with nobody who calls. */

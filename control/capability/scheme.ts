@@ -5,10 +5,14 @@
 //   may choose differently; clients carry private parts around and do not look inside.
 // - originalScheme is Amoeba's: 48 random bits an object, and the one-way function of them
 //   with the rights for less than all rights. The kernel computes it.
+// - keyedScheme is for new servers: the check field is HMAC-SHA-256 under a key that the server
+//   keeps, over object, rights and generation. A new generation ends all capabilities to an
+//   object. The kernel computes this too. 48 bits can be guessed: guesses.ts bounds how often.
 // - Answers below zero are statuses: STD_CAPBAD for what is not genuine.
 // - Source: Amoeba 5 prv_encode, prv_decode; Mullender and Tanenbaum 1986.
 
 import { STD_CAPBAD, STD_NOTFOUND } from "../../core-wasm/status.js";
+import { KEYED_KEY_BYTES } from "../../core-wasm/wire/formats.js";
 import { claims } from "./private-part.js";
 
 /** What a server does with private parts. */
@@ -53,6 +57,51 @@ export function originalScheme(
       if (secret === undefined) return STD_CAPBAD;
       const rights = fields.decodePrivate(privatePart, secret);
       return rights < 0 ? STD_CAPBAD : rights;
+    },
+  };
+}
+
+/** What computes keyed check fields: a kernel's `privates`. */
+export interface KeyedCheckFields {
+  prepareKey(key: Uint8Array): Uint8Array;
+  encodeKeyed(
+    object: number,
+    rights: number,
+    prepared: Uint8Array,
+    generation: Uint8Array,
+  ): Uint8Array | number;
+  decodeKeyed(privatePart: Uint8Array, prepared: Uint8Array, generation: Uint8Array): number;
+}
+
+/**
+ * The keyed scheme.
+ *
+ * @param key 32 random bytes that stay in the server and outlive its restarts
+ * @param generationOf the eight bytes of an object's generation; undefined when there is no such object
+ */
+export function keyedScheme(
+  fields: KeyedCheckFields,
+  key: Uint8Array,
+  generationOf: (object: number) => Uint8Array | undefined,
+): CapabilityScheme {
+  if (key.length !== KEYED_KEY_BYTES) throw new RangeError(`a key has ${KEYED_KEY_BYTES} bytes`);
+  const prepared = fields.prepareKey(key);
+  const verify = (privatePart: Uint8Array): number => {
+    const generation = generationOf(claims(privatePart).object);
+    if (generation === undefined) return STD_CAPBAD;
+    const rights = fields.decodeKeyed(privatePart, prepared, generation);
+    return rights < 0 ? STD_CAPBAD : rights;
+  };
+  const make = (object: number, rights: number): Uint8Array | number => {
+    const generation = generationOf(object);
+    return generation === undefined ? STD_NOTFOUND : fields.encodeKeyed(object, rights, prepared, generation);
+  };
+  return {
+    make,
+    verify,
+    restrict(privatePart, mask) {
+      const rights = verify(privatePart);
+      return rights < 0 ? rights : make(claims(privatePart).object, rights & mask);
     },
   };
 }

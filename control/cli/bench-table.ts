@@ -6,6 +6,7 @@ import { leading } from "../bench/tests.js";
 import {
   type Card,
   type Environment,
+  type Host,
   type Ratio,
   type Report,
   type Result,
@@ -120,12 +121,22 @@ function offloadText(offloads: Environment["offloads"]): string {
   return mainOffloads.map((name) => `${name} ${offloads[name] ? "on" : "off"}`).join(", ");
 }
 
-/** One end's interface, for people. */
-export function cardText({ machine, interfaceName, driver, speed, coalescing, offloads }: Card): string {
-  const merged = Object.entries(coalescing).map(([name, value]) => `${name} ${value}`);
+const settingsText = (settings: Readonly<Record<string, string>>): string => {
+  const words = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
+  return words.length > 0 ? words.join(", ") : "not known to the driver";
+};
+
+const hostText = ({ cpu, cores, kernel, node }: Host): string =>
+  `${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}`;
+
+/** One end: its computer and its interface, for people. */
+export function cardText(card: Card): string {
+  const { machine, interfaceName, mtu, driver, firmware, speed, coalescing, rings, offloads, host } = card;
   return [
-    `${machine}:${interfaceName}: driver ${driver ?? "unknown"}, speed ${speed ?? "unknown"}`,
-    `coalescing ${merged.length > 0 ? merged.join(", ") : "not known to the driver"}`,
+    `${machine}: ${hostText(host)}, load ${host.load.toFixed(1)}; ${interfaceName}: MTU ${mtu}, ` +
+      `driver ${driver ?? "unknown"}, firmware ${firmware ?? "unknown"}, speed ${speed ?? "unknown"}`,
+    `coalescing ${settingsText(coalescing)}`,
+    `rings ${settingsText(rings)}`,
     `offloads ${offloadText(offloads)}`,
   ].join("; ");
 }
@@ -137,9 +148,9 @@ export function environmentText(environment: Environment): string[] {
       ? `${name}: both on core ${client}`
       : `${name}: client on ${client}, server on ${server}`,
   );
-  const { cpu, cores, kernel, node, load, loadAtEnd, iperf3, nats } = environment;
+  const { load, loadAtEnd, iperf3, nats } = environment;
   return [
-    `${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}, load ${load.toFixed(1)} to ${loadAtEnd.toFixed(1)}`,
+    `${hostText(environment)}, load ${load.toFixed(1)} to ${loadAtEnd.toFixed(1)}`,
     [`links: ${environment.link}, ${environment.isolation}`, ...places].join("; "),
     ...(cards.length > 0 ? cards.map(cardText) : [`offloads: ${offloadText(offloads)}`]),
     `TCP: ${congestion.standard} unless named; ${iperf3 ?? "no iperf3"}; ${nats ?? "no nats-server"}`,

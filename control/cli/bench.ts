@@ -6,22 +6,24 @@
 //   was not met is no failure: the row or the ratio says so.
 
 import { type Command, Option } from "@commander-js/extra-typings";
-import { findBetween } from "../bench/between.js";
+import { openBetween } from "../bench/ends.js";
 import { prepareFolder, writeReport } from "../bench/report/write.js";
 import { casesOf, runBench } from "../bench/run.js";
 import { links, placements, standardMtus, standardRuns, systems, tests } from "../bench/types.js";
 import { exitCodes, usageError } from "../kernel/errors.js";
-import { requireLab } from "../lab/lab.js";
+import { findMachine } from "../machine/find.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
 import { registerBenchCompare } from "./bench-compare.js";
 import { registerBenchGroup } from "./bench-group.js";
 import { registerBenchKernel } from "./bench-kernel.js";
 import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
 import { environmentText, reportText } from "./bench-table.js";
-import { interruptible } from "./lab.js";
+import { registerBenchWorker } from "./bench-worker.js";
+import { interruptible, proteus } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 import { kernelBytes, kernelPath, packageVersion } from "./package-files.js";
 import { parseCount } from "./quantity.js";
+import { versionDocument } from "./version.js";
 
 const help = `
 Tests (default: all):
@@ -39,8 +41,11 @@ routers-2: through one and two FLIP routers. Placement S: client and server pinn
 core, X: to two. Every figure is the median of interleaved runs; the spread is the
 distance from the lowest run to the highest, as a part of it.
 
---between n1 n2 measures between two nodes of a running lab, as they are, and says what
-cards, drivers, coalescing and offloads they have.
+--between A B measures between two machines, as they are, and says what cards, drivers,
+coalescing, rings and offloads they have. A machine is a node of a running lab (n1), a
+deployed one that ssh reaches (ssh:HOST, ssh:USER@HOST, USER@HOST), or this one (local);
+its interface may follow: ssh:root@h1:eth1. There must be this version there, at
+/opt/proteus/bin/proteus or where PROTEUS_REMOTE says; PROTEUS_SSH is the ssh command.
 What changed between two reports: proteus bench compare --help.
 Groups are measured by themselves: proteus bench group --help. So is their patience
 under load: proteus bench group-alarm --help. Parts of the kernel beside native code:
@@ -53,11 +58,22 @@ Examples:
   proteus bench null-rpc --system flip,grpc --placement X
   proteus bench call-1m --link loss-1% --quick
   proteus bench --between n1 n2 --system flip,iperf3
+  proteus bench --between ssh:root@h1 ssh:root@h2 --report report
 
 Exit codes: 4 when two network stacks cannot be made here, 6 when a case failed.`;
 
 const quickScale = 0.2;
 const runsMax = 1000;
+
+/** Looks at the machines of --between; none when there are to be machines of its own. */
+async function openMachines(names: readonly string[] | undefined, lab: string | undefined) {
+  if (names === undefined) return {};
+  const all = names.flatMap((each) => each.split(","));
+  const machines = await Promise.all(all.map((name) => findMachine(name, { lab })));
+  const { version, kernel } = versionDocument();
+  return { between: await openBetween(machines, { version, kernel, proteus }) };
+}
+
 /** Adds `bench` to the program. */
 export function registerBench(program: Command): void {
   const bench = program
@@ -70,7 +86,7 @@ export function registerBench(program: Command): void {
     .option("--link <list>", `only these: ${links.join(", ")}`)
     .option("--system <list>", `only these: ${systems.join(", ")}`)
     .option("--placement <list>", "S, X or both")
-    .option("--between <machines...>", "two nodes of a running lab instead of machines of its own")
+    .option("--between <machines...>", "two machines that are there: n1, ssh:HOST, local")
     .option("--lab <name>", "the lab of --between, when several run")
     .option("--report <folder>", "write report.html and report.json there")
     .option("--quick", "a look: one short run of every case", false)
@@ -87,17 +103,14 @@ export function registerBench(program: Command): void {
           ? {}
           : { placements: parseList("placement", options.placement, placements) }),
       };
-      const machines =
-        options.between === undefined
-          ? {}
-          : {
-              between: findBetween(
-                requireLab(options.lab),
-                options.between.flatMap((each) => each.split(",")),
-              ),
-            };
+      const machines = await openMachines(options.between, options.lab);
       if (casesOf({ tests: wanted, mtus, ...chosen, ...machines }).length === 0)
-        throw usageError("these systems, tests and links have nothing in common", "leave one of them out");
+        throw usageError(
+          "these systems, tests, links and placements have nothing in common",
+          options.between === undefined
+            ? "leave one of them out"
+            : "between machines there is no link to choose, and placement S only on one computer",
+        );
       if (options.report !== undefined) prepareFolder(options.report);
       kernelBytes(); // says how to build it when it is not there
       const line = new ProgressLine();
@@ -131,4 +144,5 @@ export function registerBench(program: Command): void {
   registerBenchGroup(bench as unknown as Command);
   registerBenchAlarm(bench as unknown as Command);
   registerBenchKernel(bench as unknown as Command);
+  registerBenchWorker(bench as unknown as Command);
 }

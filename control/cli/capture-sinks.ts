@@ -151,6 +151,36 @@ export function fileSink(path: string, names: readonly string[]): FrameSink {
   };
 }
 
+/** For a capture on another machine (capture-remote.ts): pcapng, whose head ends with statistics. */
+export function feedSink(names: readonly string[], stream: Writable): FrameSink {
+  const unread = { received: 0, dropped: 0 };
+  let gathered = [
+    ...pcapngHead(`proteus ${packageVersion()}`, names),
+    ...names.map((_, place) => pcapngStatistics(place, 0, unread)),
+  ];
+  let lastUs = 0;
+  const flush = (): void => {
+    if (gathered.length > 0) stream.write(Buffer.concat(gathered));
+    gathered = [];
+  };
+  flush();
+  return {
+    frame: (place, { timeUs, outgoing, bytes }) => {
+      lastUs = timeUs;
+      gathered.push(pcapngRecord(place, timeUs, outgoing, bytes));
+    },
+    flush,
+    close: ({ interfaces }) => {
+      gathered.push(
+        ...interfaces.map(({ frames, dropped }, place) =>
+          pcapngStatistics(place, lastUs, { received: frames + dropped, dropped }),
+        ),
+      );
+      flush();
+    },
+  };
+}
+
 function writeAll(fd: number, path: string, bytes: Buffer): void {
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);

@@ -2,7 +2,8 @@
 //
 // - Without a name: this machine's node, where its settings say that it serves; inside of a
 //   lab's node, that one.
-// - With a name: a node of the lab that runs.
+// - With a name: a node of the lab that runs, or a deployed machine, where this program is asked
+//   through ssh.
 
 import type { Command } from "@commander-js/extra-typings";
 import { ProteusError } from "../kernel/errors.js";
@@ -10,11 +11,15 @@ import { metricsOf } from "../lab/agent.js";
 import { tags } from "../lab/exec.js";
 import { requireLab } from "../lab/lab.js";
 import { requireNode } from "../lab/topology.js";
+import { findMachine } from "../machine/find.js";
 import { type Listen, parseListen } from "../node/config/listen.js";
 import { loadConfig } from "../node/config/load.js";
 import { askPage } from "../node/metrics/client.js";
 import { narrate } from "./output.js";
 import { parseDuration } from "./quantity.js";
+
+/** How long ssh may take to get there. */
+const sshMs = 15_000;
 
 const help = `
 The node serves them on the loopback interface of its machine (metrics.listen), where
@@ -23,6 +28,7 @@ Prometheus asks: http://127.0.0.1:9532/metrics.
 Examples:
   proteus metrics
   proteus metrics n1 | grep dropped
+  proteus metrics ssh:root@h1
   proteus metrics --address unix:/run/node.sock --json`;
 
 export interface Whom {
@@ -83,20 +89,39 @@ export function samplesOf(text: string): object[] {
   });
 }
 
+interface Where {
+  readonly lab: string | undefined;
+  readonly address: string | undefined;
+  readonly timeout: string;
+}
+
+/** The text, and whose it is. */
+async function textOf(name: string | undefined, { lab, address, timeout }: Where) {
+  const machine = name === undefined ? undefined : await findMachine(name, { lab });
+  const timeoutMs = parseDuration(timeout);
+  if (machine?.kind === "ssh") {
+    const where = address === undefined ? [] : ["--address", address];
+    const words = ["metrics", "--timeout", timeout, ...where];
+    return { whom: machine.name, text: await machine.remote.ask(words, timeoutMs + sshMs) };
+  }
+  const own = machine?.kind === "node" ? machine.name : undefined;
+  const { whom, listen } = address === undefined ? findNode(own, lab) : atAddress(address);
+  return { whom, text: await askPage(listen, "/metrics", { whom, timeoutMs }) };
+}
+
 /** Adds `metrics` to the program. */
 export function registerMetrics(program: Command): void {
   program
     .command("metrics")
     .description("what a node counts, as Prometheus reads it")
-    .argument("[node]", "a node of the lab (default: this machine's)")
+    .argument("[node]", "a node of the lab, ssh:HOST or local (default: this machine's)")
     .option("--lab <name>", "which lab, when several are running")
     .option("--address <address>", "where to ask instead: HOST:PORT or unix:/PATH")
     .option("--timeout <duration>", "how long it may take to answer", "5s")
     .option("--json", "one JSON document on stdout", false)
     .addHelpText("after", help)
     .action(async (name, { lab, address, timeout, json }) => {
-      const { whom, listen } = address === undefined ? findNode(name, lab) : atAddress(address);
-      const text = await askPage(listen, "/metrics", { whom, timeoutMs: parseDuration(timeout) });
+      const { whom, text } = await textOf(name, { lab, address, timeout });
       if (!json) process.stdout.write(text);
       else process.stdout.write(`${JSON.stringify({ schema: 1, samples: samplesOf(text) })}\n`);
       if (text === "") narrate(`metrics: ${whom} counts nothing`);

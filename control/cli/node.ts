@@ -32,8 +32,8 @@ const startHelp = `
 Runs in the foreground until Ctrl-C or SIGTERM. With two interfaces the machine routes
 FLIP between them. Its servers (echo, sys, segment, random, time) get ports of their own at
 every start; ports and capabilities with all rights are printed, and written to the ready
-file when there is one. The log goes to standard error; \`proteus metrics\` shows what the
-node counts.
+file when there is one. It announces itself to the control daemons of its pool. The log goes
+to standard error; \`proteus metrics\` shows what the node counts.
 
 Examples:
   proteus node start --interface eth0
@@ -124,6 +124,13 @@ async function startNode(config: Config, stopped: Stopped, json: boolean): Promi
   }
 }
 
+const noticedWords = {
+  found: "a control daemon of the pool answers",
+  lost: "no control daemon of the pool answers",
+  draining: "the machine is being emptied: it takes nothing new",
+  undrained: "the machine takes new work again",
+} as const;
+
 interface NodeRun {
   readonly log: Log;
   readonly stopped: Stopped;
@@ -142,7 +149,10 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
   });
   try {
     const failed = (error: unknown) => log.error({ err: error }, "a server failed");
-    const agent = new Agent(running, { name, version, random: randomBytes, failed });
+    const pool = values["pool.name"];
+    const announced = values["pool.announce"] ? { pool } : {};
+    const noticed = (what: keyof typeof noticedWords) => log.info({ pool }, noticedWords[what]);
+    const agent = new Agent(running, { name, version, random: randomBytes, failed, noticed, ...announced });
     const measured = { ...running, executions: () => agent.executions };
     const metrics = new NodeMetrics(measured, { name, version, abi: spoken.abi });
     const watch = new Watch(running, log, () => metrics.sample());
@@ -170,6 +180,7 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
       log.info({ version, address, interfaces: ready.interfaces, metrics: where }, "the node serves");
       await stopped.promise;
       log.info({ executions: agent.executions }, "the node stops");
+      await agent.leave();
       agent.close();
       await running.finish();
     } finally {

@@ -1,14 +1,17 @@
 // Commands for every server that has a table: `proteus SERVER OPERATION OBJECT`, with the
 // arguments of the operation as options. `proteus std` has the standard ones for any object.
 //
-// - Names, help and errors are the table's own; nothing here knows a server.
+// - Names, help and errors are the table's own; nothing here knows a server. What a command can
+//   beyond one call of its operation is given to registerServer as a Special.
 // - Each runs on a kernel of its own, which lives for the one call.
 
 import type { Command } from "@commander-js/extra-typings";
+import type { Capability } from "../capability/capability.js";
 import type { Field, Operation } from "../interface/operation.js";
 import { mayBeLeftOut, rightsText, sentence } from "../interface/reference.js";
 import { allOperations, defineServer, type ServerTable } from "../interface/table.js";
 import { serverTables } from "../interface/tables.js";
+import type { Kernel } from "../kernel/kernel.js";
 import { startKernel } from "../node/start.js";
 import { callOperation } from "../stub/client.js";
 import { collect } from "./foreground.js";
@@ -34,7 +37,35 @@ const optionName = (name: string): string => name.replace(/[A-Z]/g, (letter) => 
 const objectHelp = `OBJECT is a capability (32 hex digits, or its text form), a port (12 hex digits) for what
 anyone may ask, or NODE:SERVER of a running lab.`;
 
-function operationHelp(table: ServerTable, name: string, operation: Operation): string {
+/** The object that a command calls, on a kernel of its own. */
+export interface Calling {
+  readonly kernel: Kernel;
+  readonly capability: Capability;
+  readonly locateTimeoutMs: number;
+}
+
+/** What a command can beyond one call of its table's operation. */
+export interface Special {
+  /** Its options: flags and what they are for. */
+  readonly options: Readonly<Record<string, string>>;
+  /** Arguments of the operation that may be left out, because its options can stand for them. */
+  readonly instead: readonly string[];
+  /** Lines of the help. */
+  readonly notes: string;
+  /**
+   * What is to be done, or undefined when the operation's own call is. Throws usage errors: no
+   * kernel has been started yet.
+   */
+  plan(
+    given: Readonly<Record<string, unknown>>,
+    options: Readonly<Record<string, unknown>>,
+  ): ((calling: Calling) => Promise<void>) | undefined;
+}
+
+/** The special commands of a server by operation. */
+export type Specials = Readonly<Record<string, Special>>;
+
+function operationHelp(table: ServerTable, name: string, operation: Operation, notes = ""): string {
   const errors = Object.entries(operation.errors).map(([status, why]) => `  ${status}: ${why}`);
   const example = operation.example ?? `${table.name === "std" ? "n1:segment" : "n1"}`;
   const needed = operation.example === undefined ? exampleOptions(operation) : "";
@@ -46,6 +77,7 @@ function operationHelp(table: ServerTable, name: string, operation: Operation): 
     "",
     "Example:",
     `  proteus ${table.name} ${name} ${example}${needed}`,
+    ...(notes === "" ? [] : [notes]),
     "",
     "Exit codes: 2 for arguments that do not fit, 3 when there is no such machine or thing, 4 when",
     "the capability does not allow it, 5 when the server cannot be reached.",
@@ -64,10 +96,11 @@ function exampleOptions({ arguments: fields }: Operation): string {
     .join("");
 }
 
-function addOptions(command: Command, operation: Operation): void {
+function addOptions(command: Command, operation: Operation, instead: readonly string[]): void {
   for (const [name, field] of Object.entries(operation.arguments)) {
     const flags = `--${optionName(name)} <${field.kind === "compound" ? "settings" : field.kind}>`;
-    if (!mayBeLeftOut(field)) command.requiredOption(flags, field.summary);
+    if (instead.includes(name)) command.option(flags, field.summary);
+    else if (!mayBeLeftOut(field)) command.requiredOption(flags, field.summary);
     else if (field.otherwise === undefined) command.option(flags, field.summary);
     else command.option(flags, `${field.summary} (default: ${String(field.otherwise)})`);
   }
@@ -90,6 +123,7 @@ async function run(
   operation: Operation,
   target: string,
   options: Options,
+  special: Special | undefined,
 ): Promise<void> {
   const capability = parseTarget(target, table.name === "std" ? "sys" : table.name);
   const given: Record<string, unknown> = {};
@@ -98,12 +132,17 @@ async function run(
     if (typeof text === "string") given[key] = parseValue(field, text, offlineKernel);
   }
   const locateTimeoutMs = Math.ceil(parseDuration(options.timeout));
+  const planned = special?.plan(given, options);
   const running = await startKernel({
     wasm: kernelBytes(),
     interfaces: options.interface,
     say: narrate,
   });
   try {
+    if (planned !== undefined) {
+      await planned({ kernel: running.kernel, capability, locateTimeoutMs });
+      return;
+    }
     const reply = await callOperation(running.kernel, table, name, capability, given, { locateTimeoutMs });
     show(`${table.name} ${name}`, options.json, reply);
   } finally {
@@ -122,28 +161,35 @@ function show(command: string, json: boolean, reply: Readonly<Record<string, unk
   else emit(command, json, plain(reply) as object, () => replyText(reply));
 }
 
-function addOperation(parent: Command, table: ServerTable, name: string, operation: Operation): void {
+function addOperation(
+  parent: Command,
+  table: ServerTable,
+  name: string,
+  operation: Operation,
+  special: Special | undefined,
+): void {
   // Made by its parent, it inherits how that reports mistakes.
   const command = parent
     .command(name)
     .description(operation.summary)
     .argument("<object>", "what it is done to");
-  addOptions(command as unknown as Command, operation);
+  addOptions(command as unknown as Command, operation, special?.instead ?? []);
+  for (const [flags, summary] of Object.entries(special?.options ?? {})) command.option(flags, summary);
   command
     .option("--interface <name>", "network to call on; may be repeated", collect, [])
     .option("--timeout <duration>", "how long to look for the server", "5s")
     .option("--json", "one JSON document on stdout", false)
-    .addHelpText("after", operationHelp(table, name, operation))
-    .action((target, options) => run(table, name, operation, target, options as unknown as Options));
+    .addHelpText("after", operationHelp(table, name, operation, special?.notes))
+    .action((target, options) => run(table, name, operation, target, options as unknown as Options, special));
 }
 
 /** Adds a server's command, with a subcommand for each of its operations. */
-export function registerServer(program: Command, table: ServerTable): void {
+export function registerServer(program: Command, table: ServerTable, specials: Specials = {}): void {
   const server = program.command(table.name).description(table.summary) as unknown as Command;
   const all = allOperations(table);
   for (const name of new Set([...Object.keys(table.operations), ...all.keys()])) {
     const operation = all.get(name);
-    if (operation !== undefined) addOperation(server, table, name, operation);
+    if (operation !== undefined) addOperation(server, table, name, operation, specials[name]);
   }
 }
 

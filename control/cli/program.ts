@@ -54,7 +54,7 @@ const entries: Readonly<Record<string, Entry>> = {
   },
   segment: {
     summary: "memory on pool machines, a capability for each piece",
-    load: async () => (await import("./operations.js")).serverCommand("segment"),
+    load: async () => (await import("./segment.js")).registerSegment,
   },
   sys: {
     summary: "how a pool machine and its kernel fare",

@@ -35,7 +35,12 @@ export const inSize = number("size", "uint16", 0, 65535);
 export const inExtra = number("extra", "uint16", 0, 65535);
 
 /** A whole number from 0 to 4294967295 in the offset. */
-export function inOffsetUnsigned(summary: string): Field<number> {
+export function inOffsetUnsigned(summary: string): Field<number>;
+export function inOffsetUnsigned(
+  summary: string,
+  options: { readonly otherwise: number },
+): DefaultField<number>;
+export function inOffsetUnsigned(summary: string, options?: { readonly otherwise: number }): Field<number> {
   return {
     place: "offset",
     typeName: "uint32",
@@ -46,6 +51,7 @@ export function inOffsetUnsigned(summary: string): Field<number> {
       throw new Unfit(`${value} is not a whole number from 0 to ${2 ** 32 - 1}`);
     },
     fromHeader: (raw) => raw >>> 0,
+    ...options,
   };
 }
 

@@ -19,7 +19,7 @@ export interface Seen {
   readonly networks?: Readonly<Record<string, string>>;
 }
 
-export type NodeFaultKind = "sameName" | "clockSkew" | "versionSkew" | "mtuMismatch";
+export type NodeFaultKind = "sameName" | "clockSkew" | "versionSkew" | "mtuMismatch" | "daemonsLost";
 
 /** Something that an administrator should mend. */
 export interface NodeFault {

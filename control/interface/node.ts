@@ -37,6 +37,8 @@ export const nodeDocumentSchema = z.looseObject({
   /** Its calendar's time when it answered, milliseconds since 1970. */
   clockMs: z.number().optional(),
   uptimeSeconds: count.optional(),
+  /** It takes no new segments: an administrator is emptying it. */
+  draining: z.boolean().optional(),
   threadsBusy: count.optional(),
   executions: count.optional(),
   interfaces: z.array(nodeInterfaceSchema).optional(),

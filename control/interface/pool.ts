@@ -7,6 +7,8 @@
 // - PoolService is what a daemon offers to its API, to the command line and to tests.
 
 import { z } from "zod";
+import { PORT_BYTES } from "../../core-wasm/wire/formats.js";
+import type { Kernel } from "../kernel/kernel.js";
 import { inBuffer } from "./fields.js";
 import { type NodeDocument, nodeDocumentSchema } from "./node.js";
 import type { NodeFault } from "./node-faults.js";
@@ -62,6 +64,26 @@ export const poolTable = defineServer({
     }),
   },
 });
+
+const purposes = { announce: 0x61, group: 0x67, meeting: 0x6d } as const;
+
+/** A port that everybody can compute who knows the pool's name: six bytes at a time, one-way. */
+function derived(kernel: Kernel, pool: string, purpose: keyof typeof purposes): Uint8Array {
+  const bytes = new TextEncoder().encode(pool);
+  let port = Uint8Array.of(0x70, 0x6f, 0x6f, 0x6c, purposes[purpose], bytes.length & 0xff); // pool
+  for (let at = 0; at < bytes.length; at += PORT_BYTES)
+    port = kernel.publicPort(port.map((byte, i) => byte ^ (bytes[at + i] ?? 0))) as Uint8Array<ArrayBuffer>;
+  return port;
+}
+
+/** The get-port that all control daemons of a pool serve, with poolTable. */
+export const poolPort = (kernel: Kernel, pool: string): Uint8Array => derived(kernel, pool, "announce");
+
+/** The port of the group that the control daemons form. */
+export const poolGroupPort = (kernel: Kernel, pool: string): Uint8Array => derived(kernel, pool, "group");
+
+/** The get-port where two groups of daemons that were parted find each other; GROUP_DESCRIBE. */
+export const poolMeetingPort = (kernel: Kernel, pool: string): Uint8Array => derived(kernel, pool, "meeting");
 
 export const nodeStates = ["up", "unreachable", "draining", "down"] as const;
 /**

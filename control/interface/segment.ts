@@ -4,7 +4,8 @@
 // - CREATE and WRITE are the original's; READ and SIZE are the file interface, as there. GROW
 //   was a system call of the original; the number is ours. `length` in the buffer is ours:
 //   without it READ gives at most 65,535 bytes, as `size` says.
-// - Mapping is for programs on the same kernel and no call: SegmentServer.map.
+// - Mapping is for programs on the same kernel and no call: SegmentServer.map. A process beside
+//   the agent has a kernel of its own and cannot map what the agent's holds: it reads and writes.
 // - Source: Amoeba 5 process server (segments), bullet server (READ, SIZE).
 
 import { inBuffer, inOffset, inOffsetUnsigned, inPrivate, inSize } from "./fields.js";
@@ -12,7 +13,7 @@ import { operation } from "./operation.js";
 import { defineServer } from "./table.js";
 import { bytes, capability, optional, uint32 } from "./types.js";
 
-/** Most bytes of one READ or WRITE; longer ones are done in pieces. */
+/** Most bytes of one READ or WRITE; longer ones are done in pieces (control/stub/segments.ts). */
 export const SEGMENT_PIECE_BYTES = 1024 * 1024;
 /** Object numbers are this and a counter from 1: the letter S, as in the original. */
 export const SEGMENT_OBJECT_BASE = 0x53 << 16;
@@ -45,7 +46,11 @@ export const segmentTable = defineServer({
         source: inBuffer(optional(capability), "whose bytes it begins with; it may be on another machine"),
       },
       reply: { segment: inPrivate("the new segment, with all rights") },
-      errors: { ...room, STD_NOTFOUND: "the source cannot be reached" },
+      errors: {
+        ...room,
+        STD_NOTFOUND: "the source cannot be reached",
+        STD_NOTNOW: "the machine is being emptied: it takes no new segments",
+      },
       example: "n1 --bytes 65536",
     }),
     grow: operation({
@@ -61,7 +66,7 @@ export const segmentTable = defineServer({
       summary: "bytes of the segment; fewer than wanted when it ends before",
       rights: ["read"],
       arguments: {
-        position: inOffsetUnsigned("first byte"),
+        position: inOffsetUnsigned("first byte", { otherwise: 0 }),
         count: inSize("bytes wanted, up to 65535", { otherwise: 65535 }),
         length: inBuffer(optional(uint32), `bytes wanted, up to ${SEGMENT_PIECE_BYTES}; counts before count`),
       },
@@ -73,7 +78,10 @@ export const segmentTable = defineServer({
       number: 2307,
       summary: "put bytes into the segment",
       rights: ["write"],
-      arguments: { position: inOffsetUnsigned("first byte"), data: inBuffer(bytes, "the bytes") },
+      arguments: {
+        position: inOffsetUnsigned("first byte", { otherwise: 0 }),
+        data: inBuffer(bytes, "the bytes"),
+      },
       errors: range,
       example: "SEGMENT --position 0 --data hello",
     }),

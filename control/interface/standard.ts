@@ -39,6 +39,7 @@ function operations() {
       errors: {
         STD_NOSPACE: "there is no room for another object",
         STD_NOTFOUND: "the source cannot be reached",
+        STD_NOTNOW: "the machine is being emptied and takes nothing new",
       },
     }),
     destroy: operation({

@@ -67,6 +67,15 @@ export interface KernelExports {
   readonly private_encode: (object: number, rights: number, random: number, out: number) => number;
   readonly private_decode: (privatePart: number, random: number) => number;
   readonly private_restrict: (privatePart: number, random: number, mask: number, out: number) => number;
+  readonly keyed_prepare: (key: number, out: number) => void;
+  readonly keyed_encode: (
+    object: number,
+    rights: number,
+    prepared: number,
+    generation: number,
+    out: number,
+  ) => number;
+  readonly keyed_decode: (privatePart: number, prepared: number, generation: number) => number;
   readonly table_entry: (table: number, index: number, out: number) => number;
   readonly ABI_VERSION: { readonly value: number };
 }

@@ -83,7 +83,9 @@ export class Kernel {
   readonly #pending = new Pending<Completed>();
   readonly #ring: number;
   readonly #ringMask: number;
+  readonly #counts: number[] = []; // frames of the last poll, by network
   #waiting = false; // frames were transmitted since the last flush
+  #together = false; // a poll of the first device waits for the frames of all
 
   constructor(options: KernelOptions) {
     this.#options = options;
@@ -185,6 +187,8 @@ export class Kernel {
     );
     if (network < 0) throw statusError(network, `attaching ${device.name}`);
     this.devices[network] = device;
+    const [first, ...others] = this.devices;
+    this.#together = others.length > 0 && first?.spinWith?.(others) === true;
     return network;
   }
 
@@ -211,20 +215,37 @@ export class Kernel {
       if (count > 0) this.#receive(0, device.arrived, count, now);
       received = count;
     } else {
-      const share = devices.length > 0 ? spinMicroseconds / devices.length : 0;
-      const counts = devices.map((device) => device.poll(share));
-      const now = this.#time.turn(null);
+      received = this.#pollAll(spinMicroseconds);
+      const now = this.#time.turn(devices.at(-1) ?? null);
       this.#exports.tick(now);
-      counts.forEach((count, network) => {
-        this.#receive(network, (devices[network] as Device).arrived, count, now);
-        received += count;
-      });
+      for (let network = 0; received > 0 && network < devices.length; network++)
+        this.#receive(network, (devices[network] as Device).arrived, this.#counts[network] as number, now);
     }
     // What is queued may lie in buffers that the completions give back to their owners.
     if (this.#waiting && this.#hasCompletions()) this.flush();
     received += this.drain();
     this.#time.endTurn();
     return this.#waiting ? received + 1 : received;
+  }
+
+  /**
+   * Looks at every device, and waits only when there is nothing anywhere: for all of them
+   * at once, or for one after the other where that is all that they can do. Fills #counts
+   * and answers their sum.
+   */
+  #pollAll(spinMicroseconds: number): number {
+    const { devices } = this;
+    const counts = this.#counts;
+    let all = 0;
+    for (let network = 0; network < devices.length; network++)
+      all += counts[network] = (devices[network] as Device).poll(0);
+    if (all > 0 || spinMicroseconds === 0) return all;
+    let wait = this.#together ? spinMicroseconds : spinMicroseconds / devices.length;
+    for (let network = 0; network < devices.length; network++) {
+      all += counts[network] = (devices[network] as Device).poll(wait);
+      if (all > 0 || this.#together) wait = 0;
+    }
+    return all;
   }
 
   #receive(network: number, arrived: Int32Array, count: number, now: number): void {

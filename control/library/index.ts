@@ -70,6 +70,13 @@ export { serveTime } from "../server/time/time.js";
 export { type Method, type Stub, stub } from "../stub/client.js";
 export { Objects } from "../stub/objects.js";
 export { Refused, refuse } from "../stub/refused.js";
+export {
+  type Chunks,
+  type ReadOptions,
+  readSegment,
+  type WriteOptions,
+  writeSegment,
+} from "../stub/segments.js";
 export { type Asked, type Handlers, Server, type ServerOptions } from "../stub/serving.js";
 export type { Parameter, StandardBehaviour } from "../stub/standard.js";
 export { type OpenOptions, openKernel, type ServeOptions, serve } from "./program.js";

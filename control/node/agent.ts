@@ -5,10 +5,13 @@
 //   for those servers that look at them, are what `node start` prints.
 // - Status is the document of control/interface/node.ts: who it is and what it speaks, its
 //   clock, the interfaces with what they dropped, what the kernel counts, how its host fares.
+// - It announces itself to the control daemons of its pool (announce.ts). While they say that it
+//   is to be emptied, its segment server takes nothing new.
 
 import { freemem, loadavg, networkInterfaces, totalmem } from "node:os";
 import { type Capability, capabilityHex } from "../capability/capability.js";
 import { type NodeDocument, spoken } from "../interface/node.js";
+import type { Announcement } from "../interface/pool.js";
 import { toHex } from "../kernel/bytes.js";
 import type { Limits } from "../kernel/limits.js";
 import { EchoServer } from "../server/echo/echo.js";
@@ -16,9 +19,11 @@ import { serveRandom } from "../server/random/random.js";
 import { SegmentServer } from "../server/segment/segment.js";
 import { SystemServer } from "../server/system/system.js";
 import { serveTime } from "../server/time/time.js";
+import { Announcer } from "./announce.js";
 import { hubVariable } from "./interfaces.js";
 import { microseconds } from "./loop.js";
 import type { RunningKernel } from "./start.js";
+import { after } from "./timer.js";
 
 export interface AgentOptions {
   readonly name: string;
@@ -27,6 +32,10 @@ export interface AgentOptions {
   readonly random: (bytes: number) => Uint8Array;
   /** Told of what a server did not expect; the agent goes on. */
   readonly failed: (error: unknown) => void;
+  /** The pool that it announces itself to; default: none. */
+  readonly pool?: string;
+  /** Told when the pool's daemons are found or lost, and when they want the machine emptied or not. */
+  readonly noticed?: (what: "found" | "lost" | "draining" | "undrained") => void;
 }
 
 /** A pool machine's kernel: a quarter of its memory is for segments. */
@@ -49,8 +58,10 @@ export class Agent {
   readonly #system: SystemServer;
   readonly #random: ReturnType<typeof serveRandom>;
   readonly #time: ReturnType<typeof serveTime>;
+  readonly #announcer: Announcer | null;
+  #draining = false;
 
-  constructor(running: RunningKernel, { name, version, random, failed }: AgentOptions) {
+  constructor(running: RunningKernel, { name, version, random, failed, pool, noticed }: AgentOptions) {
     const { kernel } = running;
     this.#running = running;
     this.#name = name;
@@ -68,9 +79,46 @@ export class Agent {
           counters: device.counters(),
         })),
     });
-    this.segments = new SegmentServer({ ...given(), memory: kernel.segments });
+    const draining = () => this.#draining;
+    this.segments = new SegmentServer({ ...given(), memory: kernel.segments, draining });
     this.#random = serveRandom(given());
     this.#time = serveTime({ ...given(), clock: Date.now });
+    this.#announcer =
+      pool === undefined
+        ? null
+        : new Announcer({
+            ...{ kernel, after, random, pool, failed },
+            announcement: () => this.announcement(),
+            answered: ({ draining: wanted }) => {
+              if (this.#draining === wanted) return;
+              this.#draining = wanted;
+              noticed?.(wanted ? "draining" : "undrained");
+            },
+            found: (found) => noticed?.(found ? "found" : "lost"),
+          });
+  }
+
+  /** What it says to the pool's control daemons. */
+  announcement(): Omit<Announcement, "leaving"> {
+    const { kernel, interfaces } = this.#running;
+    return {
+      name: this.#name,
+      address: toHex(kernel.address),
+      kind: interfaces.length > 1 ? "router" : "pool",
+      version: this.#version,
+      servers: {
+        echo: toHex(this.#echo.putPort),
+        sys: toHex(this.#system.putPort),
+        segment: toHex(this.segments.putPort),
+        random: toHex(this.#random.putPort),
+        time: toHex(this.#time.putPort),
+      },
+    };
+  }
+
+  /** True while the pool's daemons want it emptied. */
+  get draining(): boolean {
+    return this.#draining;
   }
 
   get echoPort(): Uint8Array {
@@ -106,6 +154,7 @@ export class Agent {
       ...spoken,
       clockMs: Date.now(),
       uptimeSeconds: Math.floor((microseconds() - this.#started) / 1e6),
+      draining: this.#draining,
       load: loadavg(),
       memory: { freeBytes: freemem(), totalBytes: totalmem() },
       threadsBusy: kernel.threadsBusy,
@@ -122,7 +171,13 @@ export class Agent {
     };
   }
 
+  /** Tells the pool's daemons that it stops; waits little for that. */
+  async leave(): Promise<void> {
+    await this.#announcer?.leave();
+  }
+
   close(): void {
+    this.#announcer?.close();
     for (const server of [this.#echo, this.#system, this.segments, this.#random, this.#time]) server.close();
   }
 }

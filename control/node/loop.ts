@@ -15,8 +15,11 @@ import type { Kernel } from "../kernel/kernel.js";
 
 /** How long one look at the ring may last, microseconds. */
 const spinTurnUs = 20;
-/** Nothing for so long: sleep in the event loop. */
+/** Nothing for so long, and in so many looks: sleep in the event loop. */
 const spinWindowUs = 60;
+const spinTurns = 3;
+/** Nothing for so long: sleep whatever the looks were, the core belongs to somebody else. */
+const spinMostUs = 1000;
 /** Let timers and other I/O run at least this often. */
 const yieldEveryUs = 1000;
 /** Turns without waiting after something was handed out: promises need a few steps to go on. */
@@ -101,7 +104,7 @@ export class Loop {
           this.#turns = sends ? quietTurns : 0;
           this.#lastWork = now;
           this.#works++;
-        } else if (this.#turns >= quietTurns && (!this.spins || now - this.#lastWork > spinWindowUs)) {
+        } else if (this.#turns >= quietTurns && (!this.spins || this.#looksOver(now))) {
           this.#sleep();
           return;
         } else {
@@ -126,6 +129,12 @@ export class Loop {
           throw error;
         });
     }
+  }
+
+  /** It has looked at the ring long enough; others may have had the core in a look (spin.h). */
+  #looksOver(now: number): boolean {
+    const nothing = now - this.#lastWork;
+    return nothing > spinMostUs || (nothing > spinWindowUs && this.#turns >= quietTurns + spinTurns);
   }
 
   #watch(on: boolean): void {

@@ -158,6 +158,9 @@ export const CAPABILITY_PRIVATE_AT: u32 = 6;
 export const CAPABILITY_BYTES: u32 = 16;
 export const OBJECT_MAX: u32 = 0xffffff;
 export const RIGHTS_ALL: u32 = 0xff;
+export const KEYED_KEY_BYTES: u32 = 32; // of a keyed scheme; as the kernel wants it:
+export const KEYED_PREPARED_BYTES: u32 = 64;
+export const KEYED_GENERATION_BYTES: u32 = 8;
 
 // Group
 //    0    1     2   4     6       8       12      16     20

@@ -81,7 +81,11 @@ export function swapRpc(p: usize): void {
   swap16(p + RPC_FROM_AT);
 }
 
-/** Writes all 24 bytes, little-endian. */
+/**
+ * Writes all 24 bytes, little-endian, as three words:
+ *
+ *   kid 64 | port 48, type 8, flags 8 | tid 32, dest 16, from 16
+ */
 export function rpcHeader(
   p: usize,
   kernel: u64,
@@ -92,13 +96,11 @@ export function rpcHeader(
   dest: u32,
   from: u32,
 ): void {
-  setKid(p, kernel);
-  setPort(p, publicPort);
-  setRpcType(p, type);
-  setRpcFlags(p, flagBits);
-  setTid(p, transaction);
-  setDestThread(p, dest);
-  setFromThread(p, from);
+  const kind = ((type & 0xff) | (flagBits << 8)) as u64;
+  const threads = ((dest & 0xffff) | (from << 16)) as u64;
+  store<u64>(p, kernel, RPC_KID_AT);
+  store<u64>(p, (publicPort & 0xffffffffffff) | (kind << 48), RPC_PORT_AT);
+  store<u64>(p, (transaction as u64) | (threads << 32), RPC_TID_AT);
 }
 
 // @ts-ignore: decorator
@@ -109,32 +111,14 @@ export function port(p: usize): u64 {
 
 // @ts-ignore: decorator
 @inline
-export function setPort(p: usize, value: u64): void {
-  store48(p + RPC_PORT_AT, value);
-}
-
-// @ts-ignore: decorator
-@inline
 export function kid(p: usize): u64 {
   return load<u64>(p, RPC_KID_AT);
 }
 
 // @ts-ignore: decorator
 @inline
-export function setKid(p: usize, value: u64): void {
-  store<u64>(p, value, RPC_KID_AT);
-}
-
-// @ts-ignore: decorator
-@inline
 export function rpcType(p: usize): u32 {
   return load<u8>(p, RPC_TYPE_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setRpcType(p: usize, value: u32): void {
-  store<u8>(p, <u8>value, RPC_TYPE_AT);
 }
 
 // @ts-ignore: decorator
@@ -157,30 +141,12 @@ export function tid(p: usize): u32 {
 
 // @ts-ignore: decorator
 @inline
-export function setTid(p: usize, value: u32): void {
-  store<u32>(p, value, RPC_TID_AT);
-}
-
-// @ts-ignore: decorator
-@inline
 export function destThread(p: usize): u32 {
   return load<u16>(p, RPC_DEST_AT);
 }
 
 // @ts-ignore: decorator
 @inline
-export function setDestThread(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, RPC_DEST_AT);
-}
-
-// @ts-ignore: decorator
-@inline
 export function fromThread(p: usize): u32 {
   return load<u16>(p, RPC_FROM_AT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setFromThread(p: usize, value: u32): void {
-  store<u16>(p, <u16>value, RPC_FROM_AT);
 }

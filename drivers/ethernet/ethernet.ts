@@ -20,6 +20,7 @@ import { openKoffi } from "./koffi.js";
 import {
   ARPHRD_ETHER,
   ARRIVED_MAX,
+  BESIDE_MAX,
   CONTROL_ARRIVALS,
   CONTROL_ARRIVED,
   CONTROL_BEGAN_US,
@@ -216,6 +217,16 @@ export class EthernetDevice implements Device {
     control[CONTROL_SPIN_US] = spinMicroseconds;
     this.socket.turn();
     return control[CONTROL_ARRIVED] ?? 0;
+  }
+
+  spinWith(others: readonly Device[]): boolean {
+    const rings = [this, ...others].flatMap((each) =>
+      each instanceof EthernetDevice && each.taken === "ring" ? [each.socket] : [],
+    );
+    const [own, ...beside] = rings;
+    if (own !== this.socket || beside.length < others.length || beside.length > BESIDE_MAX) return false;
+    own.beside?.(beside);
+    return own.beside !== undefined;
   }
 
   get pollBegan(): number | undefined {

@@ -8,6 +8,8 @@
 /** Frames that can wait in the queue, and frames that one turn can list. */
 export const QUEUE_MAX = 256;
 export const ARRIVED_MAX = 256;
+/** Sockets beside one whose turns wait for all of them. */
+export const BESIDE_MAX = 15;
 
 // Offsets in the control record: Int32 index
 export const CONTROL_SPIN_US = 0;
@@ -57,6 +59,8 @@ export interface PacketSocket {
     bufferBytes: number,
   ): void;
   turn(): void;
+  /** From now on a turn that waits ends for a frame in one of these rings too. Left out: cannot. */
+  beside?(others: readonly PacketSocket[]): void;
   flush(): void;
   watch(callback: (() => void) | null): void;
   /** Whether watching keeps the process alive. */

@@ -6,6 +6,7 @@ import { callsWorkload } from "./calls.js";
 import { groupsWorkload } from "./groups.js";
 import { mixedWorkload } from "./mixed.js";
 import { replicaWorkload } from "./replica.js";
+import { serversWorkload } from "./servers.js";
 import type { Workload } from "./workload.js";
 
 const builders: Readonly<Record<string, () => Workload>> = {
@@ -13,6 +14,7 @@ const builders: Readonly<Record<string, () => Workload>> = {
   groups: () => groupsWorkload(),
   mixed: () => mixedWorkload(),
   replica: () => replicaWorkload(),
+  servers: () => serversWorkload(),
 };
 
 export const workloadNames: readonly string[] = Object.keys(builders);

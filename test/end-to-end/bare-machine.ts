@@ -42,7 +42,7 @@ export class BareMachine {
   readonly #node: string;
   readonly root: string;
 
-  /** Fills the folder `root`, which does not exist yet. */
+  /** Fills the folder `root`; machines may share one, each with a network and processes of its own. */
   constructor(lab: LabRunner, node: string, root: string) {
     this.#lab = lab;
     this.#node = node;
@@ -62,6 +62,13 @@ export class BareMachine {
     if (existsSync(path)) return;
     mkdirSync(dirname(path), { recursive: true });
     copyFileSync(realpathSync(from), path);
+  }
+
+  /** Copies a program of this computer there, with what it loads. */
+  install(program: string): void {
+    const path = realpathSync(program);
+    for (const library of librariesOf(path)) this.put(library, library);
+    this.put(path, program);
   }
 
   /** A folder that the service's user may write to. */

@@ -170,6 +170,19 @@ describe.skipIf(!root).each(MODES)("ethernet, mode %s", (mode) => {
     closeAll();
   });
 
+  it("ends a wait for a frame on another interface, where it has a ring", () => {
+    const [a, b, c] = [host(1), host(2), host(3)];
+    expect(b.device.spinWith([c.device])).toBe(mode === "ring");
+    if (mode !== "ring") return;
+    a.send(c.device.address, payload(8));
+    // Of a minute: without this it is the test's own time that is over.
+    expect(b.device.poll(60_000_000)).toBe(0);
+    expect(c.poll()).toHaveLength(1);
+    c.device.close();
+    a.send(b.device.address, payload(9));
+    expect(b.poll(1_000_000)).toHaveLength(1);
+  });
+
   it("survives an interface that goes down and comes back", async () => {
     const [a, b] = [host(1), host(2)];
     let calls = 0;

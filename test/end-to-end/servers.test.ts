@@ -1,6 +1,10 @@
 // The servers of pool machines at a shell: segments, std, sys, time and random over real frames,
 // and a server of one's own from the README's example.
 
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { firstLine, Programs } from "./programs.js";
@@ -36,6 +40,36 @@ describe("two pool machines", () => {
     expect(await must("n2", "std", "info", segment)).toBe("segment of 1048576 bytes\n");
     const { data } = await json("n2", "segment", "read", segment, "--position", "99", "--length", "3");
     expect(data).toBe("006865");
+  });
+
+  it("keep a file of several megabytes, and give it back", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "segment-"));
+    try {
+      const [from, to] = [join(folder, "from"), join(folder, "to")];
+      const content = randomBytes(5 * 1024 * 1024 + 3);
+      writeFileSync(from, content);
+      const made = await json("n2", "segment", "create", "n1", "--bytes", String(content.length));
+      const large = String(made.segment);
+      expect(await json("n2", "segment", "write", large, "--file", from)).toMatchObject({
+        bytes: content.length,
+      });
+      expect(await json("n1", "segment", "read", large, "-o", to)).toMatchObject({ bytes: content.length });
+      const digest = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+      expect(digest(readFileSync(to))).toBe(digest(content));
+      const none = join(folder, "none");
+      const late = await run("n2", "segment", "write", large, "--position", "4", "--file", from);
+      expect(late).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining("does not lie in the segment"),
+      });
+      await must("n2", "std", "destroy", large);
+      expect((await run("n2", "segment", "read", large, "-o", none)).status).toBe(4);
+      expect((await run("n2", "segment", "write", large, "--file", none)).status).toBe(3);
+      expect(existsSync(none)).toBe(false);
+      expect(readdirSync(folder).sort()).toEqual(["from", "to"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("give fewer rights away, and none that are not there", async () => {

@@ -28,10 +28,20 @@ export type Seen = Readonly<Record<string, string>>;
 
 /** Dissects a capture file with the preferences, and gives the first value of each field. */
 export function dissectFile(path: string, fields: readonly string[], ...preferences: string[]): Seen[] {
+  return dissectFileWith(dissectorText(), path, fields, ...preferences);
+}
+
+/** The same with a dissector of one's own. */
+function dissectFileWith(
+  text: string,
+  path: string,
+  fields: readonly string[],
+  ...preferences: string[]
+): Seen[] {
   const folder = mkdtempSync(join(tmpdir(), "tshark-"));
   try {
     const script = join(folder, "proteus.lua");
-    writeFileSync(script, dissectorText());
+    writeFileSync(script, text);
     const words = [
       "-n",
       "-X",
@@ -75,6 +85,16 @@ export function dissectFrames(
   fields: readonly string[],
   ...preferences: string[]
 ): Seen[] {
+  return dissectFramesWith(dissectorText(), frames, fields, ...preferences);
+}
+
+/** The same with a dissector of one's own. */
+export function dissectFramesWith(
+  text: string,
+  frames: readonly Uint8Array[],
+  fields: readonly string[],
+  ...preferences: string[]
+): Seen[] {
   const folder = mkdtempSync(join(tmpdir(), "frames-"));
   try {
     const path = join(folder, "frames.pcap");
@@ -82,7 +102,7 @@ export function dissectFrames(
       path,
       Buffer.concat([pcapHead(), ...frames.map((frame, at) => pcapRecord(at * 1000, frame))]),
     );
-    return dissectFile(path, fields, ...preferences);
+    return dissectFileWith(text, path, fields, ...preferences);
   } finally {
     rmSync(folder, { recursive: true });
   }

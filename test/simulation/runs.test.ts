@@ -69,6 +69,13 @@ describe("a cluster in virtual time", () => {
     expect(Math.min(...delivered)).toBeGreaterThan(1000);
   });
 
+  it("keeps the promises of servers to clients that lose answers and machines", async () => {
+    const count = perTier({ quick: 4, long: 120, nightly: 4000 });
+    const { happened } = await explore(first, count, ["--workload", "servers", "--hours", "0.05"]);
+    for (const what of ["segments made", "segments read at the end", "aged", "server calls STD_DENIED"])
+      expect(happened[what] ?? 0, what).toBeGreaterThan(0);
+  });
+
   it.each(kept.runs)(
     "still holds for seed $seed of $workload",
     async ({ seed, workload, machines, hours }) => {

@@ -1,5 +1,5 @@
 // A member of a group of ours: a process that is pinned to a core on one of the machines,
-// with a kernel, and does what its parent asks for over the channel of `fork` (orders.ts).
+// with a kernel, and does what its parent asks for over its channel (orders.ts).
 //
 // - It ends when the channel is closed. What goes wrong is an answer {failed}.
 
@@ -8,10 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HEADER } from "../../../core-wasm/wire/formats.js";
 import { parsePort, portHex } from "../../capability/port.js";
 import { writeHeader } from "../../kernel/calls.js";
-import { ProteusError, statusError } from "../../kernel/errors.js";
+import { statusError } from "../../kernel/errors.js";
 import { type RunningKernel, startKernel } from "../../node/start.js";
 import { EchoServer } from "../../server/echo/echo.js";
-import type { Failed } from "../worker.js";
+import { obeyOrders } from "../channel.js";
 import { timeRows } from "./calls.js";
 import type { MemberAnswer, MemberOrder, Open, Start } from "./orders.js";
 import { Traffic } from "./traffic.js";
@@ -99,14 +99,4 @@ async function obey(order: MemberOrder): Promise<MemberAnswer> {
   return { figures: await traffic.run(order.run) };
 }
 
-function wordsOf(error: unknown): string {
-  if (error instanceof ProteusError) return [error.message, error.why ?? []].flat().join(": ");
-  return error instanceof Error ? error.message : String(error);
-}
-
-const say = (answer: MemberAnswer | Failed): void => void process.send?.(answer);
-
-process.on("disconnect", () => process.exit(0));
-process.on("message", (order: MemberOrder) => {
-  obey(order).then(say, (error: unknown) => say({ failed: wordsOf(error) }));
-});
+obeyOrders<MemberOrder, MemberAnswer>(async (order, say) => say(await obey(order)));

@@ -6,7 +6,7 @@
 
 import type { Begin } from "../clock.js";
 import type { Pace } from "../open-loop.js";
-import type { Run, SystemName, TestName } from "../types.js";
+import type { Card, Described, Run, SystemName, TestName, Wish } from "../types.js";
 
 /** Told to both ends of a run. */
 export interface Job {
@@ -64,10 +64,14 @@ export type Order =
   | { readonly measure: Job; readonly facts: Facts }
   | { readonly route: { readonly interfaces: readonly string[]; readonly wasm: string } }
   | { readonly idle: { readonly milliseconds: number } }
+  | { readonly describe: Wish }
+  | { readonly card: { readonly interfaceName: string } }
   | { readonly stop: true };
 
 /** … and what it answers. `calls`: with those of the warm-up, when it counted them. */
 export type Answer =
-  | { readonly ready: Facts }
+  | { readonly ready: Facts; readonly cpuUs: number }
   | { readonly run: Run; readonly calls?: number }
-  | { readonly stopped: true };
+  | { readonly described: Described }
+  | { readonly card: Omit<Card, "machine" | "mtu"> }
+  | { readonly stopped: true; readonly cpuUs: number };

@@ -12,6 +12,11 @@ export const variables: readonly Variable[] = [
   ...Object.values(settings).map(({ environment, about }) => ({ name: environment, meaning: `${about}.` })),
   { name: "PROTEUS_CONFIG", meaning: "The config file, instead of those below." },
   { name: "PROTEUS_LAB", meaning: "The lab of a command that names none with --lab." },
+  { name: "PROTEUS_SSH", meaning: "The ssh command with its options, instead of ssh -o BatchMode=yes." },
+  {
+    name: "PROTEUS_REMOTE",
+    meaning: "Proteus on machines behind ssh, instead of /opt/proteus/bin/proteus.",
+  },
   { name: "PROTEUS_LAB_STATE", meaning: "The folder of all labs, instead of the one below." },
   {
     name: "PROTEUS_HUB_NAME",

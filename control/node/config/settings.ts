@@ -106,6 +106,22 @@ export const settings = {
     about: "file that is written when the machine serves: its ports and interfaces as JSON",
     fromText: plain,
   }),
+  "pool.name": setting({
+    schema: name,
+    fallback: () => "pool",
+    environment: "PROTEUS_POOL",
+    flag: "--pool",
+    about: "the pool that this machine belongs to (default: pool)",
+    fromText: plain,
+  }),
+  "pool.announce": setting({
+    schema: z.boolean({ error: "it is true or false" }),
+    fallback: () => true,
+    environment: "PROTEUS_POOL_ANNOUNCE",
+    flag: "--announce",
+    about: "tell the pool's control daemons that this machine is there (default: true)",
+    fromText: yesOrNo,
+  }),
   "log.level": setting({
     schema: z.enum(levels, { error: `it is one of ${levels.join(", ")}` }),
     fallback: () => "info" as const,

@@ -6,6 +6,7 @@
 // - A segment that cannot grow where it lies moves, unless it is mapped.
 // - map() is for programs on the same kernel, the one case without a copy: as long as somebody
 //   maps a segment it stays where it is and cannot be destroyed.
+// - A machine that is being emptied takes no new segments; those that are there stay as they are.
 // - A copy of a segment elsewhere is fetched through that server's stub, in pieces.
 
 import {
@@ -50,6 +51,8 @@ export interface SegmentServerOptions {
   readonly threads?: number;
   /** How long a source elsewhere is looked for; default 2,000 ms. */
   readonly locateTimeoutMs?: number;
+  /** True while the machine is being emptied; default never. */
+  readonly draining?: () => boolean;
 }
 
 interface Segment {
@@ -68,6 +71,7 @@ export class SegmentServer {
   readonly #kernel: Kernel;
   readonly #memory: SegmentMemory;
   readonly #locateTimeoutMs: number;
+  readonly #draining: () => boolean;
   readonly #objects: Objects<Segment>;
   readonly #server: Server<typeof segmentTable.operations, Segment>;
 
@@ -75,6 +79,7 @@ export class SegmentServer {
   constructor(options: SegmentServerOptions) {
     const { kernel, memory, getPort, random, failed, threads = 4 } = options;
     this.#locateTimeoutMs = options.locateTimeoutMs ?? 2000;
+    this.#draining = options.draining ?? (() => false);
     this.#kernel = kernel;
     this.#memory = memory;
     this.#objects = new Objects({ random, most: memory.stat().most, base: SEGMENT_OBJECT_BASE });
@@ -84,9 +89,13 @@ export class SegmentServer {
         segment === undefined ? "segment server" : `segment of ${this.#bytes(segment).length} bytes`,
       status: () => this.#status(),
       destroy: (segment) => this.#destroy(segment),
-      copy: (source) => this.#copyOf(source),
+      copy: (source) => {
+        this.#admit();
+        return this.#copyOf(source);
+      },
       handlers: {
         create: async (_asked, { bytes, source }) => {
+          this.#admit();
           if (bytes < 0) refuse(STD_ARGBAD);
           if (source === undefined) return { segment: this.#add(this.#allocate(bytes)) };
           return { segment: await this.#copyOf(source, bytes) };
@@ -135,6 +144,11 @@ export class SegmentServer {
       held = false;
     };
     return { bytes, release };
+  }
+
+  /** Refuses what would be a new segment. */
+  #admit(): void {
+    if (this.#draining()) refuse(STD_NOTNOW);
   }
 
   #bytes({ handle }: Segment): Uint8Array {
@@ -217,6 +231,7 @@ export class SegmentServer {
       `segments ${count} of ${most}`,
       `bytes taken ${takenBytes} of ${regionBytes}`,
       `largest that fits ${largestFreeBytes}`,
+      ...(this.#draining() ? ["being emptied: no new segments"] : []),
     ].join("\n");
   }
 

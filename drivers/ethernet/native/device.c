@@ -59,7 +59,9 @@ static void close_device(napi_env env, struct device *device) {
   device->fd = device->claim = -1;
   if (device->memory_reference != NULL) napi_delete_reference(env, device->memory_reference);
   if (device->control_reference != NULL) napi_delete_reference(env, device->control_reference);
-  device->memory_reference = device->control_reference = NULL;
+  if (device->beside_reference != NULL) napi_delete_reference(env, device->beside_reference);
+  device->memory_reference = device->control_reference = device->beside_reference = NULL;
+  device->beside_count = 0;
 }
 
 static void finalize(napi_env env, void *data, void *hint) {
@@ -143,6 +145,30 @@ static napi_value membership(napi_env env, napi_callback_info info) {
   if (setsockopt(device->fd, SOL_PACKET, join ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, &request, sizeof request) != 0) {
     return throw_errno(env, "PACKET_ADD_MEMBERSHIP", errno);
   }
+  return NULL;
+}
+
+/** beside(sockets): from now on a turn that waits ends for a frame in one of their rings as well. */
+static napi_value beside(napi_env env, napi_callback_info info) {
+  napi_value arguments[ARGUMENTS_MAX], one;
+  uint32_t count = 0;
+  void *other;
+  struct device *device = enter(env, info, 1, arguments);
+  if (device == NULL) return NULL;
+  if (napi_get_array_length(env, arguments[0], &count) != napi_ok || count > BESIDE_MAX) {
+    return throw_usage(env, "beside: an array of at most 15 sockets");
+  }
+  device->beside_count = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    if (napi_get_element(env, arguments[0], i, &one) != napi_ok || napi_unwrap(env, one, &other) != napi_ok) {
+      return throw_usage(env, "beside: not a socket");
+    }
+    device->beside[i] = other;
+  }
+  // Keeps them from being freed; one that is closed receives nothing.
+  if (device->beside_reference != NULL) napi_delete_reference(env, device->beside_reference);
+  napi_create_reference(env, arguments[0], 1, &device->beside_reference);
+  device->beside_count = count;
   return NULL;
 }
 
@@ -266,7 +292,7 @@ static const struct {
 } functions[] = {
     {"turn", turn},         {"flush", flush}, {"claim", claim}, {"filter", filter},         {"membership", membership},
     {"attach", attach},     {"watch", watch}, {"reference", reference}, {"statistics", statistics},
-    {"close", close_function},
+    {"close", close_function}, {"beside", beside},
 };
 
 napi_value device_open(napi_env env, napi_callback_info info) {

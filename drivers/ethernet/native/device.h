@@ -23,6 +23,7 @@
 
 #define FRAME_BYTES_MIN 60
 #define RECEIVE_BATCH 64
+#define BESIDE_MAX 15
 
 enum receive_mode { RECEIVE_NOTHING, RECEIVE_RING, RECEIVE_BATCHES };
 
@@ -62,6 +63,10 @@ struct device {
   struct cursor next;   // ring: the slot that fills next
   struct cursor oldest; // ring: the first slot that the host still reads
   uint32_t held;        // ring: how many it reads, up to `next`
+
+  struct device *beside[BESIDE_MAX]; // a wait ends for their frames too
+  uint32_t beside_count;
+  napi_ref beside_reference;
 
   struct readiness *readiness;
 

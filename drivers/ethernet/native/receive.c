@@ -93,6 +93,16 @@ static inline bool slot_filled(const struct tpacket2_hdr *slot) {
   return (__atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) != 0;
 }
 
+/** A frame waits here, or in a ring that is looked after together with this one. */
+static inline bool anything_filled(const struct device *device) {
+  if (slot_filled(slot_at(&device->next))) return true;
+  for (uint32_t i = 0; i < device->beside_count; i++) {
+    const struct device *other = device->beside[i];
+    if (other->mode == RECEIVE_RING && slot_filled(slot_at(&other->next))) return true;
+  }
+  return false;
+}
+
 static void ring_release(struct device *device) {
   for (; device->held > 0; device->held--) {
     __atomic_store_n(&slot_at(&device->oldest)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
@@ -149,7 +159,7 @@ void receive_turn(struct device *device, uint32_t spin_us) {
     ring_list(device);
     if (control->arrived == 0 && spin_us > 0) {
       spin_begin(&spin, spin_us);
-      while (!slot_filled(slot_at(&device->next)) && spin_again(&spin)) continue;
+      while (!anything_filled(device) && spin_again(&spin)) continue;
       ring_list(device);
     }
   } else if (device->mode == RECEIVE_BATCHES) {

@@ -13,6 +13,7 @@
 #define PROBE_ONE_CPU_NS 2000ull
 #define YIELD_LONG_NS 1500ull
 #define YIELD_BUSY_NS 1000000ull
+#define STRETCH 10u // a wait is over after so many times what it may last, whoever ran
 #define REST_NS 20000000ull
 #define SHORT_YIELDS_TO_PAUSE 32u
 #define LOOKS_A_CLOCK 8u
@@ -61,6 +62,7 @@ static void begin_at(struct spin *spin, uint64_t now) {
   if (now - placement.affinity_read_ns > AFFINITY_AGE_NS) read_affinity(now);
   spin->now_ns = now;
   spin->deadline_ns = now < placement.rest_until_ns ? 0 : now + (uint64_t)spin->microseconds * 1000;
+  spin->limit_ns = now + (uint64_t)spin->microseconds * 1000 * STRETCH;
   spin->probe_ns = now + placement.probe_every_ns;
 }
 
@@ -81,7 +83,12 @@ static void yield_timed(struct spin *spin) {
   if (after - before >= YIELD_LONG_NS) {
     placement.short_yields = 0;
     placement.yielding = true;
-    if (after - before >= YIELD_BUSY_NS && !placement.one_cpu) placement.rest_until_ns = after + REST_NS;
+    if (after - before < YIELD_BUSY_NS) {
+      uint64_t deadline = spin->deadline_ns + (after - before); // others ran: that was not our waiting
+      spin->deadline_ns = deadline < spin->limit_ns ? deadline : spin->limit_ns;
+    } else if (!placement.one_cpu) {
+      placement.rest_until_ns = after + REST_NS;
+    }
   } else if (placement.yielding && ++placement.short_yields >= SHORT_YIELDS_TO_PAUSE) {
     placement.short_yields = 0;
     placement.yielding = false;

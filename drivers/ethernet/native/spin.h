@@ -5,6 +5,8 @@
 // - Which of the two is learnt from timed yields, one every few microseconds: a yield that
 //   takes long let another task run on this core, so only yields follow, until a row of
 //   them has been short. A process that may run on one CPU only probes more often.
+// - What a yield gave to peers does not count as waiting: several that share a core take
+//   their turns there, not in their hosts. There is a limit to that.
 // - A yield of a millisecond went to a task that computes, not to a peer: then no waiting
 //   at all for a while, so that the host sleeps and the system wakes it at once.
 // - Shared by the packet socket and the TCP control: the same spin for both.
@@ -17,6 +19,7 @@
 struct spin {
   uint64_t now_ns; // when the clock was last read; 0: not yet
   uint64_t deadline_ns;
+  uint64_t limit_ns; // the deadline may move up to here
   uint64_t probe_ns;
   uint32_t looks;
   uint32_t microseconds;

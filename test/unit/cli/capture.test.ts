@@ -187,7 +187,7 @@ describe("what a capture shows", () => {
 
 describe("a mistake", () => {
   it.each([
-    [[], /name a machine of the lab/],
+    [[], /name a machine/],
     [["n1", "--interface", "eth0"], /exclude each other/],
     [["--interface", "eth0", "--interface", "eth0"], /named twice/],
     [["--interface", "eth0", "--count", "0"], /not a count/],

@@ -1,70 +1,22 @@
 // One table feeds everything: an operation that is added to it can be called, is served, has a
 // command with help, stands in the reference and has a name for the dissector.
 
-import { Command } from "@commander-js/extra-typings";
 import { describe, expect, it } from "vitest";
-import { registerServer } from "../../../control/cli/operations.js";
-import { inBuffer, inExtra, inOffset } from "../../../control/interface/fields.js";
+import { inOffset } from "../../../control/interface/fields.js";
 import { operation } from "../../../control/interface/operation.js";
 import { referencePage } from "../../../control/interface/reference.js";
 import { segmentTable } from "../../../control/interface/segment.js";
 import { defineServer } from "../../../control/interface/table.js";
 import { knownOperations, serverTables } from "../../../control/interface/tables.js";
-import { list, string, uint64 } from "../../../control/interface/types.js";
 import { stub } from "../../../control/stub/client.js";
-import { Objects } from "../../../control/stub/objects.js";
-import { refuse } from "../../../control/stub/refused.js";
-import { Server } from "../../../control/stub/serving.js";
-import { STD_EXISTS, STD_NOTFOUND } from "../../../core-wasm/status.js";
+import { STD_EXISTS } from "../../../core-wasm/status.js";
 import { Pool } from "../stub/pool.js";
-
-const { age, copy, destroy, info, restrict, status, touch, getparams, setparams } = {
-  ...{ age: [], copy: [], destroy: [], info: [], restrict: [], status: [], touch: [] },
-  ...{ getparams: [], setparams: [] },
-} as const;
-const fixture = defineServer({
-  name: "fixture",
-  summary: "a server that only a test has",
-  object: "a thing",
-  rights: { read: 1, write: 2 },
-  standardRights: { age, copy, destroy, info, restrict, status, touch, getparams, setparams },
-  operations: {
-    juggle: operation({
-      number: 30123,
-      summary: "throws balls up and counts those that come down",
-      subject: "server",
-      rights: ["write"],
-      arguments: {
-        balls: inOffset("how many balls"),
-        hands: inExtra("with how many hands", { otherwise: 2 }),
-        names: inBuffer(list(string()), "what they are called"),
-      },
-      reply: { caught: inExtra("how many came down"), weight: inBuffer(uint64, "what they weigh") },
-      errors: { STD_NOTFOUND: "a ball has no name" },
-      example: "n1 --balls 3 --names a=b",
-    }),
-  },
-});
-
-function juggler(pool: Pool, refusal = STD_NOTFOUND) {
-  return new Server({
-    ...pool.given(),
-    table: fixture,
-    objects: new Objects<never>({ random: pool.random }),
-    info: () => "a juggler",
-    handlers: {
-      juggle: async (_asked, { balls, hands, names }) => {
-        if (names.length < balls) refuse(refusal);
-        return { caught: Math.min(balls, hands), weight: BigInt(names.length) * 2n ** 40n };
-      },
-    },
-  });
-}
+import { before, fixture, freeForAll, helpOf, juggler, programOf, sightings } from "./fixture.js";
 
 describe("an operation of a table", () => {
   it("can be called and is served", async () => {
     const pool = new Pool();
-    const server = juggler(pool);
+    const server = juggler(pool.given());
     const calls = stub(pool.near, fixture, server.capability());
     const given = { balls: 3, names: ["a", "b", "c"] };
     expect(await pool.end(calls.juggle(given))).toEqual({ caught: 2, weight: 3n * 2n ** 40n });
@@ -81,24 +33,22 @@ describe("an operation of a table", () => {
 
   it("is refused with nothing that the table does not list", async () => {
     const pool = new Pool();
-    const server = juggler(pool, STD_EXISTS);
+    const server = juggler(pool.given(), fixture, STD_EXISTS);
     const calls = stub(pool.near, fixture, server.capability());
     expect(await pool.refused(calls.juggle({ balls: 4, names: [] }))).toBe("STD_SYSERR");
     expect(String(pool.failures)).toContain("refuses with STD_EXISTS, which its table does not list");
   });
 
+  it("is found everywhere as soon as the table has it, and nowhere without", async () => {
+    const places = ["stub", "server", "help", "command", "reference", "manual", "dissector"];
+    const all = (seen: boolean) => Object.fromEntries(places.map((place) => [place, seen]));
+    expect(await sightings(before)).toEqual(all(false));
+    expect(await sightings(fixture)).toEqual(all(true));
+    expect(await sightings(before)).toEqual(all(false));
+  });
+
   it("has a command with help", () => {
-    const program = new Command("proteus").exitOverride();
-    registerServer(program as never, fixture);
-    const server = program.commands.find((each) => each.name() === "fixture");
-    const command = server?.commands.find((each) => each.name() === "juggle");
-    let help = "";
-    command?.configureOutput({
-      writeOut: (text) => {
-        help += text;
-      },
-    });
-    command?.outputHelp();
+    const help = helpOf(fixture, "juggle");
     for (const words of [
       "throws balls up and counts",
       "--balls <number>",
@@ -110,6 +60,7 @@ describe("an operation of a table", () => {
       "proteus fixture juggle n1 --balls 3",
     ])
       expect(help).toContain(words);
+    const server = programOf(fixture).commands.find((each) => each.name() === "fixture");
     expect(server?.commands.map((each) => each.name())).toContain("restrict");
   });
 
@@ -131,11 +82,7 @@ describe("an operation of a table", () => {
 });
 
 describe("a table that contradicts itself", () => {
-  const facts = { ...segmentTable, standardRights: fixtureRights() };
-
-  function fixtureRights() {
-    return { age, copy, destroy, info, restrict, status, touch, getparams, setparams };
-  }
+  const facts = { ...segmentTable, standardRights: freeForAll };
 
   it("is not made", () => {
     const plain = operation({ number: 30000, summary: "something", rights: [] });

@@ -156,7 +156,7 @@ describe("the configuration", () => {
     const all = load({
       home,
       system,
-      environment: { PROTEUS_LOG_LEVEL: "debug", PROTEUS_NODE: "from-variable" },
+      environment: { PROTEUS_LOG_LEVEL: "debug", PROTEUS_NODE: "from-variable", PROTEUS_POOL_ANNOUNCE: "no" },
       flags: { "node.name": "from-flag" },
     });
     expect(all.values).toMatchObject({
@@ -165,12 +165,16 @@ describe("the configuration", () => {
       "log.format": "json",
       "node.memory": 64 * 1024 * 1024,
       "metrics.public": false,
+      "pool.name": "pool",
+      "pool.announce": false,
     });
     expect(settingKeys.map((key) => originText(all.origins[key]))).toEqual([
       "--name",
       "default",
       `${system}/config.toml:5`,
       "default",
+      "default",
+      "PROTEUS_POOL_ANNOUNCE",
       "PROTEUS_LOG_LEVEL",
       `${home}/proteus/config.yaml:1`,
       "default",
@@ -205,9 +209,9 @@ describe("the configuration", () => {
       "a section that is none",
       "[nodes]\nname = 'b'\n",
       ':2: "nodes.name" is no setting',
-      "node, log, metrics",
+      "node, pool, log, metrics",
     ],
-    ["an empty section that is none", "[nodes]\n", ':1: "nodes" is no setting', "node, log, metrics"],
+    ["an empty section that is none", "[nodes]\n", ':1: "nodes" is no setting', "node, pool, log, metrics"],
     ["a section that is a value", "node = 3\n", ':1: "node" is no setting', "node.name"],
     ["a list of sections", "[[node]]\nname = 'a'\n", ':2: "node.0.name" is no setting', "node.name"],
     ["a level that is none", "\nlog.level = 'loud'\n", ':2: log.level cannot be "loud"', "one of trace"],

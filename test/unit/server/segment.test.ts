@@ -52,6 +52,22 @@ describe("a segment", () => {
     );
   });
 
+  it("is not made on a machine that is being emptied, which says so, and those there stay usable", async () => {
+    const { segment, calls } = await made(100);
+    const all = pool.segmentStub(server.capability());
+    pool.draining = true;
+    expect(await pool.refused(all.create({ bytes: 10 }))).toBe("STD_NOTNOW");
+    expect(await pool.refused(all.create({ bytes: 10, source: segment }))).toBe("STD_NOTNOW");
+    expect(await pool.refused(all.copy({ source: segment }))).toBe("STD_NOTNOW");
+    expect((await pool.end(all.status())).text).toContain("being emptied");
+    await pool.end(calls.write({ position: 0, data: of(100) }));
+    await pool.end(calls.grow({ bytes: 200 }));
+    expect((await pool.end(calls.read({ position: 0, count: 100 }))).data).toEqual(of(100));
+    pool.draining = false;
+    await pool.end(all.create({ bytes: 10 }));
+    expect(pool.failures).toEqual([]);
+  });
+
   it("keeps its bytes when it grows, also when it must move", async () => {
     const { calls } = await made(1000);
     await made(1000); // stands behind it

@@ -20,6 +20,7 @@ export const typescriptArrows: readonly string[] = [
   "control/node",
   "simulation",
   "control/lab",
+  "control/machine",
   "control/bench",
   "boot",
   "control/cli",

@@ -13,6 +13,7 @@ export const hostSide: readonly string[] = [
   "control/cli/",
   "control/node/",
   "control/lab/",
+  "control/machine/",
   "control/bench/",
   "control/web/",
   "control/library/",

@@ -17,6 +17,8 @@ export class Pool {
   readonly room = new Room();
   readonly near = this.room.attached(this.#limits());
   readonly far = this.room.attached(this.#limits());
+  /** Its machines are being emptied. */
+  draining = false;
   /** What servers said that should not happen. */
   readonly failures: unknown[] = [];
   readonly failed = (error: unknown): void => {
@@ -37,7 +39,10 @@ export class Pool {
   }
 
   segments(kernel = this.far): SegmentServer {
-    return new SegmentServer({ ...this.given(kernel), memory: kernel.segments, locateTimeoutMs: 20 });
+    return new SegmentServer({
+      ...{ ...this.given(kernel), memory: kernel.segments, locateTimeoutMs: 20 },
+      draining: () => this.draining,
+    });
   }
 
   randomServer = () => serveRandom(this.given());
