@@ -25,18 +25,35 @@ export function parseMtus(text: string): number[] {
   });
 }
 
-/** A line that is written over again and again, on a terminal only. */
+/** How often it is said where there is no terminal. */
+const plainEveryMs = 10_000;
+
+/**
+ * How far a benchmark is, on stderr: on a terminal one line that is written over again and again,
+ * elsewhere a plain line every ten seconds.
+ */
 export class ProgressLine {
-  readonly #shown = process.stderr.isTTY;
+  readonly #stream: { readonly isTTY?: boolean; readonly write: (text: string) => unknown };
+  readonly #now: () => number;
+  #said: number;
+
+  constructor(stream: typeof process.stderr = process.stderr, now = () => performance.now()) {
+    this.#stream = stream;
+    this.#now = now;
+    this.#said = now();
+  }
 
   say(words: readonly string[], done: number, all: number): void {
-    if (!this.#shown) return;
-    const percent = Math.floor((100 * done) / all);
-    process.stderr.write(`\r\x1b[K${percent}%  ${words.join("  ")}`);
+    const text = `${Math.floor((100 * done) / all)}%  ${words.join("  ")}`;
+    if (this.#stream.isTTY === true) this.#stream.write(`\r\x1b[K${text}`);
+    else if (this.#now() - this.#said >= plainEveryMs) {
+      this.#said = this.#now();
+      this.#stream.write(`${text}\n`);
+    }
   }
 
   clear(): void {
-    if (this.#shown) process.stderr.write("\r\x1b[K");
+    if (this.#stream.isTTY === true) this.#stream.write("\r\x1b[K");
   }
 }
 

@@ -10,10 +10,10 @@ import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-
 import { ProteusError } from "../kernel/errors.js";
 import { execInNode } from "../lab/exec.js";
 import { down, kill, requireLab, runningLabs, start, up } from "../lab/lab.js";
-import { removeAll } from "../lab/remove.js";
+import { type Removed, removeAll, wouldRemove } from "../lab/remove.js";
 import type { Isolation } from "../lab/state.js";
 import { statusOf, statusText } from "../lab/status.js";
-import { defaultTopology, requireName, requireNode } from "../lab/topology.js";
+import { defaultTopology, requireName, requireNode, sameTopology, type Topology } from "../lab/topology.js";
 import type { Entry, Wanted } from "./entry.js";
 import { interruptible, jsonOption, labOption, labOptions, proteus, timeoutOption } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
@@ -43,6 +43,7 @@ A lab file:
 Examples:
   proteus lab up --nodes 3
   proteus lab up demo.yaml --name test
+  proteus lab up demo.yaml --dry-run
 `;
 
 function wholeNumber(text: string): number {
@@ -50,15 +51,24 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
+const dryRunOption = () =>
+  new Option("--dry-run", "say what would be removed, and remove nothing").default(false as boolean);
+
 const isolationOption = () =>
   new Option("--isolation <way>", "how machines are kept apart")
     .choices(["auto", "netns", "userns", "memory"] as const)
     .default("auto");
 
-async function upCommand(
-  file: string | undefined,
-  options: { nodes?: number; name?: string; timeout: number; isolation: Isolation | "auto"; json: boolean },
-): Promise<void> {
+interface UpOptions {
+  readonly nodes?: number;
+  readonly name?: string;
+  readonly timeout: number;
+  readonly isolation: Isolation | "auto";
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+async function upCommand(file: string | undefined, options: UpOptions): Promise<void> {
   if (file !== undefined && options.nodes !== undefined)
     throw new ProteusError({
       code: "USAGE",
@@ -72,6 +82,10 @@ async function upCommand(
       ? defaultTopology(name ?? "lab", options.nodes ?? 3)
       : (await import("./lab-file.js")).readTopology(file);
   const topology = name === undefined ? read : { ...read, name };
+  if (options.dryRun) {
+    upDryRun(topology, options.json);
+    return;
+  }
   const began = performance.now();
   const { state, made } = await interruptible((abort) =>
     up(topology, { ...labOptions(options.timeout, abort), isolation: options.isolation }),
@@ -84,28 +98,64 @@ async function upCommand(
   emit("lab up", options.json, status, () => statusText(status));
 }
 
-async function downCommand(name: string | undefined): Promise<void> {
+async function downCommand(
+  name: string | undefined,
+  { dryRun, json }: { dryRun: boolean; json: boolean },
+): Promise<void> {
   if (name === undefined && process.env.PROTEUS_LAB === undefined && runningLabs().length === 0) {
+    if (json) emit("lab down", json, { dryRun, removed: null }, () => "");
     narrate("no lab is running: nothing to take down");
     return;
   }
-  const { lab, processes } = await down(requireLab(name));
-  narrate(`lab ${lab} is down: ${processes} processes ended`);
+  const state = requireLab(name);
+  const removed = dryRun ? wouldRemove(state, "is running") : await down(state);
+  if (json || dryRun) emit("lab down", json, { dryRun, removed }, () => removedText([removed], dryRun));
+  if (dryRun) narrate("a dry run: nothing was changed");
+  else narrate(`lab ${removed.lab} is down: ${removed.processes} processes ended`);
 }
 
-async function cleanCommand(options: { all: boolean; json: boolean }): Promise<void> {
-  const { removed, kept } = await removeAll(options.all);
-  emit("lab clean", options.json, { schema: 1, removed, kept }, () =>
-    removed.length === 0
-      ? "nothing to clean"
-      : removed
-          .flatMap(({ lab, why, processes, namespaces, items }) => [
-            `removed lab ${lab} (${why}): ${processes} processes, ${namespaces} namespaces`,
-            ...items.map((item) => `  ${item}`),
-          ])
-          .join("\n"),
+/** What was removed, or would be, a line each. */
+function removedText(removed: readonly Removed[], dryRun: boolean): string {
+  const verb = dryRun ? "would remove" : "removed";
+  return removed
+    .flatMap(({ lab, why, processes, namespaces, items }) => [
+      `${verb} lab ${lab} (${why}): ${processes} processes, ${namespaces} namespaces`,
+      ...items.map((item) => `  ${item}`),
+    ])
+    .join("\n");
+}
+
+interface CleanOptions {
+  readonly all: boolean;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+async function cleanCommand({ all, dryRun, json }: CleanOptions): Promise<void> {
+  const { removed, kept } = await removeAll(all, dryRun);
+  emit("lab clean", json, { dryRun, removed, kept }, () =>
+    removed.length === 0 ? "nothing to clean" : removedText(removed, dryRun),
   );
+  if (dryRun) narrate("a dry run: nothing was changed");
   if (kept.length > 0) narrate(`running and kept: ${kept.join(", ")} (--all removes them too)`);
+}
+
+/** What `up` would make. */
+function upDryRun(topology: Topology, json: boolean): void {
+  const running = runningLabs().find((state) => state.topology.name === topology.name);
+  const verdict =
+    running === undefined
+      ? "would be made"
+      : sameTopology(running.topology, topology)
+        ? "is up"
+        : "is in the way";
+  emit("lab up", json, { dryRun: true, lab: topology.name, verdict, topology }, () =>
+    [
+      `lab ${topology.name} ${verdict}: ${topology.nodes.length} nodes, ${topology.networks.length} networks`,
+      ...topology.nodes.map(({ name, kind, networks }) => `  ${name}: ${kind} on ${networks.join(", ")}`),
+    ].join("\n"),
+  );
+  narrate("a dry run: nothing was changed");
 }
 
 /** Commands that need more than the others, and so are loaded only when they are the one wanted. */
@@ -144,6 +194,7 @@ export async function registerLab(program: Command, isWanted: Wanted): Promise<v
     .option("--name <name>", "name of the lab (default: the file's, else lab)")
     .addOption(timeoutOption())
     .addOption(isolationOption())
+    .option("--dry-run", "read the file and say what would be made, and make nothing", false)
     .addOption(jsonOption())
     .addHelpText("after", fileExample)
     .action(async (file, options) => upCommand(file, options));
@@ -152,8 +203,10 @@ export async function registerLab(program: Command, isWanted: Wanted): Promise<v
     .command("down")
     .description("take a lab down, and everything that runs in it")
     .argument("[name]", "which lab, when several are running")
-    .addHelpText("after", "\nExample:\n  proteus lab down demo")
-    .action((name) => downCommand(name));
+    .addOption(dryRunOption())
+    .addOption(jsonOption())
+    .addHelpText("after", "\nExamples:\n  proteus lab down demo\n  proteus lab down --dry-run")
+    .action((name, options) => downCommand(name, options));
 
   lab
     .command("status")
@@ -191,10 +244,12 @@ export async function registerLab(program: Command, isWanted: Wanted): Promise<v
     .description("cut a node's power: its links, then every process in it")
     .argument("<node>", "name of the node")
     .addOption(labOption())
+    .addOption(jsonOption())
     .addHelpText("after", "\nExample:\n  proteus lab kill n1 && proteus lab start n1")
     .action(async (name, options) => {
       const state = requireLab(options.lab);
       const killed = await kill(state, name);
+      if (options.json) emit("lab kill", true, { node: name, processes: killed }, () => "");
       narrate(`${name} is down: ${killed} processes killed`);
     });
 
@@ -204,10 +259,12 @@ export async function registerLab(program: Command, isWanted: Wanted): Promise<v
     .argument("<node>", "name of the node")
     .addOption(labOption())
     .addOption(timeoutOption())
+    .addOption(jsonOption())
     .addHelpText("after", "\nExample:\n  proteus lab start n1 --timeout 10")
     .action(async (name, options) => {
       const state = requireLab(options.lab);
       const booted = await interruptible((abort) => start(state, name, labOptions(options.timeout, abort)));
+      if (options.json) emit("lab start", true, { node: name, booted }, () => "");
       narrate(booted ? `${name} is up` : `${name} is up already`);
     });
 
@@ -220,8 +277,9 @@ export async function registerLab(program: Command, isWanted: Wanted): Promise<v
     .command("clean")
     .description("remove what crashed labs have left")
     .option("--all", "running labs too", false)
+    .addOption(dryRunOption())
     .addOption(jsonOption())
-    .addHelpText("after", "\nExample:\n  proteus lab clean --all")
+    .addHelpText("after", "\nExamples:\n  proteus lab clean --dry-run\n  proteus lab clean --all")
     .action(async (options) => cleanCommand(options));
 
   lab

@@ -24,7 +24,7 @@ import { Watch } from "../node/watch.js";
 import { stub } from "../stub/client.js";
 import { configOf, settingsHelp, withSettings } from "./config.js";
 import { collect, type Stopped, untilStopped } from "./foreground.js";
-import { asProteusError, emit, narrate } from "./output.js";
+import { asProteusError, emit, hasColours, narrate } from "./output.js";
 import { kernelBytes, packageRoot, packageVersion } from "./package-files.js";
 import { parseDuration } from "./quantity.js";
 
@@ -108,7 +108,7 @@ async function startNode(config: Config, stopped: Stopped, json: boolean): Promi
     level: values["log.level"],
     format: values["log.format"],
     name: values["node.name"],
-    colours: process.stderr.isTTY === true && !process.env.NO_COLOR,
+    colours: hasColours(process.stderr),
   });
   try {
     if (config.files.length > 0) log.debug({ files: config.files }, "settings were read");

@@ -26,6 +26,19 @@ export function emit(command: string, json: boolean, document: object, text: () 
   else process.stdout.write(`${shown}\n`);
 }
 
+/**
+ * Whether there are colours on a stream: not with NO_COLOR, always with FORCE_COLOR, else on a
+ * terminal that has them. An empty variable counts as unset.
+ */
+export function hasColours(
+  stream: { readonly isTTY?: boolean | undefined },
+  { NO_COLOR, FORCE_COLOR, TERM }: NodeJS.ProcessEnv = process.env,
+): boolean {
+  if (NO_COLOR) return false;
+  if (FORCE_COLOR) return FORCE_COLOR !== "0";
+  return stream.isTTY === true && TERM !== "dumb";
+}
+
 /** Writes a line for people to stderr. */
 export function narrate(line: string): void {
   process.stderr.write(`${line}\n`);

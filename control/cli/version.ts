@@ -5,12 +5,14 @@ import { createHash } from "node:crypto";
 import type { Command } from "@commander-js/extra-typings";
 import * as limits from "../../core-wasm/limits.js";
 import { FLIP_VERSION } from "../../core-wasm/wire/formats.js";
+import { format as folderFormat } from "../node/store/embedded/records.js";
+import { format as blockFormat } from "../store/disk/frames.js";
 import { emit } from "./output.js";
 import { kernelBytes, packageVersion } from "./package-files.js";
 
 const helpText = `
 Machines whose wire versions agree can talk; extensions are negotiated one by one, and an
-original Amoeba machine has none.
+original Amoeba machine has none. A store of another disk format is refused, never changed.
 
 Example:
   proteus version --json`;
@@ -22,6 +24,9 @@ function extensions(): string[] {
     .map(([name]) => name.slice("EXTENSION_".length).toLowerCase().replaceAll("_", "-"));
 }
 
+/** The formats of stores: in a folder of a machine, and on a block device. */
+const disk = { "store-folder": folderFormat, "store-device": blockFormat };
+
 /** What `version --json` shows. */
 export function versionDocument() {
   return {
@@ -29,8 +34,7 @@ export function versionDocument() {
     kernel: createHash("sha256").update(kernelBytes()).digest("hex"),
     node: process.versions.node,
     wire: { flip: FLIP_VERSION, extensions: extensions() },
-    /** Nothing of this version writes a disk. */
-    disk: {},
+    disk,
   };
 }
 
@@ -49,7 +53,9 @@ export function registerVersion(program: Command): void {
           `kernel      ${document.kernel.slice(0, 16)}`,
           `node        ${document.node}`,
           `wire        FLIP ${document.wire.flip}, with ${document.wire.extensions.join(", ")}`,
-          "disk        no format yet",
+          `disk        ${Object.entries(disk)
+            .map(([name, format]) => `${name} ${format}`)
+            .join(", ")}`,
         ].join("\n"),
       );
     });

@@ -71,20 +71,50 @@ function keepersOf(wanted: (id: string) => boolean): { id: string; lab: string; 
   });
 }
 
-/** Ends everything that belongs to the lab with this id. */
-async function endProcesses(id: string, lab: string, why: string): Promise<Removed> {
+/** What belongs to the lab with this id. */
+function belongings(id: string) {
   const keepers = keepersOf((each) => each === id).map(({ process }) => process);
   const nodes = new Set(keepers.flatMap(({ pid }) => keptNamespaces(pid)));
   const names = keepers.flatMap(({ pid }) => keptNamespaceNames(pid));
-  const items = new Map(keepers.map(({ pid }) => [pid, processItem(pid)] as const));
   const spared = ownAncestors();
   const isKeeper = (pid: number): boolean => keepers.some((keeper) => keeper.pid === pid);
   const inside = (pid: number): boolean => {
     const namespace = namespaceOf(pid, "net");
     return (namespace !== null && nodes.has(namespace)) || environmentOf(pid).get(tags.id) === id;
   };
+  /** The processes of its machines now, without the keepers. */
+  const members = (): number[] =>
+    listProcesses().filter((pid) => !spared.has(pid) && !isKeeper(pid) && inside(pid));
+  return { keepers, nodes, names, members };
+}
+
+/** What removing a lab would end, in words; nothing is touched. */
+function wouldEnd(id: string, lab: string, why: string): Removed {
+  const { keepers, nodes, names, members } = belongings(id);
+  const processes = [...keepers.map(({ pid }) => pid), ...members()];
+  return {
+    ...{ lab, why, processes: processes.length, namespaces: nodes.size > 0 ? nodes.size + 1 : 0 },
+    items: [
+      ...processes.map(processItem),
+      ...names.map((name) => `namespace ${name}`),
+      ...(nodes.size > 0 ? ["namespace of the switch"] : []),
+    ],
+  };
+}
+
+/** What `removeLab` would remove. */
+export function wouldRemove(state: LabState, why: string): Removed {
+  const { name } = state.topology;
+  const found = wouldEnd(state.id, name, why);
+  return { ...found, items: [...found.items, `folder ${labFolder(name)}`] };
+}
+
+/** Ends everything that belongs to the lab with this id. */
+async function endProcesses(id: string, lab: string, why: string): Promise<Removed> {
+  const { keepers, nodes, names, members } = belongings(id);
+  const items = new Map(keepers.map(({ pid }) => [pid, processItem(pid)] as const));
   const ended = await killAll(() => {
-    const found = listProcesses().filter((pid) => !spared.has(pid) && !isKeeper(pid) && inside(pid));
+    const found = members();
     for (const pid of found) if (!items.has(pid)) items.set(pid, processItem(pid));
     return found;
   });
@@ -122,31 +152,45 @@ export async function removeLab(state: LabState, why: string): Promise<Removed> 
   };
 }
 
+const nothing = { processes: 0, namespaces: 0 } as const;
+
 /** Removes a folder whose state may be unreadable. */
 export async function removeLeftover(name: string, why: string): Promise<Removed> {
   const state = readLab(name);
   if (state !== null) return removeLab(state, why);
   removeFolder(name);
-  return { lab: name, why, processes: 0, namespaces: 0, items: [`folder ${labFolder(name)}`] };
+  return { ...nothing, lab: name, why, items: [`folder ${labFolder(name)}`] };
 }
 
-/** Removes what crashes have left, or with `all` every lab of this user. */
-export async function removeAll(all: boolean): Promise<{ removed: Removed[]; kept: string[] }> {
+/**
+ * Removes what crashes have left, or with `all` every lab of this user; a `dryRun` only says what
+ * that would be.
+ */
+export async function removeAll(
+  all: boolean,
+  dryRun = false,
+): Promise<{ removed: Removed[]; kept: string[] }> {
   const removed: Removed[] = [];
   const kept: string[] = [];
   const known = new Set<string>();
-  removeUnfinished();
+  if (!dryRun) removeUnfinished();
   for (const name of listFolders()) {
     const state = readLab(name);
     const verdict = judge(state);
     if (verdict === "leftover" || all) {
-      removed.push(await removeLeftover(name, verdict === "leftover" ? "left over" : "was running"));
+      const why = verdict === "leftover" ? "left over" : dryRun ? "is running" : "was running";
+      if (!dryRun) removed.push(await removeLeftover(name, why));
+      else if (state !== null) removed.push(wouldRemove(state, why));
+      else removed.push({ ...nothing, lab: name, why, items: [`folder ${labFolder(name)}`] });
+      if (state !== null) known.add(state.id);
     } else {
       kept.push(name);
       if (state !== null) known.add(state.id);
     }
   }
   for (const { id, lab } of keepersOf((each) => !known.has(each)))
-    removed.push(await endProcesses(id, lab, "its folder is gone"));
+    removed.push(
+      dryRun ? wouldEnd(id, lab, "its folder is gone") : await endProcesses(id, lab, "its folder is gone"),
+    );
   return { removed, kept };
 }

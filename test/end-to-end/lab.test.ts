@@ -218,7 +218,13 @@ describe("a lab of hosts", () => {
   });
 
   it("is gone without a trace after `down`", async () => {
-    await lab.must(["lab", "down", "hosts"]);
+    const planned = JSON.parse((await lab.must(["lab", "down", "hosts", "--dry-run", "--json"])).stdout);
+    expect(planned).toMatchObject({ dryRun: true, removed: { lab: "hosts", why: "is running" } });
+    const { dryRun, removed } = JSON.parse((await lab.must(["lab", "down", "hosts", "--json"])).stdout);
+    expect({ dryRun, removed }).toMatchObject({
+      dryRun: false,
+      removed: { ...planned.removed, why: "was running" },
+    });
     expect(lab.processes()).toEqual([]);
     expect(systemNetwork()).toEqual(before);
     expect(await lab.run(["lab", "status"])).toMatchObject({ status: 3 });
@@ -254,7 +260,7 @@ describe("after a crash", () => {
     const running = lab.start(["lab", "exec", "h1", "--", "sh", "-c", "echo ready; sleep 1000"]);
     await new Promise((resolve) => running.child.stdout?.once("data", resolve));
     const state = JSON.parse((await lab.must(["lab", "clean", "--json"])).stdout);
-    expect(state).toEqual({ schema: 1, removed: [], kept: ["hosts"] });
+    expect(state).toEqual({ schema: 1, dryRun: false, removed: [], kept: ["hosts"] });
     const [keeper] = lab
       .processes()
       .filter((pid) => processOf(pid) !== null && pid !== running.child.pid)
@@ -263,7 +269,10 @@ describe("after a crash", () => {
     process.kill(keeper, "SIGKILL");
     expect(await waitUntil(() => processOf(keeper) === null, 5000)).toBe(true);
     expect((await lab.run(["lab", "status"])).status).toBe(3);
+    const planned = JSON.parse((await lab.must(["lab", "clean", "--dry-run", "--json"])).stdout);
+    expect(lab.processes()).not.toEqual([]);
     const cleaned = JSON.parse((await lab.must(["lab", "clean", "--json"])).stdout);
+    expect(planned).toEqual({ ...cleaned, dryRun: true });
     expect(cleaned).toMatchObject({ removed: [{ lab: "hosts", why: "left over" }], kept: [] });
     expect(cleaned.removed[0].processes).toBeGreaterThan(0);
     expect((await running.outcome).status).toBe(137);

@@ -46,7 +46,7 @@ describe.each(isRoot ? ["netns", "memory"] : ["memory"])("a node in a lab (%s)",
     } finally {
       process.kill(pid, "SIGCONT");
     }
-    expect(await health(...patient)).toMatchObject({ status: 0, report: { state: "ok" } });
+    expect(await health("--wait", "30s")).toMatchObject({ status: 0, report: { state: "ok" } });
   });
 
   it("says as JSON, where the log is JSON, why it cannot start", async () => {

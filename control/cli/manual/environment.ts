@@ -33,5 +33,6 @@ export const variables: readonly Variable[] = [
   },
   { name: "XDG_CONFIG_HOME", meaning: "The folder of a user's own config file." },
   { name: "XDG_CONFIG_DIRS", meaning: "The folders of the system's config files." },
-  { name: "NO_COLOR", meaning: "A node's log and `proteus status` on a terminal have no colours." },
+  { name: "NO_COLOR", meaning: "A node's log and `proteus status` have no colours." },
+  { name: "FORCE_COLOR", meaning: "They have colours where there is no terminal; NO_COLOR is stronger." },
 ];

@@ -62,6 +62,17 @@ describe("every command", () => {
     }
   });
 
+  it("has --json, but for those whose output is another program's", () => {
+    const leaves = commands.filter((words) => find(words).commands.length === 0);
+    const without = leaves.filter((words) => !find(words).options.some(({ long }) => long === "--json"));
+    const reason: Readonly<Record<string, string>> = {
+      "lab exec": "what the command in the machine says",
+      "lab demo": "a demonstration for people",
+      dissector: "a program for Wireshark",
+    };
+    expect(without.map((words) => words.join(" ")).filter((words) => !(words in reason))).toEqual([]);
+  });
+
   it("is summed up in the list of commands as it sums itself up", async () => {
     const summaries = async (...words: string[]) => {
       const listed = await programFor(words);
@@ -91,7 +102,7 @@ describe("proteus version", () => {
       version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
       kernel: expect.stringMatching(/^[0-9a-f]{64}$/),
       wire: { flip: 1, extensions: expect.arrayContaining(["checked", "group"]) },
-      disk: {},
+      disk: { "store-folder": expect.any(Number), "store-device": expect.any(Number) },
     });
   });
 });
@@ -153,5 +164,12 @@ describe("the manual", () => {
       .flatMap(({ text }) => [...text.matchAll(/\b(?:PROTEUS|XDG)_[A-Z][A-Z_]*\b/g)].map(([name]) => name));
     const unknown = [...new Set(read)].filter((name) => !known.has(name) && !name.endsWith("_"));
     expect(unknown).toEqual([]);
+    // and no other: a family of names is read by what they begin with
+    const text = sourcesBelow("control")
+      .filter(({ path }) => path !== "control/cli/manual/environment.ts")
+      .map(({ text }) => text)
+      .join("\n");
+    const family = (name: string): string => name.replace(/_NAME$/, "_");
+    expect([...known].filter((name) => !text.includes(name) && !text.includes(family(name)))).toEqual([]);
   });
 });
