@@ -272,6 +272,7 @@ class PoolRun implements Activity {
   /** All is well again: every daemon decides about every machine, at once. */
   #decideLast(): void {
     this.#phase = "deciding";
+    this.#judgeDecisions(); // what is decided now would hide what was lost
     this.#decidedFrom = Math.max(0, ...this.#hosts.flatMap(({ events }) => events.at(-1)?.order ?? 0));
     for (const host of this.#hosts) {
       for (const name of this.#singles()) {
@@ -287,7 +288,11 @@ class PoolRun implements Activity {
     const views = this.#views();
     for (const what of orderFaults(views, this.#decidedFrom)) this.#cluster.fail("event order", what);
     for (const what of this.#pending()) this.#cluster.fail("pool states", what);
-    for (const view of views)
+    this.#judgeDecisions();
+  }
+
+  #judgeDecisions(): void {
+    for (const view of this.#views())
       for (const what of this.#decisions.faults(view)) this.#cluster.fail("lost decision", what);
   }
 }

@@ -175,7 +175,6 @@ export class Pool implements PoolService {
       records = [];
       bytes = 0;
     };
-    await this.#submit({ do: "daemon", name, clock: Math.max(this.#told, this.#registry.clock) });
     for (const record of this.#ledger.records().filter(isNewer)) {
       const length = encode(record).length;
       if (bytes + length > mergeBytesMax || records.length >= mergeRecordsMax) await send();
@@ -183,6 +182,8 @@ export class Pool implements PoolService {
       bytes += length;
     }
     await send();
+    // Last: whoever sees our name has what we knew.
+    await this.#submit({ do: "daemon", name, clock: Math.max(this.#told, this.#registry.clock) });
   }
 
   async #submit(command: Command) {
