@@ -4,7 +4,9 @@
 // - By callback: the end of one call begins the next of the same client. Nothing is
 //   allocated between two calls, and the clock is read once a call.
 // - Warm-up and measurement each last a given time and a given number of calls at least;
-//   the compilers of JavaScript and WebAssembly have done their work by then.
+//   the compilers of JavaScript and WebAssembly have done their work by then. So the warm-up
+//   of a quick look is not shorter than that of any other.
+// - Several processes measure in the same span of time when they are told its beginning.
 
 import { performance } from "node:perf_hooks";
 import { runOf } from "./samples.js";
@@ -15,6 +17,8 @@ export interface Span {
   readonly callsMin: number;
   /** Bytes of data that a call carries. */
   readonly bytes?: number;
+  /** When the measurement begins, in milliseconds since 1970; left out: after the warm-up. */
+  readonly from?: number;
 }
 
 /** A run, and how many calls there were with those of the warm-up. */
@@ -27,6 +31,7 @@ export interface Timed {
 const callsMax = 1_000_000;
 /** The warm-up as a part of the measurement. */
 export const warmupPart = 0.5;
+const warmupLeastMs = 150;
 
 /** Starts a call; `done` gets undefined, or what was wrong. Never calls back at once. */
 export type Begin = (done: (fault?: unknown) => void) => void;
@@ -39,11 +44,12 @@ export async function timeCalls(begin: Begin, span: Span): Promise<Run> {
 /** Measures the calls of several clients. Rejects at the first that fails. */
 export function timeClients(
   begins: readonly Begin[],
-  { milliseconds, callsMin, bytes = 0 }: Span,
+  { milliseconds, callsMin, bytes = 0, from }: Span,
 ): Promise<Timed> {
   const times = new Float64Array(callsMax);
   return new Promise((resolve, reject) => {
-    const warmUntil = performance.now() + milliseconds * warmupPart;
+    const common = from === undefined ? null : from - performance.timeOrigin;
+    const warmUntil = common ?? performance.now() + Math.max(milliseconds * warmupPart, warmupLeastMs);
     const lasts = new Float64Array(begins.length);
     let measuring = false;
     let ended = false;
@@ -55,7 +61,7 @@ export function timeClients(
     const warm = (now: number) => {
       if (++warmCalls < callsMin / 2 || now < warmUntil) return;
       measuring = true;
-      until = now + milliseconds;
+      until = (common ?? now) + milliseconds;
       cpu = process.cpuUsage();
       first = performance.now();
       lasts.fill(first);

@@ -5,10 +5,11 @@
 // - The switch must see frames, so TCP hands over one segment at a time.
 // - incast: all senders call at the same time; the figure is the sum of what they got
 //   through. sharing: one sender with FLIP and one with TCP (iperf3); one measurement gives both rows.
+// - All measure in the same span of time, which begins when their processes have long been up: what
+//   others get while one starts is nobody's share.
 
 import { planLab } from "../lab/plan.js";
 import type { Topology } from "../lab/topology.js";
-import { warmupPart } from "./clock.js";
 import { runIperf3 } from "./iperf3.js";
 import { gigabit, rateLine, segmentsLine } from "./link.js";
 import { benchName, Machines } from "./machines.js";
@@ -26,6 +27,10 @@ const queueBytes = 512 * 1024;
 const senderQueueBytes = (gigabit / 8) * 0.02;
 const receiver = "receiver";
 const address = "10.0.0.1";
+/** What processes that are up need until they call at full speed, and what iperf3 leaves out. */
+const leadSeconds = 1;
+/** For each further one, on the same core. */
+const leadEachMs = 100;
 const interfaceName = "eth0";
 
 const senderName = (sender: number): string => `s${sender + 1}`;
@@ -108,7 +113,12 @@ class StarSession implements Session {
     const senders = Array.from({ length: sendersMost }, (_, sender) =>
       this.#start(senderName(sender), this.cores.client),
     );
-    const answers = await Promise.all(senders.map((sender) => measure(sender, { measure: job, facts })));
+    // An order for nothing: once it is answered, its process is up.
+    await Promise.all(senders.map((sender) => sender.order({ stop: true })));
+    const from = Date.now() + leadSeconds * 1000 + leadEachMs * sendersMost;
+    const answers = await Promise.all(
+      senders.map((sender) => measure(sender, { measure: { ...job, from }, facts })),
+    );
     return sumOf(answers.map(({ run }) => run));
   }
 
@@ -124,10 +134,12 @@ class StarSession implements Session {
     const place = {
       ...{ client: on(senderName(1)), server: on(receiver), address },
     };
-    const seconds = Math.ceil((job.milliseconds * (1 + warmupPart)) / 1000);
-    const options = ["-O", "1", "-t", `${seconds}`, "-C", "cubic"];
+    await flip.order({ stop: true });
+    const seconds = Math.ceil(job.milliseconds / 1000);
+    const options = ["-O", `${leadSeconds}`, "-t", `${seconds}`, "-C", "cubic"];
+    const span = { milliseconds: seconds * 1000, from: Date.now() + leadSeconds * 1000 };
     const [{ run: ours }, theirs] = await Promise.all([
-      measure(flip, { measure: job, facts }),
+      measure(flip, { measure: { ...job, ...span }, facts }),
       runIperf3(place, this.cores, options),
     ]);
     const rows = { flip: ours, "iperf3-cubic": theirs };

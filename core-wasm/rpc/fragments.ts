@@ -5,6 +5,10 @@
 //   as the original does.
 // - With a peer of ours a fragment that is missing is asked for (REPEAT) once three have
 //   come behind it, or when nothing comes for a while; with an original its timers rule.
+// - How long that while is follows from what comes twice: where most of what was asked for
+//   had only been waiting, in a queue on its way or in a ring that nobody looked at, it
+//   doubles, and shrinks again with the messages that come without. Losses do not lengthen
+//   it: what was lost does not come twice.
 
 import { COUNTER_DUPLICATES, COUNTER_REPEATS_ASKED } from "../layout";
 import { EXTENSION_SELECTIVE_REPEAT } from "../limits";
@@ -27,9 +31,15 @@ import { GETREP, Thread, threadReceive } from "./threads";
 
 /** RPC header and message header: the bytes of a message in front of its data. */
 export const MESSAGE_PREFIX: u32 = RPC_HEADER + HEADER;
-/** Without a fragment for so long, the rest is asked for. */
+/** Without a fragment for so long, the rest is asked for: at least, and at most. */
 const STALL_US: i64 = 4000;
+const STALL_LONGEST_US: i64 = 64000;
 const BEHIND_BEFORE_ASKING: u32 = 3;
+/** So many fragments twice, after silence: it was too short. */
+const TWICE_TOO_MANY: u32 = 16;
+
+let stallUs: i64 = STALL_US;
+let raised: i64 = 0; // when it was last found too short: once for all that asked before
 
 /** Gets ready for a message of `total` bytes. */
 export function fragmentsOpen(thread: Thread, source: u64, id: u32, total: u32): void {
@@ -38,7 +48,8 @@ export function fragmentsOpen(thread: Thread, source: u64, id: u32, total: u32):
   thread.highest = 0;
   thread.behind = 0;
   thread.asked = 0;
-  thread.interval = STALL_US;
+  thread.stalled = 0;
+  thread.interval = stallUs;
   threadReceive(thread, source, id);
 }
 
@@ -48,21 +59,32 @@ export function fragmentTake(thread: Thread, data: usize, length: u32, offset: u
   const end = offset + length;
   if (length == 0 || gapsHave(thread.gaps, offset, end)) {
     countUp(COUNTER_DUPLICATES);
+    if (thread.stalled > 0 && --thread.stalled == 0) stallTooShort(thread);
     return false;
   }
   if (!gapsFill(thread.gaps, offset, end)) return false;
   thread.heard = now;
-  thread.interval = STALL_US;
+  thread.interval = stallUs;
   fragmentCopy(thread, data, length, offset);
   if (end > thread.highest) thread.highest = end;
   const missing = gapsCount(thread.gaps);
-  if (missing == 0) return true;
+  if (missing == 0) {
+    if (thread.stalled == TWICE_TOO_MANY) stallUs = max<i64>(stallUs - (stallUs >> 3), STALL_US);
+    else if (thread.asked == 0) stallUs = max<i64>(stallUs - (stallUs >> 6), STALL_US);
+    return true;
+  }
   if (gapStart(thread.gaps, 0) < thread.highest) {
     if (++thread.behind >= BEHIND_BEFORE_ASKING) fragmentsAsk(thread, false);
   } else {
     thread.behind = 0;
   }
   return false;
+}
+
+function stallTooShort(thread: Thread): void {
+  if (thread.asked <= raised) return;
+  raised = now;
+  stallUs = min<i64>(stallUs * 2, STALL_LONGEST_US);
 }
 
 /** Copies what a fragment holds of the header and the data to the caller's. */
@@ -88,6 +110,7 @@ export function fragmentsAsk(thread: Thread, all: bool): void {
   if (!all && now - thread.asked < STALL_US / 2) return;
   thread.asked = now;
   thread.behind = 0;
+  thread.stalled = all ? TWICE_TOO_MANY : 0;
   let ranges: u32 = 0;
   const count = gapsCount(thread.gaps);
   for (let i: u32 = 0; i < count && ranges < REPEAT_RANGES_MAX; i++) {

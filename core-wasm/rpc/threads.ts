@@ -69,6 +69,7 @@ export class Thread {
   progress: u32; // of the outgoing message when its timer last ran out
   receiving: u32; // in the list of receivers
   behind: u32; // fragments that came behind a gap since it was last asked for
+  stalled: u32; // asked for all after silence: how many may come twice before that was too soon
   retries: u32;
   refusals: u32;
   roundtripMs: u32; // as the original estimates it
@@ -220,6 +221,7 @@ export function threadReset(thread: Thread): void {
   thread.started = now;
   thread.heard = now;
   thread.asked = 0;
+  thread.stalled = 0;
   thread.behind = 0;
 }
 

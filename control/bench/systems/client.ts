@@ -23,7 +23,9 @@ export async function measure(
       const { begins, pace = "immediate" } = client;
       return { run: await timeCurve({ begins, pace, milliseconds }) };
     }
-    return await timeClients(client.begins, { milliseconds, callsMin, bytes: job.request + job.reply });
+    const { request, reply, from } = job;
+    const span = { milliseconds, callsMin, bytes: request + reply };
+    return await timeClients(client.begins, from === undefined ? span : { ...span, from });
   } finally {
     await client.close();
   }

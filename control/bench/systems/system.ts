@@ -21,6 +21,8 @@ export interface Job {
   readonly milliseconds: number;
   /** The fewest calls that make a run, however slow. */
   readonly callsMin: number;
+  /** When to begin, in milliseconds since 1970; left out: after a warm-up. */
+  readonly from?: number;
   /** Payload of a call and of its reply, bytes. */
   readonly request: number;
   readonly reply: number;
