@@ -19,6 +19,8 @@ interface Listed {
 const isolations = isRoot ? ["netns", "memory"] : ["memory"];
 const inThisTier = perTier({ quick: isolations.slice(0, 1), long: isolations, nightly: isolations });
 
+const isLong = perTier({ quick: false, long: true, nightly: true });
+
 /** What `node list --json` says. */
 async function listed({ lab }: Programs): Promise<Listed> {
   return JSON.parse((await lab.must(["node", "list", "--json"])).stdout) as Listed;
@@ -167,7 +169,7 @@ control: { daemons: 3 }
     await become(programs, "n1 up, n2 up");
   });
 
-  it("is watched: a line for each change", async () => {
+  it.runIf(isLong)("is watched: a line for each change", async () => {
     const watching = lab.start(["node", "list", "--watch"]);
     const lines: string[] = [];
     if (watching.child.stdout === null) throw new Error("no output");
@@ -181,7 +183,7 @@ control: { daemons: 3 }
     expect((await watching.outcome).status).toBe(0);
   });
 
-  it("keeps its daemons through `lab apply`, also on a network that is new", async () => {
+  it.runIf(isLong)("keeps its daemons through `lab apply`, also on a network that is new", async () => {
     await lab.must(["node", "drain", "n1"]);
     const file = join(folder, "pool.yaml");
     const text = readFileSync(file, "utf8");
@@ -200,8 +202,6 @@ control: { daemons: 3 }
     expect(again.stdout).toContain("is as the file says");
   });
 });
-
-const isLong = perTier({ quick: false, long: true, nightly: true });
 
 describe.runIf(isLong && isRoot)("a daemon on its own", () => {
   const programs = new Programs();
