@@ -24,18 +24,44 @@ A config file, /etc/proteus/config.toml:
   format = "json"`;
 
 /** The settings, what sets them, and what they mean; for the help of every command that has them. */
-export function settingsHelp(): string {
-  const rows = settingKeys.map((key) => [key, settings[key].environment, settings[key].about]);
+export function settingsHelp(among: readonly Section[] = allSections): string {
+  const rows = settingKeys
+    .filter((key) => isIn(key, among))
+    .map((key) => [key, settings[key].environment, settings[key].about]);
   return `\nSettings:\n${table(["KEY", "VARIABLE", "MEANING"], rows)}\n${rules}\n${fileExample}`;
 }
 
-/** Adds --config and a flag for every setting. */
-export function withSettings(command: Command): Command {
+/** Sections of the settings, for commands that concern some of them. */
+export type Section = "node" | "pool" | "control" | "log" | "metrics";
+
+/** What a machine's agent is set to. */
+export const nodeSections: readonly Section[] = ["node", "pool", "log", "metrics"];
+/** What a control daemon is set to: its name in the log is its machine's. */
+export const controlSections: readonly Section[] = ["control", "pool", "log"];
+const allSections: readonly Section[] = ["node", "pool", "log", "metrics", "control"];
+
+const isIn = (key: SettingKey, among: readonly Section[]): boolean =>
+  among.some((section) => key.startsWith(`${section}.`));
+
+/** The settings that have flags in a command: of two that share a flag, that of the first section. */
+function flagged(among: readonly Section[]): SettingKey[] {
+  const taken = new Set<string>();
+  const ordered = among.flatMap((section) => settingKeys.filter((key) => isIn(key, [section])));
+  return ordered.filter((key) => {
+    const { flag } = settings[key];
+    if (taken.has(flag)) return false;
+    taken.add(flag);
+    return true;
+  });
+}
+
+/** Adds --config and a flag for every setting of these sections. */
+export function withSettings(command: Command, among: readonly Section[] = allSections): Command {
   command.option("--config <file>", "config file; none: no file");
-  for (const key of settingKeys) {
+  for (const key of flagged(among)) {
     const { flag, about } = settings[key];
     if (key === "metrics.public") command.option(flag, about);
-    else if (key === "node.interfaces")
+    else if (key === "node.interfaces" || key === "control.interfaces")
       command.option(`${flag} <name>`, `${about}; may be repeated`, collect);
     else command.option(`${flag} <value>`, about);
   }
@@ -48,9 +74,12 @@ function optionName(flag: string): string {
 }
 
 /** The configuration that a command's flags, the environment and the files make. */
-export function configOf(options: Readonly<Record<string, unknown>>): Config {
+export function configOf(
+  options: Readonly<Record<string, unknown>>,
+  among: readonly Section[] = allSections,
+): Config {
   const flags: Record<string, string | readonly string[] | boolean> = {};
-  for (const key of settingKeys) {
+  for (const key of flagged(among)) {
     const value = options[optionName(settings[key].flag)];
     if (typeof value === "string" || typeof value === "boolean") flags[key] = value;
     else if (Array.isArray(value)) flags[key] = value.map(String);

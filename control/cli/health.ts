@@ -1,21 +1,28 @@
-// The health of what runs on this machine: labs with their machines and links, and the
-// machine's own node. `proteus status` shows it.
+// The health of what runs on this machine: labs with their machines and links, the machine's
+// own node, and its pool. `proteus status` shows it.
 //
 // - An item is ok, bad or unknown; the whole is bad when one is bad, else unknown when one
 //   is, or when there is nothing to judge.
 // - A machine of a lab is ok when its agent answers; that its process is there is not enough.
 // - What the agents say of themselves is judged together: names, versions, clocks, MTUs.
+// - A control daemon of this machine, or the one that PROTEUS_CONTROL names, adds the machines
+//   of its pool and what is wrong with them; of a lab's daemons it is judged whether they answer.
 
+import { existsSync } from "node:fs";
 import { nodeDocumentSchema } from "../interface/node.js";
-import { judgeNodes, type Seen } from "../interface/node-faults.js";
+import { judgeNodes, type NodeFault, type Seen } from "../interface/node-faults.js";
+import type { PoolDaemon, PoolNode } from "../interface/pool.js";
 import { ProteusError } from "../kernel/errors.js";
 import { metricsOf } from "../lab/agent.js";
-import { runningLabs } from "../lab/lab.js";
+import { daemonNodes } from "../lab/daemons.js";
+import { isUp, runningLabs } from "../lab/lab.js";
 import type { LabState } from "../lab/state.js";
 import { type LabStatus, type NodeStatus, statusOf } from "../lab/status.js";
 import { type Listen, parseListen } from "../node/config/listen.js";
 import { loadConfig } from "../node/config/load.js";
+import { systemSocket } from "../node/control/places.js";
 import { askPage } from "../node/metrics/client.js";
+import { findControl } from "./control-access.js";
 
 export type Health = "ok" | "bad" | "unknown";
 
@@ -148,6 +155,90 @@ async function ownNode(timeoutMs: number): Promise<HealthItem[]> {
   return [{ state: "ok", what: "node", words: `${name} on ${on}, up ${uptimeSeconds} s` }];
 }
 
+/** Judges control daemons by what they answered. Pure. `what` begins the names of its items. */
+export function controlItems(
+  what: string,
+  daemons: readonly PoolDaemon[],
+  faults: readonly NodeFault[],
+): HealthItem[] {
+  const watching = daemons.find((daemon) => daemon.watching)?.name ?? "nobody";
+  const names = daemons.map(({ name }) => name).join(", ");
+  const words = `${daemons.length} in the group (${names}), ${watching} watches`;
+  return [
+    { state: watching === "nobody" ? "bad" : "ok", what, words },
+    ...faults.map(({ message, hint }): HealthItem => ({ state: "bad", what, words: message, hint })),
+  ];
+}
+
+function poolItem(pool: string, { name, kind, state, silentMs, status }: PoolNode): HealthItem {
+  const what = `${pool}:${name}`;
+  const up = status?.uptimeSeconds === undefined ? "" : `, up ${Math.floor(status.uptimeSeconds)} s`;
+  switch (state) {
+    case "up":
+      return { state: "ok", what, words: `${kind}${up}` };
+    case "draining":
+      return { state: "ok", what, words: `${kind}${up}, draining: takes nothing new` };
+    case "down": {
+      const hint = `start it, or strike it from the list: proteus node forget ${name}`;
+      return { state: "unknown", what, words: "down: it was told to stop", hint };
+    }
+    case "unreachable": {
+      const since = silentMs === null ? "" : ` for ${Math.floor(silentMs / 1000)} s`;
+      const hint = `look at the machine and its network; one that is gone for good: proteus node forget ${name}`;
+      return { state: "bad", what, words: `it does not answer${since}`, hint };
+    }
+  }
+}
+
+/** Judges the machines of a deployed pool. Pure. */
+export const poolItems = (pool: string, nodes: readonly PoolNode[]): HealthItem[] =>
+  nodes.map((node) => poolItem(pool, node));
+
+const silentDaemon = (what: string, error: unknown): HealthItem => {
+  if (!(error instanceof ProteusError)) throw error;
+  const { message, why, hint } = error;
+  return {
+    ...{ state: "bad", what, words: why === undefined ? message : `${message}: ${why}` },
+    ...(hint === undefined ? {} : { hint }),
+  };
+};
+
+/** The daemons of a lab; nothing when it has none. Machines are judged by their own answers. */
+async function lookAtDaemons(lab: LabState, timeoutMs: number): Promise<HealthItem[]> {
+  const { name, daemons = 0 } = lab.topology;
+  const what = `${name}:control`;
+  if (daemons === 0) return [];
+  try {
+    const { client } = findControl({ lab: name }, timeoutMs);
+    const items = controlItems(what, await client.daemons(), []);
+    const dead = daemonNodes(lab.topology).filter((node) => !isUp(lab, node));
+    const downs = dead.map(
+      (node): HealthItem => ({
+        ...{ state: "bad", what: `${name}:${node.name}`, words: "down" },
+        hint: `proteus lab start ${node.name}`,
+      }),
+    );
+    return [...items, ...downs];
+  } catch (error) {
+    return [silentDaemon(what, error)];
+  }
+}
+
+/** The pool of a daemon that is named, or of this machine's; nothing when there is none. */
+async function lookAtPool(timeoutMs: number): Promise<HealthItem[]> {
+  const named = process.env.PROTEUS_CONTROL || undefined;
+  const control = named ?? systemSocket();
+  if (named === undefined && !existsSync(control)) return [];
+  try {
+    const { client } = findControl({ control }, timeoutMs);
+    const { pool } = await client.about();
+    const [daemons, faults, nodes] = await Promise.all([client.daemons(), client.faults(), client.nodes()]);
+    return [...controlItems(`pool ${pool}`, daemons, faults), ...poolItems(pool, nodes)];
+  } catch (error) {
+    return [silentDaemon("pool", error)];
+  }
+}
+
 export interface LookOptions {
   /** Only this lab; else all that run, and this machine's node. */
   readonly lab?: string | undefined;
@@ -159,7 +250,8 @@ export async function lookAround({ lab, timeoutMs }: LookOptions): Promise<Healt
   const labs = runningLabs().filter((state) => lab === undefined || state.topology.name === lab);
   const parts = await Promise.all([
     lab === undefined ? ownNode(timeoutMs) : [],
-    ...labs.map((state) => lookAtLab(state, timeoutMs)),
+    lab === undefined ? lookAtPool(timeoutMs) : [],
+    ...labs.flatMap((state) => [lookAtLab(state, timeoutMs), lookAtDaemons(state, timeoutMs)]),
   ]);
   const items = parts.flat();
   return { state: worst(items.map(({ state }) => state)), items };

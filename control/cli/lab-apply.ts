@@ -12,7 +12,7 @@ import { runningLabs } from "../lab/lab.js";
 import { type LabStatus, statusOf } from "../lab/status.js";
 import { requireName } from "../lab/topology.js";
 import { readTopology } from "./lab-file.js";
-import { interruptible, jsonOption, labOptions, timeoutOption } from "./lab-options.js";
+import { interruptible, jsonOption, labOptions, timeoutOption, withDaemons } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 
 const help = `
@@ -57,7 +57,8 @@ function report(options: ApplyOptions, lab: string, steps: readonly Step[], stat
 
 async function applyCommand(file: string, options: ApplyOptions): Promise<void> {
   const read = readTopology(file);
-  const topology = options.name === undefined ? read : { ...read, name: requireName("lab", options.name) };
+  const named = options.name === undefined ? read : { ...read, name: requireName("lab", options.name) };
+  const topology = withDaemons(named);
   const { name } = topology;
   requireRunning(name, file);
   if (options.dryRun) {

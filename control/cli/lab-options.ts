@@ -3,7 +3,9 @@
 
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { daemonsDefault } from "../lab/daemons.js";
 import type { LabOptions } from "../lab/lab.js";
+import type { Topology } from "../lab/topology.js";
 import { narrate } from "./output.js";
 
 /** This program again, for agents. */
@@ -15,6 +17,9 @@ function seconds(text: string): number {
     throw new InvalidArgumentError("It is a number of seconds.");
   return value;
 }
+
+/** A lab that says nothing of control daemons has one. */
+export const withDaemons = (topology: Topology): Topology => ({ daemons: daemonsDefault, ...topology });
 
 const interrupts = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

@@ -15,7 +15,15 @@ import type { Isolation } from "../lab/state.js";
 import { statusOf, statusText } from "../lab/status.js";
 import { defaultTopology, requireName, requireNode, sameTopology, type Topology } from "../lab/topology.js";
 import type { Entry, Wanted } from "./entry.js";
-import { interruptible, jsonOption, labOption, labOptions, proteus, timeoutOption } from "./lab-options.js";
+import {
+  interruptible,
+  jsonOption,
+  labOption,
+  labOptions,
+  proteus,
+  timeoutOption,
+  withDaemons,
+} from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 
 export { interruptible };
@@ -39,6 +47,7 @@ A lab file:
     r1: { kind: router, networks: [lan0, lan1] }   # a pool machine on two networks
     n2: { kind: pool, networks: [lan1] }
     h1: { kind: host, networks: [lan0] }           # no agent: your own tools
+  control: { daemons: 3 }                          # default: 1; they are on every network
 
 Examples:
   proteus lab up --nodes 3
@@ -81,7 +90,7 @@ async function upCommand(file: string | undefined, options: UpOptions): Promise<
     file === undefined
       ? defaultTopology(name ?? "lab", options.nodes ?? 3)
       : (await import("./lab-file.js")).readTopology(file);
-  const topology = name === undefined ? read : { ...read, name };
+  const topology = withDaemons(name === undefined ? read : { ...read, name });
   if (options.dryRun) {
     upDryRun(topology, options.json);
     return;

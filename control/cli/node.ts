@@ -1,5 +1,6 @@
 // `proteus node`: the agent of a pool machine, and how to ask it. What the agent does is
-// control/node/agent.ts; here are its options, and the file that says that it is ready.
+// control/node/agent.ts; here are its options, and the file that says that it is ready. What
+// the pool's control daemons know of machines is node-pool.ts.
 
 import { randomBytes } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
@@ -22,8 +23,9 @@ import { type RunningKernel, startKernel } from "../node/start.js";
 import { unitText } from "../node/unit.js";
 import { Watch } from "../node/watch.js";
 import { stub } from "../stub/client.js";
-import { configOf, settingsHelp, withSettings } from "./config.js";
+import { configOf, nodeSections, settingsHelp, withSettings } from "./config.js";
 import { collect, type Stopped, untilStopped } from "./foreground.js";
+import { registerPoolNodes } from "./node-pool.js";
 import { asProteusError, emit, hasColours, narrate } from "./output.js";
 import { kernelBytes, packageRoot, packageVersion } from "./package-files.js";
 import { parseDuration } from "./quantity.js";
@@ -57,19 +59,20 @@ Example:
 
 /** Adds `node` and its subcommands to the program. */
 export function registerNode(program: Command): void {
-  const node = program.command("node").description("the agent of a pool machine");
+  const node = program.command("node").description("the machines of a pool, and the agent of this one");
   const start = node
     .command("start")
     .description("run this machine's agent: kernel, routing, and the servers that every machine has");
-  withSettings(start as unknown as Command);
+  withSettings(start as unknown as Command, nodeSections);
   start
     .option("--json", "one JSON document when it serves", false)
-    .addHelpText("after", () => settingsHelp())
+    .addHelpText("after", () => settingsHelp(nodeSections))
     .addHelpText("after", startHelp)
     .action(async (options: Readonly<Record<string, unknown>>) => {
       const stopped = untilStopped();
-      await startNode(configOf(options), stopped, options.json === true);
+      await startNode(configOf(options, nodeSections), stopped, options.json === true);
     });
+  registerPoolNodes(node as unknown as Command);
   node
     .command("unit")
     .description("print the systemd unit that runs this machine's agent")

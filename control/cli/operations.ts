@@ -3,7 +3,9 @@
 //
 // - Names, help and errors are the table's own; nothing here knows a server. What a command can
 //   beyond one call of its operation is given to registerServer as a Special.
-// - Each runs on a kernel of its own, which lives for the one call.
+// - A call goes through the control daemon where there is one, with the caller's capability.
+//   With --interface, inside a lab's machine, without a daemon, or for a Special, it goes by a
+//   kernel of its own, which lives for the one command.
 
 import type { Command } from "@commander-js/extra-typings";
 import type { Capability } from "../capability/capability.js";
@@ -14,6 +16,7 @@ import { serverTables } from "../interface/tables.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { startKernel } from "../node/start.js";
 import { callOperation } from "../stub/client.js";
+import { type Access, findAnyControl, ownNetwork, withAccess } from "./control-access.js";
 import { collect } from "./foreground.js";
 import { emit, narrate } from "./output.js";
 import { kernelBytes, offlineKernel } from "./package-files.js";
@@ -35,7 +38,9 @@ export const anyTable = defineServer({
 const optionName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 const objectHelp = `OBJECT is a capability (32 hex digits, or its text form), a port (12 hex digits) for what
-anyone may ask, or NODE:SERVER of a running lab.`;
+anyone may ask, or NODE:SERVER of a running lab (with all rights), or of a pool (its port).
+The call goes through the control daemon (--control, PROTEUS_CONTROL, the lab's, this
+machine's); with --interface, or without a daemon, it needs no one's help.`;
 
 /** The object that a command calls, on a kernel of its own. */
 export interface Calling {
@@ -107,7 +112,7 @@ function addOptions(command: Command, operation: Operation, instead: readonly st
 }
 
 /** Options that every such command has, as commander gives them. */
-interface Options {
+interface Options extends Access {
   readonly interface: readonly string[];
   readonly timeout: string;
   readonly json: boolean;
@@ -125,7 +130,7 @@ async function run(
   options: Options,
   special: Special | undefined,
 ): Promise<void> {
-  const capability = parseTarget(target, table.name === "std" ? "sys" : table.name);
+  const capability = await parseTarget(target, table.name === "std" ? "sys" : table.name, options);
   const given: Record<string, unknown> = {};
   for (const [key, field] of Object.entries(operation.arguments)) {
     const text = options[camel(key)];
@@ -133,6 +138,14 @@ async function run(
   }
   const locateTimeoutMs = Math.ceil(parseDuration(options.timeout));
   const planned = special?.plan(given, options);
+  const direct = planned !== undefined || ownNetwork(options.interface, options);
+  const daemon = direct ? null : findAnyControl(options);
+  if (daemon !== null) {
+    const { call } = daemon.client;
+    const reply = await callOperation(call, table, name, capability, given, { locateTimeoutMs });
+    show(`${table.name} ${name}`, options.json, reply);
+    return;
+  }
   const running = await startKernel({
     wasm: kernelBytes(),
     interfaces: options.interface,
@@ -175,12 +188,14 @@ function addOperation(
     .argument("<object>", "what it is done to");
   addOptions(command as unknown as Command, operation, special?.instead ?? []);
   for (const [flags, summary] of Object.entries(special?.options ?? {})) command.option(flags, summary);
-  command
-    .option("--interface <name>", "network to call on; may be repeated", collect, [])
+  command.option("--interface <name>", "network to call on, without a daemon; may be repeated", collect, []);
+  withAccess(command as unknown as Command)
     .option("--timeout <duration>", "how long to look for the server", "5s")
     .option("--json", "one JSON document on stdout", false)
     .addHelpText("after", operationHelp(table, name, operation, special?.notes))
-    .action((target, options) => run(table, name, operation, target, options as unknown as Options, special));
+    .action((...given: readonly unknown[]) =>
+      run(table, name, operation, String(given[0]), given[1] as Options, special),
+    );
 }
 
 /** Adds a server's command, with a subcommand for each of its operations. */

@@ -17,8 +17,12 @@ const entries: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./lab.js")).registerLab,
   },
   node: {
-    summary: "the agent of a pool machine",
+    summary: "the machines of a pool, and the agent of this one",
     load: async () => (await import("./node.js")).registerNode,
+  },
+  control: {
+    summary: "the daemon that looks after a pool",
+    load: async () => (await import("./control.js")).registerControl,
   },
   config: {
     summary: "what this machine is set to, and what set it",

@@ -13,9 +13,10 @@ import { parseDuration } from "./quantity.js";
 import { table } from "./table.js";
 
 const help = `
-Shows the labs that run on this computer with their machines and links, and this machine's
-own node. ok: it answers and nothing is wrong with it; bad: the hint says what to do;
-unknown: nobody could tell, or nothing runs.
+Shows the labs that run on this computer with their machines and links, this machine's own
+node, and the pool of its control daemon, or of the one that PROTEUS_CONTROL names. ok: it
+answers and nothing is wrong with it; bad: the hint says what to do; unknown: nobody could
+tell, or nothing runs.
 
 Exit codes: 0 all is ok, 6 something is bad or unknown.
 

@@ -47,6 +47,13 @@ export interface Reply {
   readonly data: Uint8Array;
 }
 
+/** Makes one call, by whatever way: `trans` on a kernel of one's own, or through a control daemon. */
+export type Transact = (
+  header: Partial<Header> & { readonly port: Uint8Array },
+  data: Uint8Array,
+  options: CallOptions,
+) => Promise<Reply>;
+
 /** Writes a header at an address of the kernel's memory; what is left out is zero. */
 export function writeHeader(kernel: Kernel, at: number, header: Partial<Header>): void {
   const { bytes, view } = kernel;

@@ -1,15 +1,17 @@
 // The agent of a pool machine, as the lab starts it: `proteus node start`, detached,
 // its words in agent.log. It serves when it has written the file named by
-// PROTEUS_READY_FILE: JSON with at least {pid}.
+// PROTEUS_READY_FILE: JSON with at least {pid}. On a control daemon's machine it is
+// `proteus control start`, which serves when its socket is there.
 //
 // - Its metrics are at a socket in the node's folder, which is reached from outside of the
 //   node as well. No config file of this computer is read: a lab is the same everywhere.
 
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ProteusError } from "../kernel/errors.js";
 import { type Listen, parseListen } from "../node/config/listen.js";
+import { daemonEnvironment, daemonSocket, isDaemon } from "./daemons.js";
 import { nodeCommand } from "./exec.js";
 import { interfacesOf } from "./plan.js";
 import { type ProcessId, processOf, waitUntil } from "./processes.js";
@@ -51,20 +53,49 @@ export interface AgentStart {
   readonly started: (agent: ProcessId) => void;
 }
 
+interface Program {
+  readonly words: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** It is there when the program serves. */
+  readonly ready: string;
+  readonly serves: () => boolean;
+}
+
+/** What runs on a machine of a lab. */
+function programOf(lab: string, { name }: LabNode): Program {
+  if (isDaemon({ name })) {
+    const socket = daemonSocket(lab, name);
+    return {
+      words: ["control", "start"],
+      environment: daemonEnvironment(lab, name),
+      ready: socket,
+      serves: () => existsSync(socket),
+    };
+  }
+  const ready = join(nodeFolder(lab, name), "ready.json");
+  return {
+    words: ["node", "start"],
+    environment: { PROTEUS_READY_FILE: ready, PROTEUS_METRICS_LISTEN: metricsText(lab, name) },
+    ready,
+    serves: () => {
+      try {
+        return typeof JSON.parse(readFileSync(ready, "utf8")) === "object";
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
 /** Starts the agent of a node and waits until it serves. Throws LAB_NODE_SILENT or LAB_AGENT_ENDED. */
 export async function startAgent(state: LabState, node: LabNode, options: AgentStart): Promise<ProcessId> {
   const lab = state.topology.name;
   const folder = nodeFolder(lab, node.name);
-  const ready = join(folder, "ready.json");
+  const { words, environment: own, ready, serves } = programOf(lab, node);
   const logPath = join(folder, "agent.log");
   rmSync(ready, { force: true });
   const interfaces = interfacesOf(state.topology, node).flatMap(({ name }) => ["--interface", name]);
-  const { command, environment } = nodeCommand(state, node, [
-    ...options.proteus,
-    "node",
-    "start",
-    ...interfaces,
-  ]);
+  const { command, environment } = nodeCommand(state, node, [...options.proteus, ...words, ...interfaces]);
   const [program = "", ...rest] = command;
   const log = openSync(logPath, "w", 0o600); // what the agent says has capabilities in it
   const child = spawn(program, rest, {
@@ -73,9 +104,8 @@ export async function startAgent(state: LabState, node: LabNode, options: AgentS
     env: {
       ...process.env,
       ...environment,
-      PROTEUS_READY_FILE: ready,
+      ...own,
       PROTEUS_CONFIG: "none",
-      PROTEUS_METRICS_LISTEN: metricsText(lab, node.name),
     },
     stdio: ["ignore", log, log],
   });
@@ -88,22 +118,15 @@ export async function startAgent(state: LabState, node: LabNode, options: AgentS
   const agent = processOf(child.pid);
   if (agent !== null) options.started(agent);
   const ended = (): boolean => failed !== null || child.exitCode !== null || child.signalCode !== null;
-  const serves = (): boolean => {
-    try {
-      return typeof JSON.parse(readFileSync(ready, "utf8")) === "object";
-    } catch {
-      return false;
-    }
-  };
   await waitUntil(() => serves() || ended(), options.timeoutMs, options.abort);
   const tail = logTail(lab, node.name);
-  const words = tail === "" ? "its log is empty" : `the end of its log:\n${tail}`;
+  const said = tail === "" ? "its log is empty" : `the end of its log:\n${tail}`;
   if (ended() || agent === null)
     throw new ProteusError({
       code: "LAB_AGENT_ENDED",
       exit: 1,
       message: `the agent of ${node.name} ended before it served`,
-      why: `${child.signalCode ?? `exit status ${child.exitCode}`}; ${words}`,
+      why: `${child.signalCode ?? `exit status ${child.exitCode}`}; ${said}`,
       hint: "mend what its log says, and do it again",
     });
   if (!serves())
@@ -111,7 +134,7 @@ export async function startAgent(state: LabState, node: LabNode, options: AgentS
       code: "LAB_NODE_SILENT",
       exit: 5,
       message: `${node.name} did not answer within ${options.timeoutMs / 1000} s`,
-      why: words,
+      why: said,
       hint: "give it longer with --timeout SECONDS",
     });
   return agent;

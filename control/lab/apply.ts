@@ -100,6 +100,28 @@ async function removeNode(state: LabState, topology: Topology, node: LabNode): P
   removeNodeFolder(lab, node.name);
 }
 
+/** Ends control daemons, and makes the machines of those that come. */
+async function changeDaemons(
+  state: LabState,
+  topology: Topology,
+  { nodes, was }: Extract<Step, { step: "daemons" }>,
+): Promise<void> {
+  const lab = topology.name;
+  await Promise.all(was.map((node) => stopAgent(state, node)));
+  for (const { name } of was) await killAll(() => processesOf(state, name));
+  if (state.isolation !== "memory")
+    await whateverAtSwitch(
+      state,
+      was.flatMap(({ name, networks }) => [
+        ...networks.map((_, place) => `link del ${name}_${place}`),
+        `netns del ${namespaceName(lab, name)}`,
+      ]),
+    );
+  for (const { name } of was) if (!nodes.some((node) => node.name === name)) removeNodeFolder(lab, name);
+  for (const node of nodes) await addNode(state, topology, node);
+  if (nodes.length === 0 && state.isolation === "memory") await hubTopology(controlSocket(lab), topology);
+}
+
 async function changeNode(state: LabState, topology: Topology, node: LabNode, was: LabNode): Promise<void> {
   await stopAgent(state, was);
   if (state.isolation === "memory") {
@@ -196,6 +218,9 @@ async function carryOut(state: LabState, step: Step): Promise<LabState> {
         return done(whole);
       });
     }
+    case "daemons":
+      await changeDaemons(state, topology, step);
+      return done(state);
     case "restart-agent":
       await stopAgent(state, step.node);
       return state;
@@ -204,10 +229,11 @@ async function carryOut(state: LabState, step: Step): Promise<LabState> {
   }
 }
 
-/** Does this step leave its node with an agent that has to boot? */
-function bootsAfter(step: Step): LabNode | null {
+/** The nodes that this step leaves with an agent, or a daemon, that has to boot. */
+function bootsAfter(step: Step): readonly LabNode[] {
+  if (step.step === "daemons") return step.nodes;
   const boots = step.step === "add-node" || step.step === "change-node" || step.step === "restart-agent";
-  return boots && hasAgent(step.node) ? step.node : null;
+  return boots && hasAgent(step.node) ? [step.node] : [];
 }
 
 function stopped(cause: unknown, step: Step, done: number, all: number): ProteusError {
@@ -242,8 +268,7 @@ export async function apply(
       failure = stopped(error, step, index, steps.length);
       break;
     }
-    const node = bootsAfter(step);
-    if (node !== null) boots.set(node.name, node);
+    for (const node of bootsAfter(step)) boots.set(node.name, node);
   }
   await bootAll(now, [...boots.values()], options);
   if (failure !== null) throw failure;

@@ -8,6 +8,7 @@
 // - A link is kept when its interface, network and addresses stay; a machine whose links
 //   or kind change, or whose network changes its MTU, boots its agent again.
 
+import { daemonNodes } from "./daemons.js";
 import { type Impairments, impairmentText, noImpairments, sameImpairments } from "./impairments.js";
 import { impairmentsOf, type Link, linkName, linksOf, withImpairments } from "./links.js";
 import type { LabNetwork, LabNode, Topology } from "./topology.js";
@@ -19,6 +20,8 @@ export type Step =
   | { readonly step: "change-node"; readonly node: LabNode; readonly was: LabNode }
   | { readonly step: "add-node"; readonly node: LabNode }
   | { readonly step: "remove-network"; readonly network: LabNetwork }
+  /** The control daemons end, and others begin. */
+  | { readonly step: "daemons"; readonly nodes: readonly LabNode[]; readonly was: readonly LabNode[] }
   | { readonly step: "restart-agent"; readonly node: LabNode; readonly why: string }
   | {
       readonly step: "impair";
@@ -95,6 +98,8 @@ export function after(topology: Topology, step: Step): Topology {
         ...healthy(topology, lostLinks(step.was, step.node)),
         nodes: replaced(topology.nodes, step.node),
       };
+    case "daemons":
+      return { ...topology, daemons: step.nodes.length };
     case "restart-agent":
       return topology;
     case "impair":
@@ -129,6 +134,10 @@ export function planChanges(running: Topology, file: Topology): { steps: Step[];
     if (old === undefined || !sameNode(old, node) || node.kind === "host" || on === undefined) return [];
     return [{ step: "restart-agent", node, why: `the MTU of ${on} changes` }];
   });
+  const daemons = { nodes: daemonNodes(target), was: daemonNodes(from) };
+  const sameDaemons =
+    JSON.stringify(daemons.nodes) === JSON.stringify(daemons.was) &&
+    (otherMtu.length === 0 || daemons.nodes.length === 0);
   const structure: Step[] = [
     ...target.networks
       .filter((network) => was(from.networks, network) === undefined)
@@ -144,6 +153,7 @@ export function planChanges(running: Topology, file: Topology): { steps: Step[];
     ...from.networks
       .filter((network) => was(target.networks, network) === undefined)
       .map((network): Step => ({ step: "remove-network", network })),
+    ...(sameDaemons ? [] : [{ step: "daemons", ...daemons } as const]),
   ];
   const built = structure.reduce(after, from);
   const impairing = target.nodes.flatMap(linksOf).flatMap((link): Step[] => {
@@ -173,6 +183,14 @@ export function stepText(step: Step): string {
       const { node, was } = step;
       const text = ({ kind, networks }: LabNode): string => `${kind} on ${networks.join(", ")}`;
       return `~ node ${node.name}: ${text(was)} → ${text(node)}`;
+    }
+    case "daemons": {
+      const [now, was] = [step.nodes.length, step.was.length];
+      if (was === 0) return `+ control daemons: ${now}`;
+      if (now === 0) return `- control daemons: ${was}`;
+      return now === was
+        ? "~ control daemons start again: their networks change"
+        : `~ control daemons: ${was} → ${now}`;
     }
     case "restart-agent":
       return `~ agent of ${step.node.name} boots again: ${step.why}`;

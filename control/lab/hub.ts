@@ -18,6 +18,7 @@ import { FaultLine, HEALTHY_LINE, type LineFaults } from "../../drivers/fault/li
 import { SeededRandom } from "../../drivers/fault/random.js";
 import { encodeMessage, type HubGreeting, MessageReader, tapPath } from "../../drivers/memory/hub.js";
 import { tapHead } from "../../drivers/memory/hub-tap.js";
+import { machinesOf } from "./daemons.js";
 import { isHealthy } from "./impairments.js";
 import { impairmentsOf } from "./links.js";
 import { order, takeOrders } from "./orders.js";
@@ -134,7 +135,7 @@ class Hub {
 
   async setTopology(topology: Topology): Promise<void> {
     const wanted = new Map<string, { node: string; link: LabInterface }>(
-      topology.nodes.flatMap((node) =>
+      machinesOf(topology).flatMap((node) =>
         interfacesOf(topology, node).map(
           (link) => [`${node.name}/${link.name}`, { node: node.name, link }] as const,
         ),

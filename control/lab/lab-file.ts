@@ -11,7 +11,15 @@ import { impairmentFields } from "./impairment-fields.js";
 import { isHealthy, mergeImpairments, noImpairments } from "./impairments.js";
 import { isName, nameRule } from "./names.js";
 import { isRate } from "./rate.js";
-import { type LinkImpairments, mtuMax, mtuMin, networksMax, nodesMax, type Topology } from "./topology.js";
+import {
+  daemonsMax,
+  type LinkImpairments,
+  mtuMax,
+  mtuMin,
+  networksMax,
+  nodesMax,
+  type Topology,
+} from "./topology.js";
 
 /** Names that mean something else to Linux where an interface's name is expected. */
 const reservedNetworks = new Set(["lo", "all", "default"]);
@@ -54,6 +62,21 @@ const node = z.strictObject(
   },
 );
 
+const control = z
+  .strictObject(
+    {
+      daemons: z
+        .int({ error: "must be a whole number, such as 3; 0 for none" })
+        .min(0, { error: "must be 0 or more" })
+        .max(daemonsMax, { error: `must be ${daemonsMax} or less` })
+        .optional(),
+    },
+    {
+      error: (issue) => (issue.code === "invalid_type" ? "must be a map such as { daemons: 3 }" : undefined),
+    },
+  )
+  .nullish();
+
 const file = z
   .strictObject(
     {
@@ -64,6 +87,7 @@ const file = z
       nodes: z.record(z.string(), node, {
         error: "must be a map of nodes such as n1: { kind: pool, networks: [lan0] }",
       }),
+      control,
       impairments: z
         .record(z.string(), impairmentFields, {
           error: "must be a map of links such as n1:lan0: { loss: 5% }",
@@ -193,6 +217,7 @@ export function parseTopology(text: string, source: string): Topology {
       }),
     );
   const impaired = impairedLinks(result.data);
+  const daemons = result.data.control?.daemons;
   return {
     name: result.data.name,
     networks: Object.entries(result.data.networks).map(([name, value]) => ({
@@ -201,6 +226,7 @@ export function parseTopology(text: string, source: string): Topology {
       rate: value.rate,
     })),
     nodes: Object.entries(result.data.nodes).map(([name, value]) => ({ name, ...value })),
+    ...(daemons === undefined ? {} : { daemons }),
     ...(impaired.length === 0 ? {} : { impairments: impaired }),
   };
 }

@@ -9,6 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { ProteusError } from "../kernel/errors.js";
 import { startAgent } from "./agent.js";
+import { daemonNodes, daemonsFit, isDaemon, machinesOf } from "./daemons.js";
 import { chooseIsolation } from "./isolation.js";
 import { makeMedium, processesOf, setPower } from "./medium.js";
 import { nodeNamespace } from "./namespaces.js";
@@ -47,8 +48,8 @@ export interface UpOptions extends LabOptions {
   readonly owned?: boolean;
 }
 
-/** Does an agent run on this kind of node? */
-export const hasAgent = (node: LabNode): boolean => node.kind !== "host";
+/** Does an agent, or a control daemon, run on this node? */
+export const hasAgent = (node: LabNode): boolean => node.kind !== "host" || isDaemon(node);
 
 /** Is this node on, and does its agent run when it has one? */
 export function isUp(state: LabState, node: LabNode): boolean {
@@ -97,7 +98,7 @@ export function requireLab(name: string | undefined = process.env.PROTEUS_LAB ||
 /** Claims the name; the state of a lab that is up already as asked comes back instead. */
 async function claim(state: LabState, options: UpOptions): Promise<LabState | null> {
   const { name } = state.topology;
-  while (!claimFolder(state)) {
+  while (!claimFolder(state, machinesOf(state.topology))) {
     const found = readLab(name);
     switch (judge(found)) {
       case "running":
@@ -152,7 +153,13 @@ export async function up(
   options: UpOptions,
 ): Promise<{ state: LabState; made: boolean }> {
   const { isolation, reason } = await chooseIsolation(options.isolation);
-  let state = newState(randomBytes(8).toString("hex"), isolation, topology);
+  const fits = daemonsFit(topology);
+  if (!fits) options.narrate("no control daemon: the path of its socket would be too long");
+  let state = newState(
+    randomBytes(8).toString("hex"),
+    isolation,
+    fits ? topology : { ...topology, daemons: 0 },
+  );
   const found = await claim(state, options);
   if (found !== null) {
     options.narrate(`lab ${topology.name} is up already`);
@@ -169,7 +176,9 @@ export async function up(
   };
   try {
     await makeMedium(state, (keeper) => keep({ keeper }), abort);
-    const boots = topology.nodes.map((node) => bootNode(state, node, { ...options, abort }));
+    // The daemons first: they look for each other for a while.
+    const machines = [...daemonNodes(state.topology), ...topology.nodes];
+    const boots = machines.map((node) => bootNode(state, node, { ...options, abort }));
     await settle(boots, failure);
     abort.throwIfAborted();
     return {
@@ -195,6 +204,11 @@ export async function settle(work: readonly Promise<void>[], failure: AbortContr
   if (first !== undefined) throw first;
 }
 
+/** The machine of that name, of a node or of a control daemon. Throws LAB_NODE_NOT_FOUND. */
+function requireMachine(topology: Topology, name: string): LabNode {
+  return daemonNodes(topology).find((node) => node.name === name) ?? requireNode(topology, name);
+}
+
 /** Takes a lab down. */
 export function down(state: LabState): Promise<Removed> {
   return removeLab(state, "was running");
@@ -202,7 +216,7 @@ export function down(state: LabState): Promise<Removed> {
 
 /** A power cut: links first, then every process. Gives the number of processes ended. */
 export async function kill(state: LabState, name: string): Promise<number> {
-  const node = requireNode(state.topology, name);
+  const node = requireMachine(state.topology, name);
   await setPower(state, node, false);
   const { namespace } = readNode(state.topology.name, name);
   const killed = await killAll(() => processesOf(state, name));
@@ -212,7 +226,7 @@ export async function kill(state: LabState, name: string): Promise<number> {
 
 /** Boots a node; false when it was up. */
 export async function start(state: LabState, name: string, options: LabOptions): Promise<boolean> {
-  const node = requireNode(state.topology, name);
+  const node = requireMachine(state.topology, name);
   if (isUp(state, node)) return false;
   await setPower(state, node, true);
   await bootNode(state, node, options);

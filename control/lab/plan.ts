@@ -6,10 +6,14 @@
 // the node, the port `NODE_0` … at the switch ("_" is in no name of ours, so a port
 // never has the name of a network).
 //
+// A control daemon's machine (daemons.ts) is on every network, at full speed and without an IP
+// address; the fourth byte of its MAC addresses is 01.
+//
 // Network N (from 0) and node K (from 1), numbered in the order of the file unless a
 // change of the running lab kept their numbers, give the address 10.N.0.K/24 and the MAC
 // address 02:00:00:00:NN:KK.
 
+import { isDaemon, machinesOf } from "./daemons.js";
 import { rateBits } from "./rate.js";
 import type { LabNetwork, LabNode, Topology } from "./topology.js";
 
@@ -18,7 +22,7 @@ export interface LabInterface {
   readonly name: string;
   readonly network: string;
   readonly mac: string;
-  /** With its prefix: 10.0.0.1/24. */
+  /** With its prefix: 10.0.0.1/24; empty: none. */
   readonly ip: string;
   readonly mtu: number;
   readonly rate: string | null;
@@ -53,7 +57,8 @@ export function namespaceName(lab: string, node: string): string {
 
 /** The interfaces of a node, in the order of its networks. */
 export function interfacesOf(topology: Topology, node: LabNode): LabInterface[] {
-  const place = topology.nodes.findIndex(({ name }) => name === node.name);
+  const daemon = isDaemon(node);
+  const place = daemon ? 0 : topology.nodes.findIndex(({ name }) => name === node.name);
   const machine = node.number ?? place + 1;
   return node.networks.map((name, index) => {
     const networkPlace = topology.networks.findIndex((network) => network.name === name);
@@ -64,10 +69,10 @@ export function interfacesOf(topology: Topology, node: LabNode): LabInterface[] 
     return {
       name: `eth${index}`,
       network: name,
-      mac: `02:00:00:00:${hex(number)}:${hex(machine)}`,
-      ip: `10.${number}.0.${machine}/24`,
+      mac: `02:00:00:${daemon ? "01" : "00"}:${hex(number)}:${hex(machine)}`,
+      ip: daemon ? "" : `10.${number}.0.${machine}/24`,
       mtu: network.mtu,
-      rate: network.rate,
+      rate: daemon ? null : network.rate,
       port: `${node.name}_${index}`,
     };
   });
@@ -100,7 +105,7 @@ export function linkLines(
       `link add ${name} netns ${namespace} address ${mac} mtu ${mtu} type veth peer name ${port} mtu ${mtu}`,
       `link set ${port} master ${network} up`,
     ],
-    node: [`addr add ${ip} dev ${name}`, `link set ${name} up`],
+    node: [...(ip === "" ? [] : [`addr add ${ip} dev ${name}`]), `link set ${name} up`],
   };
 }
 
@@ -132,7 +137,7 @@ export function rateLines(link: LabInterface, at: "name" | "port"): string[] {
 
 /** Everything that makes the lab's wires, while nothing is wrong with them. */
 export function planLab(topology: Topology): LabPlan {
-  const nodes = topology.nodes.map((node) => planNode(topology, node));
+  const nodes = machinesOf(topology).map((node) => planNode(topology, node));
   return {
     ip: [...topology.networks.flatMap(networkLines), ...nodes.flatMap(({ ip }) => ip)],
     tc: nodes.flatMap(({ tc }) => tc),

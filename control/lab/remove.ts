@@ -7,6 +7,7 @@
 // - The folder goes last: who dies in the middle leaves something for the next to find.
 
 import { statSync } from "node:fs";
+import { machinesOf } from "./daemons.js";
 import { tags } from "./exec.js";
 import { keeperTag, keptNamespaceNames, keptNamespaces } from "./namespaces.js";
 import {
@@ -134,9 +135,9 @@ async function endProcesses(id: string, lab: string, why: string): Promise<Remov
 
 /** Takes a lab down: agents may end in order, then everything else ends. */
 export async function removeLab(state: LabState, why: string): Promise<Removed> {
-  const { name, nodes } = state.topology;
+  const { name } = state.topology;
   const spared = ownAncestors();
-  const agents = nodes
+  const agents = machinesOf(state.topology)
     .flatMap((node) => readNode(name, node.name).agent ?? [])
     .filter((agent) => isAlive(agent) && !spared.has(agent.pid));
   const items = agents.map(({ pid }) => processItem(pid));

@@ -8,6 +8,7 @@
 //     nodes/NODE/ready.json       written by the agent when it serves
 //     nodes/NODE/agent.log
 //     nodes/NODE/metrics.sock     where the agent serves its metrics and status
+//     nodes/control_K/            the same of a control daemon, with its socket and its store
 //
 // - The folder is the lab's claim on its name: it is made before anything else and
 //   removed after everything else.
@@ -25,9 +26,9 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ProteusError } from "../kernel/errors.js";
+import { runtimeFolder } from "../node/control/places.js";
 import { isName } from "./names.js";
 import { bootId, isAlive, type ProcessId, processOf } from "./processes.js";
 import type { Topology } from "./topology.js";
@@ -61,13 +62,7 @@ const unfinished = ".new-";
 
 /** The folder of all labs of this user. */
 export function stateRoot(environment: NodeJS.ProcessEnv = process.env): string {
-  const given = environment.PROTEUS_LAB_STATE;
-  if (given) return given;
-  const uid = process.getuid?.() ?? 0;
-  if (uid === 0) return "/run/proteus";
-  return environment.XDG_RUNTIME_DIR
-    ? join(environment.XDG_RUNTIME_DIR, "proteus")
-    : join(tmpdir(), `proteus-${uid}`);
+  return environment.PROTEUS_LAB_STATE || runtimeFolder(environment);
 }
 
 export function labFolder(lab: string): string {
@@ -89,19 +84,22 @@ export function controlSocket(lab: string): string {
 }
 
 /**
- * Makes the folder of a lab with its state in it, in one step; false when there is one
- * already. Throws LAB_STATE_UNWRITABLE.
+ * Makes the folder of a lab with its state and folders of its machines in it, in one step;
+ * false when there is one already. Throws LAB_STATE_UNWRITABLE.
  */
-export function claimFolder(state: LabState): boolean {
+export function claimFolder(
+  state: LabState,
+  machines: readonly { readonly name: string }[] = state.topology.nodes,
+): boolean {
   const root = stateRoot();
-  const { name, nodes } = state.topology;
+  const { name } = state.topology;
   let made: string | null = null;
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 });
     if (lstatSync(root).uid !== process.getuid?.())
       throw Object.assign(new Error(`${root} belongs to someone else`), { code: "EACCES" });
     made = mkdtempSync(join(root, unfinished));
-    for (const node of nodes) mkdirSync(join(made, "nodes", node.name), { recursive: true });
+    for (const node of machines) mkdirSync(join(made, "nodes", node.name), { recursive: true });
     write(join(made, "state.json"), state);
     renameSync(made, labFolder(name));
     return true;

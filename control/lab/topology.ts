@@ -45,12 +45,15 @@ export interface Topology {
   readonly name: string;
   readonly networks: readonly LabNetwork[];
   readonly nodes: readonly LabNode[];
+  /** How many control daemons it has (daemons.ts); left out: none. */
+  readonly daemons?: number;
   /** Links that are not healthy, in the order of the nodes; left out when all are. */
   readonly impairments?: readonly LinkImpairments[];
 }
 
 export const networksMax = 256;
 export const nodesMax = 254;
+export const daemonsMax = 16;
 export const mtuMin = 256;
 export const mtuMax = 65521;
 
@@ -88,9 +91,10 @@ export function defaultTopology(name: string, nodes: number): Topology {
 }
 
 /** The numbers of a topology's addresses left out: places in the file. */
-function unnumbered({ name, networks, nodes }: Topology): object {
+function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
   return {
     name,
+    daemons,
     networks: networks.map(({ name, mtu, rate }) => ({ name, mtu, rate })),
     nodes: nodes.map(({ name, kind, networks }) => ({ name, kind, networks })),
   };

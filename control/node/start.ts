@@ -10,6 +10,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import type { Device } from "../../drivers/device.js";
+import { EndHost } from "../../drivers/end-host.js";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
 import { Kernel } from "../kernel/kernel.js";
 import type { Limits } from "../kernel/limits.js";
@@ -40,6 +41,8 @@ export interface StartOptions {
   readonly say?: (line: string) => void;
   /** Others take it for dead when it is not scheduled for long: it takes a higher priority where it may. */
   readonly prompt?: boolean;
+  /** It forwards nothing between its interfaces; else a machine with several is a router. */
+  readonly endHost?: boolean;
   /** Called when a turn throws: the kernel is dead then. */
   readonly failed?: (error: unknown) => void;
 }
@@ -57,7 +60,10 @@ export async function startKernel(options: StartOptions): Promise<RunningKernel>
   }
   const devices: Device[] = [];
   try {
-    for (const name of names) devices.push(await openInterface(name));
+    for (const name of names) {
+      const device = await openInterface(name);
+      devices.push(options.endHost === true ? new EndHost(device) : device);
+    }
     const kernel = new Kernel({
       module: new WebAssembly.Module(options.wasm),
       clock: microseconds,

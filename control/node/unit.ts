@@ -1,9 +1,12 @@
-// The systemd unit of a pool machine: `proteus node start` as a service that may open raw
-// sockets and take a higher priority, and nothing else.
+// The systemd units of a pool machine and of a control daemon: `proteus node start` and
+// `proteus control start` as services that may open raw sockets and take a higher priority, and
+// nothing else.
 //
-// - Runs as a user that exists only while it runs. What it may not do is most of the file;
-//   code is made at run time (JavaScript, WebAssembly), so memory that is written to may be
-//   executed.
+// - The node runs as a user that exists only while it runs. The control daemon runs as root
+//   without root's rights: its socket and store, its token and key are root's files, and what
+//   it may do to the machine is what the node may.
+// - What they may not do is most of the file; code is made at run time (JavaScript,
+//   WebAssembly), so memory that is written to may be executed.
 // - No PrivateNetwork and no PrivateUsers: packet sockets need the machine's own.
 
 /** What the unit starts. */
@@ -23,9 +26,38 @@ function quoted(path: string): string {
   return /^[\w./%$@+:=-]+$/.test(escaped) ? escaped : `"${escaped}"`;
 }
 
+/** Homes are closed, unless the program lies in one. */
+const homeOf = ({ node, main }: UnitFacts): string =>
+  [node, main].some((path) => /^\/(home|root|run\/user)\//.test(path)) ? "read-only" : "yes";
+
+const closed = (home: string): string => `# Everything else is closed.
+ProtectSystem=strict
+ProtectHome=${home}
+ProtectProc=invisible
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+PrivateTmp=yes
+PrivateDevices=yes
+RestrictNamespaces=yes
+RestrictSUIDSGID=yes
+RestrictRealtime=yes
+LockPersonality=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service @pkey
+SystemCallFilter=~@mount @swap @reboot @module @raw-io @debug @cpu-emulation @obsolete
+UMask=0022
+LimitNOFILE=4096`;
+
 /** The text of proteus-node.service. */
-export function unitText({ node, main }: UnitFacts): string {
-  const home = [node, main].some((path) => /^\/(home|root|run\/user)\//.test(path)) ? "read-only" : "yes";
+export function unitText(facts: UnitFacts): string {
+  const { node, main } = facts;
+  const home = homeOf(facts);
   return `# proteus-node.service: this machine as a machine of the pool.
 # Settings: /etc/proteus/config.toml; see \`proteus config show --origin\`.
 
@@ -54,29 +86,46 @@ CapabilityBoundingSet=CAP_NET_RAW CAP_SYS_NICE
 NoNewPrivileges=yes
 RestrictAddressFamilies=AF_PACKET AF_UNIX AF_INET AF_INET6 AF_NETLINK
 
-# Everything else is closed.
-ProtectSystem=strict
-ProtectHome=${home}
-ProtectProc=invisible
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-PrivateTmp=yes
-PrivateDevices=yes
-RestrictNamespaces=yes
-RestrictSUIDSGID=yes
-RestrictRealtime=yes
-LockPersonality=yes
-RemoveIPC=yes
-SystemCallArchitectures=native
-SystemCallErrorNumber=EPERM
-SystemCallFilter=@system-service @pkey
-SystemCallFilter=~@mount @swap @reboot @module @raw-io @debug @cpu-emulation @obsolete
-UMask=0022
-LimitNOFILE=4096
+${closed(home)}
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+/** The text of proteus-control.service. */
+export function controlUnitText(facts: UnitFacts): string {
+  const { node, main } = facts;
+  return `# proteus-control.service: a control daemon of the pool.
+# Settings: /etc/proteus/config.toml; see \`proteus config show --origin\`.
+
+[Unit]
+Description=Proteus control daemon
+Wants=network-online.target
+After=network-online.target proteus-node.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=${quoted(node)} ${quoted(main)} control start
+Environment=NODE_ENV=production
+Restart=on-failure
+RestartSec=2
+TimeoutStopSec=20
+KillSignal=SIGTERM
+
+# Root, for its files, with two rights: raw sockets, and a higher priority. Labs share the
+# folder of the socket, so it stays.
+RuntimeDirectory=proteus
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
+StateDirectory=proteus/control
+StateDirectoryMode=0700
+CapabilityBoundingSet=CAP_NET_RAW CAP_SYS_NICE
+NoNewPrivileges=yes
+RestrictAddressFamilies=AF_PACKET AF_UNIX AF_INET AF_INET6 AF_NETLINK
+
+${closed(homeOf(facts)).replace("UMask=0022", "UMask=0077")}
 
 [Install]
 WantedBy=multi-user.target

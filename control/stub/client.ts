@@ -19,7 +19,7 @@ import {
 import type { StandardOperations } from "../interface/standard.js";
 import { allOperations, type ServerTable } from "../interface/table.js";
 import { Malformed, Unfit } from "../interface/types.js";
-import { type CallOptions, trans } from "../kernel/calls.js";
+import { type CallOptions, type Transact, trans } from "../kernel/calls.js";
 import { exitCodes, ProteusError, statusError, statusName } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { hasData, measure, put, take } from "./messages.js";
@@ -66,7 +66,7 @@ export function stub<Ops extends Operations>(
 
 /** Calls an operation by its name, with values that nobody has typed: for the command line. */
 export async function callOperation(
-  kernel: Kernel,
+  via: Kernel | Transact,
   table: ServerTable,
   name: string,
   capability: Capability,
@@ -77,8 +77,9 @@ export async function callOperation(
   if (operation === undefined) throw new Error(`${table.name} has no operation ${name}`);
   const what = `${table.name} ${name}`;
   const data = encode(operation, given, what);
-  const reply = await trans(
-    kernel,
+  const call: Transact =
+    typeof via === "function" ? via : (header, bytes, how) => trans(via, header, bytes, how);
+  const reply = await call(
     {
       ...data.header,
       port: capability.port,

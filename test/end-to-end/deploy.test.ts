@@ -64,7 +64,13 @@ if (isRoot && long)
       const file = join(folder, "two.yaml");
       writeFileSync(
         file,
-        "networks: { lan0: }\nnodes:\n  h1: { kind: host, networks: [lan0] }\n  h2: { kind: host, networks: [lan0] }\n",
+        [
+          "networks: { lan0: }",
+          "nodes:",
+          "  h1: { kind: host, networks: [lan0] }",
+          "  h2: { kind: host, networks: [lan0] }",
+          "control: { daemons: 0 }",
+        ].join("\n"),
       );
       await lab.must(["lab", "up", file, "--isolation", "netns"], { cwd: "/" });
       const archive = bundle(folder, { fast: true });
@@ -102,6 +108,7 @@ if (isRoot && long)
         );
         const [first, second] = machines;
         const [its] = ready;
+        await first?.shell(stepsOf(9));
         if (first === undefined || second === undefined || its === undefined)
           throw new Error("two machines were made");
         expect(await first.shell(stepsOf(7))).toMatch(
@@ -114,6 +121,8 @@ if (isRoot && long)
         });
         const call = `proteus call --port ${its.echo} --interface eth0 --size 1402 --count 1000 --json`;
         expect(JSON.parse(await second.shell(call))).toMatchObject({ succeeded: 1000, failures: {} });
+        const unit = readFileSync(join(first.root, "etc/systemd/system/proteus-control.service"), "utf8");
+        expect(unit).toMatch(/^ExecStart=\/opt\/proteus\/\S+ \S+ control start$/m);
         expect(await first.shell("proteus metrics")).toMatch(/^proteus_echo_executions_total 1000$/m);
       },
       5 * patienceMs,

@@ -133,7 +133,7 @@ describe.skipIf(!isRoot && !mustBeReal)("an impaired link", () => {
         "gso_max_segs 65535",
       );
     }
-    await until("the end of the wire's process", () => (lab.processes().length === 3 ? true : undefined));
+    await until("the end of the wire's process", () => (lab.processes().length === 4 ? true : undefined));
     expect(await udp(200)).toEqual({ got: 200, seen: 200 });
     const status: LabStatus = await lab.status();
     expect(status.nodes[0]?.interfaces[0]).not.toHaveProperty("impairments");

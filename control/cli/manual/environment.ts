@@ -10,6 +10,16 @@ export interface Variable {
 
 export const variables: readonly Variable[] = [
   ...Object.values(settings).map(({ environment, about }) => ({ name: environment, meaning: `${about}.` })),
+  {
+    name: "PROTEUS_CONTROL",
+    meaning:
+      "The control daemons that commands ask, tried in order: sockets and https addresses, with commas.",
+  },
+  {
+    name: "PROTEUS_CONTROL_CA",
+    meaning: "PEM file with whose certificates of control daemons are believed, as --control-ca.",
+  },
+  { name: "XDG_STATE_HOME", meaning: "Without root the control daemon's store is in its folder proteus." },
   { name: "PROTEUS_CONFIG", meaning: "The config file, instead of those below." },
   { name: "PROTEUS_LAB", meaning: "The lab of a command that names none with --lab." },
   { name: "PROTEUS_SSH", meaning: "The ssh command with its options, instead of ssh -o BatchMode=yes." },

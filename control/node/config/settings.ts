@@ -1,5 +1,5 @@
-// The settings of a node, one table: file, environment, flags, help and `config show`
-// come from it.
+// The settings of a node and of a control daemon, one table: file, environment, flags, help
+// and `config show` come from it.
 //
 // - A setting has a key (`section.name`, as in the file), a schema, a default, the variable
 //   that sets it, and a line for people. Commands give some of them a flag.
@@ -8,6 +8,7 @@
 
 import { hostname } from "node:os";
 import { z } from "zod";
+import { parseStore, systemSocket } from "../control/places.js";
 import { parseListen } from "./listen.js";
 
 /** One setting; `Value` is what the program gets. */
@@ -67,6 +68,33 @@ const listen = z.string({ error: "it is an address in quotes" }).superRefine((te
   const fault = parseListen(text).fault;
   if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
 });
+
+const store = z.string({ error: "it is a place in quotes" }).superRefine((text, context) => {
+  const fault = parseStore(text).fault;
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+});
+
+/** Sockets have the daemon's own setting: TCP is what is said here. */
+const tlsListen = z.string({ error: "it is an address in quotes" }).superRefine((text, context) => {
+  const { listen: address, fault } = parseListen(text);
+  if (fault !== undefined || address.kind === "unix")
+    context.addIssue({
+      code: "custom",
+      message: "it is off, or an address with a port: 10.0.0.7:9533, [::1]:9533",
+    });
+});
+
+/** The name of a socket in bytes, without the closing zero. */
+const socketBytesMax = 107;
+
+const socket = z
+  .string({ error: "it is a path in quotes" })
+  .regex(/^\//, { error: "it begins with /: /run/proteus/control.sock" })
+  .refine((path) => Buffer.byteLength(path) <= socketBytesMax, {
+    error: `the path of a socket has at most ${socketBytesMax} bytes`,
+  });
+
+const path = z.string({ error: "it is a path in quotes" });
 
 const setting = <Value>(facts: Setting<Value>): Setting<Value> => facts;
 export const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -153,6 +181,63 @@ export const settings = {
     flag: "--metrics-public",
     about: "allow a HOST that other machines reach; nothing there is secret or protected (default: false)",
     fromText: yesOrNo,
+  }),
+  "control.interfaces": setting<readonly string[]>({
+    schema: interfaceNames,
+    fallback: () => [],
+    environment: "PROTEUS_CONTROL_INTERFACE",
+    flag: "--interface",
+    about:
+      "networks of the control daemon (default: PROTEUS_INTERFACE, the only Ethernet interface, or eth0)",
+    fromText: list,
+  }),
+  "control.store": setting({
+    schema: store,
+    fallback: () => "embedded",
+    environment: "PROTEUS_CONTROL_STORE",
+    flag: "--store",
+    about: "what outlives it: embedded, embedded:/FOLDER, or etcd://HOST:PORT,HOST:PORT (default: embedded)",
+    fromText: plain,
+  }),
+  "control.socket": setting({
+    schema: socket,
+    fallback: () => systemSocket(),
+    environment: "PROTEUS_CONTROL_SOCKET",
+    flag: "--socket",
+    about: "where commands of this user ask it (default: proteus/control.sock in the runtime folder)",
+    fromText: plain,
+  }),
+  "control.listen": setting({
+    schema: tlsListen,
+    fallback: () => "off",
+    environment: "PROTEUS_CONTROL_LISTEN",
+    flag: "--listen",
+    about: "where other machines ask it, with TLS and a token: HOST:PORT or off (default: off)",
+    fromText: plain,
+  }),
+  "control.tls_cert": setting({
+    schema: path,
+    fallback: () => "",
+    environment: "PROTEUS_CONTROL_TLS_CERT",
+    flag: "--tls-cert",
+    about: "PEM file with its certificate, for control.listen",
+    fromText: plain,
+  }),
+  "control.tls_key": setting({
+    schema: path,
+    fallback: () => "",
+    environment: "PROTEUS_CONTROL_TLS_KEY",
+    flag: "--tls-key",
+    about: "PEM file with the certificate's key",
+    fromText: plain,
+  }),
+  "control.token_file": setting({
+    schema: path,
+    fallback: () => "",
+    environment: "PROTEUS_CONTROL_TOKEN_FILE",
+    flag: "--token-file",
+    about: "file with the token that other machines must have; for its owner only (commands: the same)",
+    fromText: plain,
   }),
 } as const;
 

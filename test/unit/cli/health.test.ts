@@ -1,9 +1,10 @@
 // If one of these fails, `status` calls a sick lab healthy, or a healthy one sick.
 
 import { describe, expect, it } from "vitest";
-import { type Asked, labItems, worst } from "../../../control/cli/health.js";
+import { type Asked, controlItems, labItems, poolItems, worst } from "../../../control/cli/health.js";
 import { healthText } from "../../../control/cli/status.js";
 import type { LabStatus, NodeStatus } from "../../../control/lab/status.js";
+import { fakeNode } from "../node/control/fake-pool.js";
 
 function node(name: string, changes: Partial<NodeStatus> = {}): NodeStatus {
   const interfaces = [
@@ -29,6 +30,31 @@ function answer(name: string, mtu = 1500, lost = 0): Asked {
 
 const states = (status: LabStatus, asked: Record<string, Asked>) =>
   labItems(status, new Map(Object.entries(asked))).map(({ state, what }) => `${state} ${what}`);
+
+describe("the health of a pool", () => {
+  const daemon = { member: 0, name: "c1", self: true, watching: true };
+
+  it("is bad where a machine does not answer, unknown where one was stopped", () => {
+    const nodes = (["up", "draining", "unreachable", "down"] as const).map((state) =>
+      fakeNode(state, { state, silentMs: 5000 }),
+    );
+    expect(poolItems("lan", nodes).map(({ state, what }) => [state, what])).toEqual([
+      ["ok", "lan:up"],
+      ["ok", "lan:draining"],
+      ["bad", "lan:unreachable"],
+      ["unknown", "lan:down"],
+    ]);
+    expect(poolItems("lan", nodes)[2]).toMatchObject({ hint: expect.stringContaining("node forget") });
+  });
+
+  it("is bad when nobody watches, and for every fault", () => {
+    const fault = { kind: "sameName" as const, nodes: ["a"], message: "two", hint: "rename" };
+    const states = (items: ReturnType<typeof controlItems>) => items.map(({ state }) => state);
+    expect(states(controlItems("pool lan", [daemon], []))).toEqual(["ok"]);
+    expect(states(controlItems("pool lan", [daemon], [fault]))).toEqual(["ok", "bad"]);
+    expect(states(controlItems("pool lan", [{ ...daemon, watching: false }], []))).toEqual(["bad"]);
+  });
+});
 
 describe("the health of a lab", () => {
   it("is ok when every machine answers", () => {

@@ -42,11 +42,11 @@ const pairs = fc
       const on = node.networks.filter((name) => names.includes(name));
       return { ...node, networks: on.length > 0 ? on : names.slice(0, 1) };
     });
-    const second: Topology = { name: a.name, networks, nodes };
+    const second: Topology = { name: a.name, networks, nodes, daemons: turn % 3 };
     const wrong = [...(a.impairments ?? []), ...(b.impairments ?? [])];
     const links = nodes.flatMap(linksOf);
     return [
-      a,
+      { ...a, daemons: (turn >> 2) % 3 },
       wrong.reduce(
         (sum, each, index) =>
           keep[index % keep.length] &&
@@ -61,8 +61,9 @@ const pairs = fc
 /** Order is no part of a running lab: everything by name. */
 const byName = <T extends { name: string }>(all: readonly T[]): T[] =>
   [...all].sort((a, b) => (a.name < b.name ? -1 : 1));
-const sorted = ({ name, networks, nodes, impairments = [] }: Topology) => ({
+const sorted = ({ name, networks, nodes, impairments = [], daemons = 0 }: Topology) => ({
   name,
+  daemons,
   networks: byName(networks),
   nodes: byName(nodes),
   impairments: [...impairments].sort((a, b) =>
@@ -91,6 +92,8 @@ function mayCarryOut(topology: Topology, step: Step): boolean {
     case "remove-node":
     case "restart-agent":
       return nodes.includes(step.node.name);
+    case "daemons":
+      return step.nodes.every((node) => node.networks.every((name) => networks.includes(name)));
     case "impair":
       return topology.nodes
         .flatMap(linksOf)

@@ -179,6 +179,7 @@ describe("the configuration", () => {
       `${home}/proteus/config.yaml:1`,
       "default",
       "default",
+      ...Array.from({ length: 7 }, () => "default"), // of the control daemon
     ]);
     expect(all.files).toEqual([join(home, "proteus/config.yaml"), join(system, "config.toml")]);
   });
@@ -209,14 +210,22 @@ describe("the configuration", () => {
       "a section that is none",
       "[nodes]\nname = 'b'\n",
       ':2: "nodes.name" is no setting',
-      "node, pool, log, metrics",
+      "node, pool, log, metrics, control",
     ],
-    ["an empty section that is none", "[nodes]\n", ':1: "nodes" is no setting', "node, pool, log, metrics"],
+    [
+      "an empty section that is none",
+      "[nodes]\n",
+      ':1: "nodes" is no setting',
+      "node, pool, log, metrics, control",
+    ],
     ["a section that is a value", "node = 3\n", ':1: "node" is no setting', "node.name"],
     ["a list of sections", "[[node]]\nname = 'a'\n", ':2: "node.0.name" is no setting', "node.name"],
     ["a level that is none", "\nlog.level = 'loud'\n", ':2: log.level cannot be "loud"', "one of trace"],
     ["a number for a name", "node.name = 7\n", ":1: node.name cannot be 7", "quotes"],
     ["too little memory", "node.memory = '1M'\n", ':1: node.memory cannot be "1M"', "32M to 2G"],
+    ["a store that is none", "control.store = 'redis://a:1'\n", ":1: control.store cannot be", "etcd://"],
+    ["a daemon at a socket only", "control.listen = 'unix:/x'\n", ":1: control.listen cannot be", "port"],
+    ["a socket without a folder", "control.socket = 'x.sock'\n", ":1: control.socket cannot be", "/run"],
     ["one interface twice", "node.interfaces = ['a', 'a']\n", ":1: node.interfaces cannot be", "twice"],
     [
       "an address that others reach",
