@@ -14,6 +14,7 @@ import {
   GROUP_SNAPSHOT_DONE,
   GROUP_SUBMIT,
 } from "./group.js";
+import { poolTable } from "./pool.js";
 import { randomTable } from "./random.js";
 import { segmentTable } from "./segment.js";
 import { anyServer } from "./standard.js";
@@ -22,7 +23,13 @@ import type { ServerTable } from "./table.js";
 import { timeTable } from "./time.js";
 
 /** The tables of all servers. */
-export const serverTables: readonly ServerTable[] = [systemTable, segmentTable, randomTable, timeTable];
+export const serverTables: readonly ServerTable[] = [
+  systemTable,
+  segmentTable,
+  randomTable,
+  timeTable,
+  poolTable,
+];
 
 /** An operation as others may name it. */
 export interface KnownOperation {

@@ -1,14 +1,17 @@
 // The names of what there is now, for completion: machines, labs, links, servers, interfaces.
 //
-// - Read from the state of the labs and from the system: no frame is sent, nothing is started.
+// - Read from the state of the labs, from the system and from a control daemon's socket: no
+//   frame is sent, nothing is started.
 // - A source that fails or is late has no names; nobody hears of it.
 // - What it reads is somebody's or a lab's file: every shape is doubted, every list is bounded.
 
 import { readdirSync, readFileSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { interfacesOf } from "../../lab/plan.js";
 import { nodeFolder, runningLabs } from "../../lab/state.js";
 import type { LabNode, Topology } from "../../lab/topology.js";
+import { parseEndpoints, systemSocket } from "../../node/control/places.js";
 import type { Candidate } from "./question.js";
 import type { Kind } from "./values.js";
 
@@ -80,8 +83,48 @@ const interfaces: Source = (kind) => {
   return readdirSync("/sys/class/net").map((value) => ({ value, about: "interface" }));
 };
 
+const answerBytesMax = 4 * 1024 * 1024;
+
+/** The machines that the daemon at a socket knows. */
+function poolAt(socketPath: string, signal: AbortSignal): Promise<readonly { name: string; kind: string }[]> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath, path: "/v1/nodes", agent: false, signal }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => {
+        text += part;
+        if (text.length > answerBytesMax) response.destroy();
+      });
+      response.on("error", reject);
+      response.on("end", () => {
+        try {
+          resolve((JSON.parse(text) as { nodes: { name: string; kind: string }[] }).nodes);
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
+    asking.on("error", reject);
+    asking.end();
+  });
+}
+
+/** The machines of a deployed pool: of the first daemon on this computer that is named, or the system's. */
+const pool: Source = async (kind, signal) => {
+  if (kind !== "node" && kind !== "object") return [];
+  const named = process.env.PROTEUS_CONTROL;
+  if (!named && runningLabs().length > 0) return []; // the lab's daemons know its machines, which are here already
+  const places = named ? parseEndpoints(named) : [{ kind: "unix" as const, path: systemSocket() }];
+  const local = places.find((place) => place.kind === "unix");
+  if (local === undefined) return [];
+  const found = await poolAt(local.path, signal);
+  return found
+    .filter(({ name }) => typeof name === "string" && /^[\w.#-]+$/.test(name))
+    .map(({ name, kind: what }) => ({ value: name, about: `${what}, as a control daemon knows it` }));
+};
+
 /** Everybody who knows names. Whoever else does is added here, and nowhere else. */
-export const sources: readonly Source[] = [labs, interfaces];
+export const sources: readonly Source[] = [labs, interfaces, pool];
 
 /** The names of a kind that are known within so many milliseconds, in order, each once. */
 export async function namesOf(

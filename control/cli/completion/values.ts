@@ -36,6 +36,10 @@ const ofArguments: Readonly<Record<string, Value>> = {
   "lab apply file": file,
   "lab graph file": file,
   "metrics node": node,
+  "node show name": node,
+  "node drain name": node,
+  "node undrain name": node,
+  "node forget name": node,
   "capture node": { kind: "tap" },
   "bench name": words(tests),
   "bench group name": words(groupTests),
@@ -60,6 +64,7 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "--log-level": words(levels),
   "--log-format": words(formats),
   "--ready-file": file,
+  "--control": file,
 };
 
 /** What an argument of a command takes; `undefined` when it is free. */

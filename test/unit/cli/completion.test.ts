@@ -1,9 +1,13 @@
 // What a Tab gets, without a shell. If one of these fails, a command is completed with what does
 // not fit, a new one is not completed at all, or a slow source of names holds up the prompt.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Command as Plain } from "commander";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { answerTo } from "../../../control/cli/completion/answer.js";
 import { type CommandEntry, commandEntry } from "../../../control/cli/completion/commands.js";
 import { namesOf, type Source } from "../../../control/cli/completion/names.js";
@@ -173,6 +177,38 @@ describe("completion", () => {
     const found = await namesOf("node", 5, [late, echo, broken, async () => Promise.reject(new Error("no"))]);
     expect(found.map(({ value }) => value)).toEqual(["some-node"]);
     expect(told).toBe(true);
+  });
+});
+
+describe("names of a deployed pool", () => {
+  const control = process.env.PROTEUS_CONTROL;
+  afterEach(() => {
+    if (control === undefined) delete process.env.PROTEUS_CONTROL;
+    else process.env.PROTEUS_CONTROL = control;
+  });
+
+  it("come from a control daemon's socket, and only those that a shell can take", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "proteus-completion-"));
+    const socket = join(folder, "control.sock");
+    const nodes = [
+      { name: "far-1", kind: "pool" },
+      { name: "n1#e7cf", kind: "router" },
+      { name: "$(reboot)", kind: "pool" },
+    ];
+    const server = createServer((_, response) => response.end(JSON.stringify({ schema: 1, nodes })));
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    try {
+      process.env.PROTEUS_CONTROL = `https://elsewhere,${socket}`;
+      const found = await namesOf("node", 2000);
+      expect(found).toContainEqual({ value: "far-1", about: "pool, as a control daemon knows it" });
+      expect(found.map(({ value }) => value)).toContain("n1#e7cf");
+      expect(found.map(({ value }) => value)).not.toContain("$(reboot)");
+      process.env.PROTEUS_CONTROL = join(folder, "nobody.sock");
+      expect((await namesOf("node", 2000)).map(({ value }) => value)).not.toContain("far-1");
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
