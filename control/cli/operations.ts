@@ -101,8 +101,15 @@ function exampleOptions({ arguments: fields }: Operation): string {
     .join("");
 }
 
+/** Whether an argument is yes when its option is there, and is left out otherwise. */
+const isFlag = (field: Field<unknown>): boolean => field.kind === "boolean" && mayBeLeftOut(field);
+
 function addOptions(command: Command, operation: Operation, instead: readonly string[]): void {
   for (const [name, field] of Object.entries(operation.arguments)) {
+    if (isFlag(field)) {
+      command.option(`--${optionName(name)}`, field.summary);
+      continue;
+    }
     const flags = `--${optionName(name)} <${field.kind === "compound" ? "settings" : field.kind}>`;
     if (instead.includes(name)) command.option(flags, field.summary);
     else if (!mayBeLeftOut(field)) command.requiredOption(flags, field.summary);
@@ -134,7 +141,8 @@ async function run(
   const given: Record<string, unknown> = {};
   for (const [key, field] of Object.entries(operation.arguments)) {
     const text = options[camel(key)];
-    if (typeof text === "string") given[key] = parseValue(field, text, offlineKernel);
+    if (text === true) given[key] = true;
+    else if (typeof text === "string") given[key] = parseValue(field, text, offlineKernel);
   }
   const locateTimeoutMs = Math.ceil(parseDuration(options.timeout));
   const planned = special?.plan(given, options);

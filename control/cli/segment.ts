@@ -13,6 +13,7 @@ import { pipeline } from "node:stream/promises";
 import type { Command } from "@commander-js/extra-typings";
 import { SEGMENT_PIECE_BYTES, segmentTable } from "../interface/segment.js";
 import { usageError } from "../kernel/errors.js";
+import { findSegment } from "../node/segment-map.js";
 import { type Chunks, readSegment, writeSegment } from "../stub/segments.js";
 import { ProgressLine } from "./bench-options.js";
 import { type Calling, registerServer, type Special } from "./operations.js";
@@ -166,6 +167,15 @@ function planRead(given: Values, options: Values): Planned {
   };
 }
 
+function planMap(given: Values, options: Values): Planned {
+  const write = given.write === true;
+  return async ({ kernel, capability, locateTimeoutMs }) => {
+    const { path, bytes, tag } = await findSegment(kernel, capability, { write, locateTimeoutMs });
+    const shown = { path, bytes, tag, write };
+    emit("segment map", options.json === true, shown, () => `${bytes} bytes at ${path} (proteus-${tag})`);
+  };
+}
+
 const specials: Readonly<Record<string, Special>> = {
   write: {
     options: { "--file <file>": "write this file's bytes, of any length; - is standard input" },
@@ -175,6 +185,16 @@ const specials: Readonly<Record<string, Special>> = {
 Data of more than 1 MiB goes in pieces; another writer may come between two of them. A file is
 refused before its first byte when it does not fit into the segment.`,
     plan: planWrite,
+  },
+  map: {
+    options: {},
+    instead: [],
+    notes: `  head -c 64 "$(proteus segment map SEGMENT --json | jq -r .path)" | hexdump -C
+
+Only for processes of the segment's own machine, which may look at its agent (the same user, or
+root). The file is there until the segment grows or is destroyed, or the agent ends; who has it
+mapped then keeps what it last held. Programs map it with mapSegment() of the library.`,
+    plan: planMap,
   },
   read: {
     options: {

@@ -4,14 +4,16 @@
 // - CREATE and WRITE are the original's; READ and SIZE are the file interface, as there. GROW
 //   was a system call of the original; the number is ours. `length` in the buffer is ours:
 //   without it READ gives at most 65,535 bytes, as `size` says.
-// - Mapping is for programs on the same kernel and no call: SegmentServer.map. A process beside
-//   the agent has a kernel of its own and cannot map what the agent's holds: it reads and writes.
+// - MAP is ours: it says where a process of the same machine finds the segment's bytes
+//   (control/node/segment-map.ts maps them). A read-only map is sealed: nobody else can write
+//   into those pages. What is mapped stays so until GROW or DESTROY, which cut off who has it.
+// - Programs on the same kernel map without a call: SegmentServer.map.
 // - Source: Amoeba 5 process server (segments), bullet server (READ, SIZE).
 
 import { inBuffer, inOffset, inOffsetUnsigned, inPrivate, inSize } from "./fields.js";
 import { operation } from "./operation.js";
 import { defineServer } from "./table.js";
-import { bytes, capability, optional, uint32 } from "./types.js";
+import { boolean, bytes, capability, optional, string, uint32 } from "./types.js";
 
 /** Most bytes of one READ or WRITE; longer ones are done in pieces (control/stub/segments.ts). */
 export const SEGMENT_PIECE_BYTES = 1024 * 1024;
@@ -55,10 +57,10 @@ export const segmentTable = defineServer({
     }),
     grow: operation({
       number: 2320,
-      summary: "make it longer; what it held stays, what is new is zeros",
+      summary: "make it longer; what it held stays, what is new is zeros, maps of other processes end",
       rights: ["write"],
       arguments: { bytes: inOffset("its new size, not less than it has") },
-      errors: { ...room, STD_NOTNOW: "it is mapped, and cannot grow where it lies" },
+      errors: { ...room, STD_NOTNOW: "it is mapped by the agent itself, and cannot grow where it lies" },
       example: "SEGMENT --bytes 131072",
     }),
     read: operation({
@@ -84,6 +86,30 @@ export const segmentTable = defineServer({
       },
       errors: range,
       example: "SEGMENT --position 0 --data hello",
+    }),
+    map: operation({
+      number: 2321,
+      summary: "where a process of the same machine can map its bytes",
+      rights: ["read"],
+      arguments: {
+        write: inBuffer(optional(boolean), "for writing too; takes the right to write"),
+      },
+      reply: {
+        bytes: inBuffer(uint32, "its size; it begins where the file does"),
+        path: inBuffer(string(64), "the file, as long as the agent lives and the segment is mapped"),
+        tag: inBuffer(string(64), "part of the file's name: /memfd:proteus-TAG"),
+        boot: inBuffer(string(64), "the boot id of that machine"),
+      },
+      errors: {
+        STD_COMBAD:
+          "the machine cannot share memory: its agent runs without Proteus's native part, or without /proc",
+        STD_ARGBAD: "it has no bytes",
+        STD_NOTNOW:
+          "it is mapped the other way (only to read, or to write by one who may), or by the agent itself",
+        STD_NOSPACE: "there is no room for it on whole pages, or as many are mapped as may be",
+        STD_NOMEM: "the machine's system has no memory or no descriptor for it",
+      },
+      example: "SEGMENT --write",
     }),
     size: operation({
       number: 2007,

@@ -62,6 +62,7 @@ export { down, kill, type LabOptions, requireLab, start, type UpOptions, up } fr
 export { parseTopology } from "../lab/lab-file.js";
 export { type LabStatus, statusOf } from "../lab/status.js";
 export { defaultTopology, type Topology } from "../lab/topology.js";
+export { type MapOptions, mapSegment, type SegmentMap } from "../node/segment-map.js";
 export { type RunningKernel, type StartOptions, startKernel } from "../node/start.js";
 export { EchoServer } from "../server/echo/echo.js";
 export { serveRandom } from "../server/random/random.js";

@@ -9,6 +9,7 @@
 //   is to be emptied, its segment server takes nothing new.
 
 import { freemem, loadavg, networkInterfaces, totalmem } from "node:os";
+import { sharedMemory } from "../../drivers/shared-memory/pages.js";
 import { type Capability, capabilityHex } from "../capability/capability.js";
 import { type NodeDocument, spoken } from "../interface/node.js";
 import type { Announcement } from "../interface/pool.js";
@@ -80,7 +81,8 @@ export class Agent {
         })),
     });
     const draining = () => this.#draining;
-    this.segments = new SegmentServer({ ...given(), memory: kernel.segments, draining });
+    const shared = sharedMemory();
+    this.segments = new SegmentServer({ ...given(), memory: kernel.segments, draining, shared });
     this.#random = serveRandom(given());
     this.#time = serveTime({ ...given(), clock: Date.now });
     this.#announcer =

@@ -15,9 +15,19 @@ export interface NativeTcp {
   close(): void;
 }
 
+/** Pages that other processes may map, until withdraw(): native/shared.c. */
+export interface NativeShare {
+  readonly descriptor: number;
+  withdraw(): void;
+}
+
 export interface Addon {
   open(interfaceName: string, control: ArrayBuffer): PacketSocket;
   tcp(server: boolean, address: string, port: number, waitMs: number, control: ArrayBuffer): NativeTcp;
+  readonly pageBytes: number;
+  share(memory: ArrayBuffer, offset: number, length: number, name: string, seal: boolean): NativeShare;
+  map(descriptor: number, length: number, write: boolean): ArrayBuffer;
+  unmap(buffer: ArrayBuffer): void;
 }
 
 const FILE = "build/native/ethernet.node";

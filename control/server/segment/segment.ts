@@ -4,8 +4,8 @@
 //   allocator their bytes (control/kernel/segments.ts). What is written is copied once, into
 //   the segment; what is read once, into the reply.
 // - A segment that cannot grow where it lies moves, unless it is mapped.
-// - map() is for programs on the same kernel, the one case without a copy: as long as somebody
-//   maps a segment it stays where it is and cannot be destroyed.
+// - map() is for programs on the same kernel: as long as somebody maps a segment it stays where it
+//   is and cannot be destroyed. MAP is for other processes of the machine: sharing.ts.
 // - A machine that is being emptied takes no new segments; those that are there stay as they are.
 // - A copy of a segment elsewhere is fetched through that server's stub, in pieces.
 
@@ -17,6 +17,7 @@ import {
   STD_NOTNOW,
   STD_SYSERR,
 } from "../../../core-wasm/status.js";
+import type { SharedMemory } from "../../../drivers/shared-memory.js";
 import type { Capability } from "../../capability/capability.js";
 import { SEGMENT_OBJECT_BASE, SEGMENT_PIECE_BYTES, segmentTable } from "../../interface/segment.js";
 import { rightsMask } from "../../interface/table.js";
@@ -26,21 +27,7 @@ import { stub } from "../../stub/client.js";
 import { Objects } from "../../stub/objects.js";
 import { Refused, refuse } from "../../stub/refused.js";
 import { Server } from "../../stub/serving.js";
-
-/** What the server needs of the kernel's allocator: handles above zero, statuses below. */
-export interface SegmentMemory {
-  create(bytes: number): number;
-  destroy(handle: number): number;
-  grow(handle: number, bytes: number): number;
-  bytes(handle: number): Uint8Array | null;
-  stat(): {
-    readonly regionBytes: number;
-    readonly takenBytes: number;
-    readonly largestFreeBytes: number;
-    readonly count: number;
-    readonly most: number;
-  };
-}
+import { type Segment, type SegmentMemory, Sharing } from "./sharing.js";
 
 export interface SegmentServerOptions {
   readonly kernel: Kernel;
@@ -51,14 +38,10 @@ export interface SegmentServerOptions {
   readonly threads?: number;
   /** How long a source elsewhere is looked for; default 2,000 ms. */
   readonly locateTimeoutMs?: number;
+  /** How other processes get at pages of the kernel's memory; without it MAP is refused. */
+  readonly shared?: SharedMemory | undefined;
   /** True while the machine is being emptied; default never. */
   readonly draining?: () => boolean;
-}
-
-interface Segment {
-  handle: number;
-  /** How many have mapped it. */
-  mapped: number;
 }
 
 /** A segment's bytes where they lie, until release(). */
@@ -72,6 +55,7 @@ export class SegmentServer {
   readonly #memory: SegmentMemory;
   readonly #locateTimeoutMs: number;
   readonly #draining: () => boolean;
+  readonly #sharing: Sharing;
   readonly #objects: Objects<Segment>;
   readonly #server: Server<typeof segmentTable.operations, Segment>;
 
@@ -82,6 +66,7 @@ export class SegmentServer {
     this.#draining = options.draining ?? (() => false);
     this.#kernel = kernel;
     this.#memory = memory;
+    this.#sharing = new Sharing(memory, options.shared);
     this.#objects = new Objects({ random, most: memory.stat().most, base: SEGMENT_OBJECT_BASE });
     this.#server = new Server({
       ...{ kernel, getPort, failed, threads, table: segmentTable, objects: this.#objects },
@@ -89,6 +74,7 @@ export class SegmentServer {
         segment === undefined ? "segment server" : `segment of ${this.#bytes(segment).length} bytes`,
       status: () => this.#status(),
       destroy: (segment) => this.#destroy(segment),
+      parameters: this.#sharing.parameters,
       copy: (source) => {
         this.#admit();
         return this.#copyOf(source);
@@ -115,6 +101,10 @@ export class SegmentServer {
           if (position > all.length || data.length > all.length - position) refuse(STD_ARGBAD);
           all.set(data, position);
           return {};
+        },
+        map: ({ value, rights }, { write = false }) => {
+          const mayWrite = (rights & rightsMask(segmentTable, ["write"])) !== 0;
+          return this.#sharing.share(value, write, mayWrite);
         },
         size: ({ value }) => ({ bytes: this.#bytes(value).length }),
       },
@@ -151,8 +141,8 @@ export class SegmentServer {
     if (this.#draining()) refuse(STD_NOTNOW);
   }
 
-  #bytes({ handle }: Segment): Uint8Array {
-    return this.#memory.bytes(handle) ?? refuse(STD_CAPBAD);
+  #bytes(segment: Segment): Uint8Array {
+    return this.#sharing.bytes(segment) ?? refuse(STD_CAPBAD);
   }
 
   #allocate(bytes: number): number {
@@ -168,17 +158,21 @@ export class SegmentServer {
   }
 
   #destroy(segment: Segment): void {
-    if (segment.mapped > 0) refuse(STD_NOTNOW);
+    if (segment.mapped > 0 || !this.#sharing.withdraw(segment)) refuse(STD_NOTNOW);
     if (this.#memory.destroy(segment.handle) < 0) refuse(STD_SYSERR);
   }
 
   #grow(segment: Segment, bytes: number): void {
     const before = this.#bytes(segment);
     if (bytes < before.length) refuse(STD_ARGBAD);
-    if (this.#memory.grow(segment.handle, bytes) >= 0) return;
+    if (segment.shared === undefined && this.#memory.grow(segment.handle, bytes) >= 0) return;
     if (segment.mapped > 0) refuse(STD_NOTNOW);
     const handle = this.#allocate(bytes);
     this.#memory.bytes(handle)?.set(before);
+    if (!this.#sharing.withdraw(segment)) {
+      this.#memory.destroy(handle);
+      refuse(STD_NOTNOW);
+    }
     this.#memory.destroy(segment.handle);
     segment.handle = handle;
   }
@@ -231,14 +225,16 @@ export class SegmentServer {
       `segments ${count} of ${most}`,
       `bytes taken ${takenBytes} of ${regionBytes}`,
       `largest that fits ${largestFreeBytes}`,
+      ...this.#sharing.status(),
       ...(this.#draining() ? ["being emptied: no new segments"] : []),
     ].join("\n");
   }
 
-  /** Stops serving; the segments are given back. */
+  /** Stops serving; the segments are given back, but for pages that others would still reach. */
   close(): void {
     this.#server.close();
-    for (const [, { handle }] of this.#objects) this.#memory.destroy(handle);
+    for (const [, segment] of this.#objects)
+      if (this.#sharing.withdraw(segment)) this.#memory.destroy(segment.handle);
   }
 }
 

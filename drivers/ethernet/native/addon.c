@@ -1,4 +1,5 @@
-// The addon's door: `open` for packet sockets, `tcp` for the benchmark's control.
+// The addon's door: `open` for packet sockets, `tcp` for the benchmark's control, `share`, `map`
+// and `unmap` for memory that processes have in common.
 //
 // - Plain C against Node-API: the same binary runs on every later Node.js.
 // - Errors are thrown with `code` = errno in decimal; system-error.ts gives it a name.
@@ -6,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 napi_value throw_errno(napi_env env, const char *what, int error) {
   char code[16], message[160];
@@ -35,5 +37,9 @@ void define_number(napi_env env, napi_value object, const char *name, double val
 NAPI_MODULE_INIT() {
   define_function(env, exports, "open", device_open, NULL);
   define_function(env, exports, "tcp", tcp_open, NULL);
+  define_function(env, exports, "share", memory_share, NULL);
+  define_function(env, exports, "map", memory_map, NULL);
+  define_function(env, exports, "unmap", memory_unmap, NULL);
+  define_number(env, exports, "pageBytes", (double)sysconf(_SC_PAGESIZE));
   return exports;
 }

@@ -100,4 +100,9 @@ void readiness_close(struct device *device);
 napi_value device_open(napi_env env, napi_callback_info info);
 napi_value tcp_open(napi_env env, napi_callback_info info);
 
+/** shared.c */
+napi_value memory_share(napi_env env, napi_callback_info info);
+napi_value memory_map(napi_env env, napi_callback_info info);
+napi_value memory_unmap(napi_env env, napi_callback_info info);
+
 #endif

@@ -9,6 +9,7 @@ import { SegmentServer } from "../../../control/server/segment/segment.js";
 import { serveTime } from "../../../control/server/time/time.js";
 import { stub } from "../../../control/stub/client.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
+import type { SharedMemory } from "../../../drivers/shared-memory.js";
 import { Room } from "../kernel/booted.js";
 
 const turnsMax = 20_000;
@@ -38,9 +39,9 @@ export class Pool {
     return { kernel, getPort: this.random(6), random: this.random, failed: this.failed };
   }
 
-  segments(kernel = this.far): SegmentServer {
+  segments(kernel = this.far, shared?: SharedMemory): SegmentServer {
     return new SegmentServer({
-      ...{ ...this.given(kernel), memory: kernel.segments, locateTimeoutMs: 20 },
+      ...{ ...this.given(kernel), memory: kernel.segments, locateTimeoutMs: 20, shared },
       draining: () => this.draining,
     });
   }
