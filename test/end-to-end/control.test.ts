@@ -169,86 +169,89 @@ control: { daemons: 3 }
     await become(programs, "n1 up, n2 up");
   });
 
-  it.runIf(isLong)("is watched: a line for each change", async () => {
-    const watching = lab.start(["node", "list", "--watch"]);
-    const lines: string[] = [];
-    if (watching.child.stdout === null) throw new Error("no output");
-    createInterface(watching.child.stdout).on("line", (line) => lines.push(line));
-    await until("the first look", () => (lines.length >= 2 ? true : undefined));
-    await lab.must(["node", "drain", "n1"]);
-    await until("the change", () => (lines.includes("draining n1") ? true : undefined));
-    await lab.must(["node", "undrain", "n1"]);
-    await until("the next", () => (lines.includes("undrained n1") ? true : undefined));
-    watching.child.kill("SIGTERM");
-    expect((await watching.outcome).status).toBe(0);
-  });
+  if (isLong)
+    it("is watched: a line for each change", async () => {
+      const watching = lab.start(["node", "list", "--watch"]);
+      const lines: string[] = [];
+      if (watching.child.stdout === null) throw new Error("no output");
+      createInterface(watching.child.stdout).on("line", (line) => lines.push(line));
+      await until("the first look", () => (lines.length >= 2 ? true : undefined));
+      await lab.must(["node", "drain", "n1"]);
+      await until("the change", () => (lines.includes("draining n1") ? true : undefined));
+      await lab.must(["node", "undrain", "n1"]);
+      await until("the next", () => (lines.includes("undrained n1") ? true : undefined));
+      watching.child.kill("SIGTERM");
+      expect((await watching.outcome).status).toBe(0);
+    });
 
-  it.runIf(isLong)("keeps its daemons through `lab apply`, also on a network that is new", async () => {
-    await lab.must(["node", "drain", "n1"]);
-    const file = join(folder, "pool.yaml");
-    const text = readFileSync(file, "utf8");
-    writeFileSync(
-      file,
-      text
-        .replace("lan1: {}", "lan1: {}, lan2: {}")
-        .replace("control:", "  n3: { kind: pool, networks: [lan2] }\ncontrol:")
-        .replace("daemons: 3", "daemons: 1"),
-    );
-    const dry = await lab.must(["lab", "apply", file, "--dry-run"]);
-    expect(dry.stdout).toContain("~ control daemons: 3 → 1");
-    await lab.must(["lab", "apply", file]);
-    await become(programs, "n1 draining, n2 up, n3 up");
-    const again = await lab.must(["lab", "apply", file]);
-    expect(again.stdout).toContain("is as the file says");
-  });
+  if (isLong)
+    it("keeps its daemons through `lab apply`, also on a network that is new", async () => {
+      await lab.must(["node", "drain", "n1"]);
+      const file = join(folder, "pool.yaml");
+      const text = readFileSync(file, "utf8");
+      writeFileSync(
+        file,
+        text
+          .replace("lan1: {}", "lan1: {}, lan2: {}")
+          .replace("control:", "  n3: { kind: pool, networks: [lan2] }\ncontrol:")
+          .replace("daemons: 3", "daemons: 1"),
+      );
+      const dry = await lab.must(["lab", "apply", file, "--dry-run"]);
+      expect(dry.stdout).toContain("~ control daemons: 3 → 1");
+      await lab.must(["lab", "apply", file]);
+      await become(programs, "n1 draining, n2 up, n3 up");
+      const again = await lab.must(["lab", "apply", file]);
+      expect(again.stdout).toContain("is as the file says");
+    });
 });
 
-describe.runIf(isLong && isRoot)("a daemon on its own", () => {
-  const programs = new Programs();
-  const { lab } = programs;
-  afterAll(() => lab.close());
+if (isLong)
+  describe.runIf(isRoot)("a daemon on its own", () => {
+    const programs = new Programs();
+    const { lab } = programs;
+    afterAll(() => lab.close());
 
-  it("of a second lab is only asked when it is named", async () => {
-    await programs.up("--nodes", "1", "--name", "one");
-    await programs.up("--nodes", "1", "--name", "two");
-    const which = await lab.run(["node", "list", "--json"]);
-    expect([which.status, json(which.stderr)]).toMatchObject([2, { error: { code: "LAB_AMBIGUOUS" } }]);
-    await lab.must(["node", "list", "--lab", "two"]);
-    await lab.must(["lab", "down", "one"]);
-    await lab.must(["lab", "down", "two"]);
-  });
+    it("of a second lab is only asked when it is named", async () => {
+      await programs.up("--nodes", "1", "--name", "one");
+      await programs.up("--nodes", "1", "--name", "two");
+      const which = await lab.run(["node", "list", "--json"]);
+      expect([which.status, json(which.stderr)]).toMatchObject([2, { error: { code: "LAB_AMBIGUOUS" } }]);
+      await lab.must(["node", "list", "--lab", "two"]);
+      await lab.must(["lab", "down", "one"]);
+      await lab.must(["lab", "down", "two"]);
+    });
 
-  it.runIf(hasEtcd())("keeps drains in etcd, where the next daemon finds them", async () => {
-    const cluster = await EtcdCluster.start();
-    try {
-      await lab.must(["lab", "up", "--nodes", "1", "--isolation", "memory"]);
-      const own = join(lab.folder, "own.sock");
-      const environment = { PROTEUS_HUB_eth0: join(lab.state, "lab/nodes/n1/eth0") };
-      const start = async (): Promise<ChildProcess> => {
-        const words = ["control", "start", "--interface", "eth0", "--socket", own, "--pool", "etcd-pool"];
-        const running = lab.start([...words, "--store", `etcd://${cluster.endpoints.join(",")}`], {
-          environment,
+    it.runIf(hasEtcd())("keeps drains in etcd, where the next daemon finds them", async () => {
+      const cluster = await EtcdCluster.start();
+      try {
+        await lab.must(["lab", "up", "--nodes", "1", "--isolation", "memory"]);
+        const own = join(lab.folder, "own.sock");
+        const environment = { PROTEUS_HUB_eth0: join(lab.state, "lab/nodes/n1/eth0") };
+        const start = async (): Promise<ChildProcess> => {
+          const words = ["control", "start", "--interface", "eth0", "--socket", own, "--pool", "etcd-pool"];
+          const running = lab.start([...words, "--store", `etcd://${cluster.endpoints.join(",")}`], {
+            environment,
+          });
+          await until("the daemon", async () =>
+            (await lab.run(["control", "status", "--control", own])).status === 0 ? true : undefined,
+          );
+          return running.child;
+        };
+        const first = await start();
+        const agent = lab.start(["lab", "exec", "n1", "--", "proteus", "node", "start", "--name", "e1"], {
+          environment: { PROTEUS_POOL: "etcd-pool", PROTEUS_METRICS_LISTEN: "off" },
         });
-        await until("the daemon", async () =>
-          (await lab.run(["control", "status", "--control", own])).status === 0 ? true : undefined,
-        );
-        return running.child;
-      };
-      const first = await start();
-      const agent = lab.start(["lab", "exec", "n1", "--", "proteus", "node", "start", "--name", "e1"], {
-        environment: { PROTEUS_POOL: "etcd-pool", PROTEUS_METRICS_LISTEN: "off" },
-      });
-      const ask = (...words: string[]) => lab.run([...words, "--control", own]);
-      await until("e1", async () => ((await ask("node", "drain", "e1")).status === 0 ? true : undefined));
-      first.kill("SIGKILL");
-      const second = await start();
-      const shown = await ask("node", "show", "e1", "--json");
-      expect(json(shown.stdout)).toMatchObject({ node: { name: "e1", draining: true } });
-      agent.child.kill("SIGTERM");
-      second.kill("SIGTERM");
-      await agent.outcome;
-    } finally {
-      await cluster.close();
-    }
+        const ask = (...words: string[]) => lab.run([...words, "--control", own]);
+        await until("e1", async () => ((await ask("node", "drain", "e1")).status === 0 ? true : undefined));
+        first.kill("SIGKILL");
+        const second = await start();
+        const shown = await ask("node", "show", "e1", "--json");
+        expect(json(shown.stdout)).toMatchObject({ node: { name: "e1", draining: true } });
+        agent.child.kill("SIGTERM");
+        second.kill("SIGTERM");
+        await agent.outcome;
+      } finally {
+        await cluster.close();
+      }
+    });
   });
-});
