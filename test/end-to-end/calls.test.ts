@@ -106,7 +106,8 @@ describe("three pool machines on one network", () => {
       expect(status).toMatchObject({ schema: 1, name: of, executions: 15 });
       expect(status.interfaces).toMatchObject([{ name: "eth0", mtu: 1500 }]);
       expect(status.counters.requestsIn).toBeGreaterThanOrEqual(15);
-      expect(status.counters).toMatchObject({ malformed: 0, callsFailed: 0, tableFull: 0 });
+      // Calls of its own may have failed: it announces itself before a control daemon is there.
+      expect(status.counters).toMatchObject({ malformed: 0, tableFull: 0 });
     }
   });
 
