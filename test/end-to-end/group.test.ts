@@ -82,8 +82,15 @@ describe("a group of three machines", () => {
       for (const member of survivors)
         for (const [i] of survivors.entries()) await member.hears(`without ${dead.length}, ${i}`, 10_000);
       expect(performance.now() - killed).toBeLessThan(recoveredMs);
-      const info = await groupInfo(pool, "n4", "crash");
-      expect(info.members.length).toBe(survivors.length);
+      // A message need not wait until the group has noticed who is gone.
+      const info = await until(
+        "a group of the survivors",
+        async () => {
+          const now = await groupInfo(pool, "n4", "crash");
+          return now.members.length === survivors.length ? now : undefined;
+        },
+        recoveredMs,
+      );
       expect(survivors.map(({ id }) => id)).toContain(info.sequencer);
     }
     for (const node of dead) await pool.lab.must(["lab", "start", node]);

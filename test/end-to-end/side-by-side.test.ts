@@ -89,9 +89,11 @@ describe.skipIf(!isRoot)("an agent, two servers and a client on one machine", ()
     const agent = serversOf(frames, echo);
     expect([...agent]).toEqual([interfaces[0]?.mac]);
     const servers = [first, second, far].map(({ putPort }) => [...serversOf(frames, putPort)]);
-    const clients = new Set(
-      frames.filter(({ rpc }) => rpc?.type === "LOCATE").map(({ ethernet }) => ethernet?.src ?? ""),
-    );
+    // Agents look for control daemons as well: clients are those that look for one of these.
+    const ports = ["n1", "n2"].flatMap((node) => [pool.ready(node).echo, pool.ready(node).status]);
+    const served = new Set([...ports, ...[first, second, far].map(({ putPort }) => putPort)]);
+    const looks = frames.filter(({ rpc }) => rpc?.type === "LOCATE" && served.has(rpc.port));
+    const clients = new Set(looks.map(({ ethernet }) => ethernet?.src ?? ""));
     expect(servers.map((each) => each.length)).toEqual([1, 1, 1]);
     // Every `call` is a program of its own, on n1 as on n2.
     expect(clients.size).toBeGreaterThanOrEqual(6 * sizes.length);
