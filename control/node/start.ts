@@ -90,21 +90,28 @@ export async function startKernel(options: StartOptions): Promise<RunningKernel>
   }
 }
 
+const sessionShare = "/proc/self/autogroup";
+
 /**
  * A higher priority for this program; without the right to one it stays as it is. Where Linux
  * shares the cores among sessions first (autogroup), a program's own priority counts within its
- * session only, so the session gets it too.
+ * session only, so the session gets it too, until the program ends.
  */
 function favour(): void {
-  for (const raise of [
-    () => setPriority(promptPriority),
-    () => writeFileSync("/proc/self/autogroup", String(promptPriority)),
-  ]) {
-    try {
-      raise();
-    } catch {
-      // Only its patience under load is less.
-    }
+  try {
+    setPriority(promptPriority);
+    const before = /nice (-?\d+)/.exec(readFileSync(sessionShare, "utf8"))?.[1];
+    if (before === undefined || Number(before) <= promptPriority) return;
+    writeFileSync(sessionShare, String(promptPriority));
+    process.once("exit", () => {
+      try {
+        writeFileSync(sessionShare, before);
+      } catch {
+        // It stays a little more important than it was.
+      }
+    });
+  } catch {
+    // Only its patience under load is less.
   }
 }
 

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { AlarmReport } from "../../control/bench/group/alarm.js";
 import type { GroupReport } from "../../control/bench/group/types.js";
 import { waitUntil } from "../../control/lab/processes.js";
+import { isLong } from "../simulation/seeds.js";
 import { LabRunner, systemNetwork } from "./lab-runner.js";
 
 const root = process.getuid?.() === 0;
@@ -61,14 +62,15 @@ describe.skipIf(!root)("proteus bench group", () => {
     nothingIsLeft();
   });
 
-  it("watches a group under load", async () => {
-    const words = ["bench", "group-alarm", "--duration", "3s", "--busy", "1", "--json"];
-    const report = JSON.parse((await lab.must(words)).stdout) as AlarmReport;
-    expect(report.alarms).toEqual([]);
-    expect(report.messages).toBeGreaterThan(0);
-    expect(report.busyProcesses).toBeGreaterThan(0);
-    nothingIsLeft();
-  });
+  if (isLong)
+    it("watches a group under load", async () => {
+      const words = ["bench", "group-alarm", "--duration", "3s", "--busy", "1", "--json"];
+      const report = JSON.parse((await lab.must(words)).stdout) as AlarmReport;
+      expect(report.alarms).toEqual([]);
+      expect(report.messages).toBeGreaterThan(0);
+      expect(report.busyProcesses).toBeGreaterThan(0);
+      nothingIsLeft();
+    });
 
   it("refuses to watch a group of one", async () => {
     const { status, stderr } = await lab.run(["bench", "group-alarm", "--members", "1"]);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { perTier } from "../simulation/seeds.js";
+import { isLong, perTier } from "../simulation/seeds.js";
 import { EtcdCluster, hasEtcd } from "./etcd-cluster.js";
 import { isRoot, Programs, until } from "./programs.js";
 
@@ -18,8 +18,6 @@ interface Listed {
 
 const isolations = isRoot ? ["netns", "memory"] : ["memory"];
 const inThisTier = perTier({ quick: isolations.slice(0, 1), long: isolations, nightly: isolations });
-
-const isLong = perTier({ quick: false, long: true, nightly: true });
 
 /** What `node list --json` says. */
 async function listed({ lab }: Programs): Promise<Listed> {

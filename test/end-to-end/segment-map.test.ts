@@ -5,14 +5,13 @@ import { closeSync, constants, openSync, readFileSync, readlinkSync, writeSync }
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { perTier } from "../simulation/seeds.js";
+import { isLong } from "../simulation/seeds.js";
 import type { Running } from "./lab-runner.js";
 import { Programs, until, within } from "./programs.js";
 
 const mapper = fileURLToPath(new URL("segment-mapper.mjs", import.meta.url));
 const bytes = 70_000;
 /** What unit tests of real pages see too, in one process, waits for the longer tiers. */
-const isLong = perTier({ quick: false, long: true, nightly: true });
 
 /** A process that has a segment mapped for writing. */
 class Mapper {

@@ -5,6 +5,9 @@
 
 export const tier = process.env.PROTEUS_TIER ?? "quick";
 
+/** Is this more than a sample? A test of the long tier alone stands behind `if (isLong)`. */
+export const isLong = tier !== "quick";
+
 /** What this tier takes. */
 export function perTier<T>(of: { readonly quick: T; readonly long: T; readonly nightly: T }): T {
   return tier === "long" ? of.long : tier === "nightly" ? of.nightly : of.quick;
