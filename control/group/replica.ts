@@ -88,6 +88,7 @@ const roundsMax = 12;
 /** Rounds that a group may look full. */
 const fullRounds = 4;
 const retryMs = 150;
+const statelessMs = 1000;
 
 export class Replica {
   readonly #options: ReplicaOptions;
@@ -97,6 +98,7 @@ export class Replica {
   #membership: Membership | null = null;
   #open: Submitted[] = []; // in the order of their numbers
   #numbers = 0;
+  #missing = 0; // joins in a row that found nobody with the state
   #over = false;
   #leaving = false;
 
@@ -139,9 +141,21 @@ export class Replica {
         if (error.code === "BC_TOOMANY" && round >= fullRounds) throw error;
         last = error.code === "BC_NOEXIST" ? noGroup(name, error) : error;
       }
-      await pause(after, retryMs * round);
+      await pause(after, retryMs * round + this.#stateless(last));
     }
     throw last;
+  }
+
+  /**
+   * How much longer to stay away, ms. When all members of a group are joiners whose founder died
+   * before it could give them its state, the group must end before somebody can found it anew:
+   * all have to be out at once, which ever longer pauses by lot bring about.
+   */
+  #stateless(error: unknown): number {
+    if (!(error instanceof ProteusError) || error.code !== "SNAPSHOT_MISSING") return 0;
+    this.#missing++;
+    const [lot = 0] = this.#options.random(1);
+    return (lot / 256) * statelessMs * 2 ** Math.min(this.#missing - 1, 3);
   }
 
   #membershipOptions(): { options: MembershipOptions; own: (membership: Membership) => void } {
@@ -193,6 +207,7 @@ export class Replica {
 
   #entered(membership: Membership): void {
     this.#membership = membership;
+    this.#missing = 0;
     // What was open and is in the state that we took was applied; the rest goes out again.
     for (const submitted of [...this.#open]) {
       if (this.#sessions.applied(this.#session, submitted.number)) this.#settle(submitted);

@@ -2,8 +2,10 @@
 // two places at once, may have made two, each of which goes on by itself.
 //
 // - The watching daemon of a group is sometimes found at the pool's meeting port, and sometimes
-//   looks who is there, by lot: two groups meet within a few rounds. Nobody is there as a rule:
-//   that costs a broadcast or two every few seconds, of one daemon.
+//   looks who is there, by lot. Nobody is there as a rule: that costs a broadcast or two every
+//   few seconds, of one daemon.
+// - Once one has seen the other they need no lot: who was seen looks, and who saw a group that
+//   has to yield stays to be found, for a few rounds.
 // - Of two groups the smaller ends, and its daemons join the other (control/group/document.ts
 //   says which it is); what each knows goes along (records.ts).
 
@@ -19,6 +21,8 @@ import { type Answer, type Asked, answering } from "../../stub/answers.js";
 import { describeGroup } from "../../stub/group.js";
 
 const roundMs = 2000;
+/** Rounds without a lot, after a contact: who looks does so at least twice while the other stays. */
+const certainRounds = 3;
 const lookOptions = { locateTimeoutMs: 250, deadMs: 1000 };
 const requestBytesMax = 32768;
 
@@ -39,6 +43,8 @@ export class Meeting {
   readonly #options: MeetingOptions;
   #service: Service | null = null;
   #closed = false;
+  #looks = 0; // rounds in which we look, whatever the lot
+  #stays = 0; // rounds in which we are to be found
 
   constructor(options: MeetingOptions) {
     this.#options = options;
@@ -51,13 +57,23 @@ export class Meeting {
     after(roundMs + wait * 4, () => {
       if (this.#closed) return;
       try {
-        this.#round(lot % 2 === 0);
+        this.#round(this.#looksNow(lot % 2 === 0));
       } catch (error) {
         if (!(error instanceof ProteusError)) throw error;
         this.#options.failed(error); // no room for the port: the next round does
       }
       this.#next();
     });
+  }
+
+  #looksNow(lot: boolean): boolean {
+    if (this.#stays > 0) {
+      this.#stays--;
+      return false;
+    }
+    if (this.#looks === 0) return lot;
+    this.#looks--;
+    return true;
   }
 
   #round(looks: boolean): void {
@@ -76,6 +92,7 @@ export class Meeting {
     if (command !== GROUP_DESCRIBE) return { status: STD_COMBAD };
     const document = this.#options.own();
     if (document === null) return { status: STD_NOTNOW };
+    this.#looks = certainRounds;
     return { status: STD_OK, data: new TextEncoder().encode(JSON.stringify(document)) };
   }
 
@@ -89,6 +106,7 @@ export class Meeting {
       const ours = toHex(kernel.address);
       if (other.members.some((member) => member.kernel === ours)) return;
       if (yieldsTo(document, other)) yields();
+      else this.#stays = certainRounds;
     } catch (error) {
       if (!(error instanceof ProteusError)) throw error; // nobody is there
     }
