@@ -79,7 +79,7 @@ export class Guesses<Source> {
   readonly #sources = new Recent<Source, Bucket>(entriesMost);
   readonly #objects = new Recent<number, Bucket>(entriesMost);
   readonly #server: Bucket;
-  readonly #known = new Recent<string, number>(entriesMost);
+  readonly #known = new Recent<string, true>(entriesMost);
 
   /** @param now milliseconds that never go back */
   constructor(now: () => number, rates: GuessRates = standardGuessRates) {
@@ -94,7 +94,7 @@ export class Guesses<Source> {
     const known = this.#known.get(key);
     if (known === undefined && !this.#mayGuess(source, object)) return undefined;
     const rights = check();
-    if (rights >= 0) this.#known.set(key, object);
+    if (rights >= 0) this.#known.set(key, true);
     else {
       this.#known.delete(key);
       if (known === undefined) this.#failed(source, object);

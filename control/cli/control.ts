@@ -4,17 +4,18 @@
 import { join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import type { PoolDaemon } from "../interface/pool.js";
-import type { Config } from "../node/config/load.js";
+import type { ConfigValues } from "../node/config/settings.js";
 import { startDaemon } from "../node/control/daemon.js";
 import type { About } from "../node/control/documents.js";
-import { type Log, openLog } from "../node/log.js";
+import type { Log } from "../node/log.js";
 import { controlUnitText } from "../node/unit.js";
 import { configOf, controlSections, settingsHelp, withSettings } from "./config.js";
 import { type Access, accessHelp, findControl, withAccess } from "./control-access.js";
 import { type Stopped, untilStopped } from "./foreground.js";
-import { asProteusError, emit } from "./output.js";
+import { emit } from "./output.js";
 import { kernelBytes, packageRoot, packageVersion } from "./package-files.js";
 import { parseDuration } from "./quantity.js";
+import { runLogged } from "./service.js";
 import { table } from "./table.js";
 
 const startHelp = `
@@ -65,7 +66,9 @@ export function registerControl(program: Command): void {
     .addHelpText("after", startHelp)
     .action(async (options: Readonly<Record<string, unknown>>) => {
       const stopped = untilStopped();
-      await startControl(configOf(options, controlSections), stopped, options.json === true);
+      const config = configOf(options, controlSections);
+      const json = options.json === true;
+      await runLogged(config, (log) => runControl(config.values, { log, stopped, json }));
     });
   const status = control.command("status").description("which control daemons there are, and how they fare");
   withAccess(status as unknown as Command);
@@ -110,30 +113,14 @@ function statusText(about: About, where: string, daemons: readonly PoolDaemon[])
   ].join("\n");
 }
 
-/** Runs the daemon until it is told to stop. With a JSON log a failure is a line of the log. */
-async function startControl(config: Config, stopped: Stopped, json: boolean): Promise<void> {
-  const { values } = config;
-  const { log, close } = openLog({
-    level: values["log.level"],
-    format: values["log.format"],
-    name: values["node.name"],
-    colours: process.stderr.isTTY === true && !process.env.NO_COLOR,
-  });
-  try {
-    if (config.files.length > 0) log.debug({ files: config.files }, "settings were read");
-    await runControl(config, stopped, json, log);
-  } catch (error) {
-    const known = asProteusError(error);
-    if (values["log.format"] !== "json" || known === undefined) throw error;
-    const { code, exit, message, why, unchanged, hint } = known;
-    log.fatal({ code, why, unchanged, hint }, message);
-    process.exitCode = exit;
-  } finally {
-    await close();
-  }
+interface ControlRun {
+  readonly log: Log;
+  readonly stopped: Stopped;
+  readonly json: boolean;
 }
 
-async function runControl({ values }: Config, stopped: Stopped, json: boolean, log: Log): Promise<void> {
+/** Runs the daemon until it is told to stop. */
+async function runControl(values: ConfigValues, { log, stopped, json }: ControlRun): Promise<void> {
   const version = packageVersion();
   const starting = startDaemon({
     ...{ values, wasm: kernelBytes(), version, dead: stopped.fail },

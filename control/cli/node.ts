@@ -14,9 +14,8 @@ import { toHex } from "../kernel/bytes.js";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
 import { Agent, agentLimits } from "../node/agent.js";
 import { parseListen } from "../node/config/listen.js";
-import type { Config } from "../node/config/load.js";
 import type { ConfigValues } from "../node/config/settings.js";
-import { type Log, openLog } from "../node/log.js";
+import type { Log } from "../node/log.js";
 import { NodeMetrics } from "../node/metrics/metrics.js";
 import { servePages } from "../node/metrics/server.js";
 import { type RunningKernel, startKernel } from "../node/start.js";
@@ -26,9 +25,10 @@ import { stub } from "../stub/client.js";
 import { configOf, nodeSections, settingsHelp, withSettings } from "./config.js";
 import { collect, type Stopped, untilStopped } from "./foreground.js";
 import { registerPoolNodes } from "./node-pool.js";
-import { asProteusError, emit, hasColours, narrate } from "./output.js";
+import { emit, narrate } from "./output.js";
 import { kernelBytes, packageRoot, packageVersion } from "./package-files.js";
 import { parseDuration } from "./quantity.js";
+import { runLogged } from "./service.js";
 
 const startHelp = `
 Runs in the foreground until Ctrl-C or SIGTERM. With two interfaces the machine routes
@@ -70,7 +70,8 @@ export function registerNode(program: Command): void {
     .addHelpText("after", startHelp)
     .action(async (options: Readonly<Record<string, unknown>>) => {
       const stopped = untilStopped();
-      await startNode(configOf(options, nodeSections), stopped, options.json === true);
+      const config = configOf(options, nodeSections);
+      await runLogged(config, (log) => runNode(config.values, { log, stopped, json: options.json === true }));
     });
   registerPoolNodes(node as unknown as Command);
   node
@@ -104,29 +105,6 @@ export function registerNode(program: Command): void {
     });
 }
 
-/** Runs the agent until it is told to stop. With a JSON log a failure is a line of the log. */
-async function startNode(config: Config, stopped: Stopped, json: boolean): Promise<void> {
-  const { values } = config;
-  const { log, close } = openLog({
-    level: values["log.level"],
-    format: values["log.format"],
-    name: values["node.name"],
-    colours: hasColours(process.stderr),
-  });
-  try {
-    if (config.files.length > 0) log.debug({ files: config.files }, "settings were read");
-    await runNode(values, { log, stopped, json });
-  } catch (error) {
-    const known = asProteusError(error);
-    if (values["log.format"] !== "json" || known === undefined) throw error;
-    const { code, exit, message, why, unchanged, hint } = known;
-    log.fatal({ code, why, unchanged, hint }, message);
-    process.exitCode = exit;
-  } finally {
-    await close();
-  }
-}
-
 const noticedWords = {
   found: "a control daemon of the pool answers",
   lost: "no control daemon of the pool answers",
@@ -140,6 +118,7 @@ interface NodeRun {
   readonly json: boolean;
 }
 
+/** Runs the agent until it is told to stop. */
 async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): Promise<void> {
   const name = values["node.name"];
   const version = packageVersion();

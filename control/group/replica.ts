@@ -127,6 +127,7 @@ export class Replica {
     const { kernel, after, port, name, wishes = {} } = this.#options;
     let last: unknown = statusError(BC_FAIL, `joining group ${name}`);
     for (let round = 1; round <= roundsMax && !this.#over; round++) {
+      let wait = retryMs * round;
       const found = await findGroup(kernel, port);
       if (found !== null) checkWishes(name, wishes, found);
       try {
@@ -140,8 +141,9 @@ export class Replica {
         // A member that died a moment ago still has its place.
         if (error.code === "BC_TOOMANY" && round >= fullRounds) throw error;
         last = error.code === "BC_NOEXIST" ? noGroup(name, error) : error;
+        if (error.code === "SNAPSHOT_MISSING") wait += this.#stateless();
       }
-      await pause(after, retryMs * round + this.#stateless(last));
+      await pause(after, wait);
     }
     throw last;
   }
@@ -151,8 +153,7 @@ export class Replica {
    * before it could give them its state, the group must end before somebody can found it anew:
    * all have to be out at once, which ever longer pauses by lot bring about.
    */
-  #stateless(error: unknown): number {
-    if (!(error instanceof ProteusError) || error.code !== "SNAPSHOT_MISSING") return 0;
+  #stateless(): number {
     this.#missing++;
     const [lot = 0] = this.#options.random(1);
     return (lot / 256) * statelessMs * 2 ** Math.min(this.#missing - 1, 3);
