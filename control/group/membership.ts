@@ -4,7 +4,8 @@
 // - Join: messages are held back while the snapshot of the join is fetched, then those that
 //   came after it are handed over. At most `bufferedBytesMax` wait here, more in the kernel.
 // - Part of a broken group: after a reset with at most half of the members, those that are
-//   missing are asked whether they are a group without us, before anything is delivered.
+//   missing are asked whether they are a group without us, before anything is delivered: also
+//   what stands before the reset and became final by it, which only we may have.
 // - What the messages mean is replica.ts's.
 
 import { BC_FAIL } from "../../core-wasm/status.js";
@@ -53,6 +54,9 @@ export class Membership {
   #server: MemberServer | null = null;
   readonly #snapshots = new KeptSnapshots();
   #view = 0n; // after the last message
+  #incarnation = 0; // whose beginning was handed over
+  /** Told with a later incarnation: they wait for the reset that began it. */
+  #early: GroupMessage[] = [];
   #phase: "entering" | "entered" | "over" = "entering";
   #end: MemberEnd | null = null;
   #buffered: GroupMessage[] = [];
@@ -110,6 +114,7 @@ export class Membership {
     if (info === null) throw statusError(BC_FAIL, "joining the group");
     this.#member = member;
     this.#view = info.view;
+    this.#incarnation = info.incarnation;
     this.#server = new MemberServer({
       ...{ kernel, port, id: member.id, messageBytesMax: member.messageBytesMax },
       snapshots: this.#snapshots,
@@ -180,9 +185,29 @@ export class Membership {
 
   #handOver(message: GroupMessage): undefined | Promise<void> {
     if (this.#phase === "over") return undefined;
-    const before = this.#view;
+    if (message.kind !== "reset") {
+      if (message.incarnation === this.#incarnation) return this.#give(message);
+      this.#early.push(message); // as many as the kernel's history held
+      return undefined;
+    }
+    const before = this.#early.reduce((_, { view }) => view, this.#view);
+    if (isMinority(before, message.view)) return this.#whenAlone(before, message);
+    return this.#giveAll(message);
+  }
+
+  /** Hands over a reset and what waited for it. */
+  #giveAll(reset: GroupMessage): undefined | Promise<void> {
+    this.#incarnation = reset.incarnation;
+    let last: undefined | Promise<void>;
+    for (const message of [...this.#early.splice(0), reset]) {
+      last = last === undefined ? this.#give(message) : last.then(() => this.#give(message));
+    }
+    return last;
+  }
+
+  #give(message: GroupMessage): undefined | Promise<void> {
+    if (this.#phase === "over") return undefined;
     this.#view = message.view;
-    if (message.kind === "reset" && isMinority(before, message.view)) return this.#whenAlone(before, message);
     this.#keep(message);
     return this.#options.take(message);
   }
@@ -205,7 +230,7 @@ export class Membership {
       this.#fail(leftBehind);
       return;
     }
-    await this.#options.take(message);
+    await this.#giveAll(message);
   }
 
   async #ask(id: number): Promise<GroupDocument | null> {
