@@ -57,6 +57,7 @@ export class Membership {
   #incarnation = 0; // whose beginning was handed over
   /** Told with a later incarnation: they wait for the reset that began it. */
   #early: GroupMessage[] = [];
+  #givers = 0n; // members that were there when we joined
   #phase: "entering" | "entered" | "over" = "entering";
   #end: MemberEnd | null = null;
   #buffered: GroupMessage[] = [];
@@ -74,6 +75,7 @@ export class Membership {
     const member = GroupMember.create(membership.#memberOptions(), parameters);
     membership.#phase = "entered";
     membership.#begin(member);
+    membership.#server?.entered();
     return membership;
   }
 
@@ -119,7 +121,7 @@ export class Membership {
       ...{ kernel, port, id: member.id, messageBytesMax: member.messageBytesMax },
       snapshots: this.#snapshots,
       submit: this.#options.submit,
-      describe: () => this.describe(),
+      describe: () => (this.#phase === "entered" ? this.describe() : null),
       failed: (error) => this.#fail({ kind: "failed", error }),
     });
     member.configure(this.#configuration.minimum, this.#configuration.detectMs);
@@ -129,7 +131,8 @@ export class Membership {
   async #fetch(member: GroupMember, joiner: Uint8Array): Promise<void> {
     const { kernel, after, port, restore } = this.#options;
     const info = this.#begin(member);
-    const members = membersOf(info.view).filter((id) => id !== member.id);
+    this.#givers = info.view & ~(1n << BigInt(member.id));
+    const members = membersOf(this.#givers);
     const wanted = () => this.#end === null;
     const snapshot = decodeSnapshot(await fetchSnapshot({ kernel, after, port, joiner, members, wanted }));
     if (this.#end !== null) throw statusError(BC_FAIL, "joining the group");
@@ -143,6 +146,7 @@ export class Membership {
     for (let next = this.#buffered.shift(); next !== undefined; next = this.#buffered.shift())
       await this.#handOver(next);
     if (this.#end !== null) throw statusError(BC_FAIL, "joining the group");
+    this.#server?.entered();
     this.#phase = "entered";
     for (const go of this.#entered.splice(0)) go();
   }
@@ -175,6 +179,8 @@ export class Membership {
 
   #take(message: GroupMessage): undefined | Promise<void> {
     if (this.#phase === "entered") return this.#handOver(message);
+    // Nobody is left who could give us the state.
+    if (this.#givers !== 0n && (this.#givers & message.view) === 0n) this.#end ??= leftBehind;
     this.#buffered.push(message);
     this.#bufferedBytes += message.data.length;
     if (this.#phase === "over" || this.#bufferedBytes <= bufferedBytesMax) return undefined;
