@@ -394,6 +394,12 @@ export class Kernel {
     return status;
   }
 
+  /** The FLIP address, as a number, of the kernel whose request a service serves now; 0 when it serves none. */
+  source(handle: number): bigint {
+    if (this.#exports.rpc_source(handle, layout.SCRATCH_ADDRESS) < 0) return 0n;
+    return this.view.getBigUint64(layout.SCRATCH_ADDRESS, true);
+  }
+
   /** The put-port (6 bytes) of a get-port. */
   publicPort(getPort: Uint8Array): Uint8Array {
     this.bytes.set(getPort, layout.SCRATCH_ADDRESS);

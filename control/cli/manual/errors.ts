@@ -137,6 +137,7 @@ const own: Readonly<Record<string, string>> = {
   REMOTE_NO_SSH: "ssh, or what PROTEUS_SSH names, cannot be run",
   REMOTE_UNREACHABLE: "the other machine does not answer",
   REMOTE_VERSION: "the other machine has another version",
+  SECRET_FILE: "the file with a server's secrets is missing, open to others, or not what it has to be",
   SEGMENT_ELSEWHERE: "the segment's memory cannot be seen from here: another machine, or another container",
   SEGMENT_NO_ADDON: "without the native part this program cannot map segments",
   SEGMENT_NO_PERMISSION: "this process may not open the memory of the segment's agent",
