@@ -96,7 +96,7 @@ export function corruptBlock(
 export function unwritable(name: string, cause: unknown): VolumeError {
   return new VolumeError({
     ...{ code: "VOLUME_CORRUPT", exit: failed, unchanged, cause },
-    message: `volume ${name} cannot write a file anywhere it tried`,
+    message: `volume ${name} cannot write the file`,
     why: cause instanceof Error ? cause.message : String(cause),
     hint: "replace the medium",
   });
@@ -167,5 +167,15 @@ export function unknownFile(name: string, number: number): VolumeError {
     message: `volume ${name} has no file ${number}`,
     why: "it was removed, or never was",
     hint: "look it up again",
+  });
+}
+
+/** VOLUME_UNKNOWN: the draft was committed or discarded. */
+export function draftEnded(name: string, number: number): VolumeError {
+  return new VolumeError({
+    ...{ code: "VOLUME_UNKNOWN", exit: notFound, unchanged, file: number },
+    message: `volume ${name} has no draft ${number}`,
+    why: "it was committed or discarded",
+    hint: "begin another one",
   });
 }

@@ -49,6 +49,8 @@ export interface FormatOptions {
   readonly inodes: number;
   /** So many random bytes. */
   readonly random: (bytes: number) => Uint8Array;
+  /** For messages. */
+  readonly name?: string;
 }
 
 export interface VolumeOptions {
