@@ -71,7 +71,7 @@ export { type LabStatus, statusOf } from "../lab/status.js";
 export { defaultTopology, type Topology } from "../lab/topology.js";
 export { type MapOptions, mapSegment, type SegmentMap } from "../node/segment-map.js";
 export { type RunningKernel, type StartOptions, startKernel } from "../node/start.js";
-export type { Draft, FileEngine, FileEntry, FileUsage } from "../server/bullet/engine.js";
+export type { Draft, FileEngine, FileEntry, VolumeUsage } from "../server/bullet/engine.js";
 export { BulletServer, type BulletServerOptions } from "../server/bullet/server.js";
 export { EchoServer } from "../server/echo/echo.js";
 export { serveRandom } from "../server/random/random.js";

@@ -30,7 +30,7 @@ import { readFile } from "../../stub/files.js";
 import { refuse } from "../../stub/refused.js";
 import { type Asked, Server } from "../../stub/serving.js";
 import { Drafts, type OpenFile, type SameFile } from "./drafts.js";
-import type { Draft, FileEngine, FileEntry, FileUsage } from "./engine.js";
+import type { Draft, FileEngine, FileEntry, VolumeUsage } from "./engine.js";
 import { type BulletFile, FileTable } from "./file-table.js";
 import { type OnMedium, onMediumOf } from "./statuses.js";
 
@@ -124,7 +124,7 @@ export class BulletServer {
   }
 
   /** How full it is. */
-  usage(): FileUsage {
+  usage(): VolumeUsage {
     return this.#engine.usage();
   }
 
@@ -286,12 +286,12 @@ export class BulletServer {
       return (await this.#made(number, undefined, flags, async () => undefined)).file;
     }
     try {
-      const fetch: Change = async (draft) => {
+      const fill: Change = async (draft) => {
         const options = { locateTimeoutMs: this.#locateTimeoutMs, window: 2 };
         for await (const piece of readFile(this.#kernel, source, options))
           await draft.write(draft.bytes, piece);
       };
-      return (await this.#made(undefined, undefined, flags, fetch)).file;
+      return (await this.#made(undefined, undefined, flags, fill)).file;
     } catch (error) {
       if (!(error instanceof ProteusError)) throw error;
       return refuse(error.code === "STD_CAPBAD" || error.code === "STD_DENIED" ? STD_ARGBAD : STD_NOTFOUND);

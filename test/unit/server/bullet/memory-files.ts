@@ -6,7 +6,8 @@
 // - Faults are set from outside: `fails` makes the next operations reject with that code.
 
 import { createHash } from "node:crypto";
-import type { Draft, FileEngine, FileEntry, FileUsage } from "../../../../control/server/bullet/engine.js";
+import type { Draft, FileEngine, FileEntry, VolumeUsage } from "../../../../control/server/bullet/engine.js";
+import type { CheckReport, CompactReport } from "../../../../control/server/bullet/volume/types.js";
 
 /** An error as a volume's: with a stable code. */
 export class MemoryError extends Error {
@@ -130,24 +131,31 @@ export class MemoryFiles implements FileEngine {
     if (held !== undefined) held.entry.age = age;
   }
 
-  usage(): FileUsage {
+  usage(): VolumeUsage {
     const { inodes, capacity } = this.#options;
     const bytes = this.#bytes();
     const [files, drafts, freeBytes] = [this.#files.size, this.#drafts.size, capacity - bytes];
     return {
-      ...{ files, drafts, bytes, freeBytes, inodes, largestFreeBytes: freeBytes },
+      ...{ files, drafts, bytes, freeBytes, inodes, largestFreeBytes: freeBytes, capacityBytes: capacity },
       ...{ freeInodes: inodes - files - drafts, sharedBytes: 0, cachedBytes: bytes },
     };
   }
 
-  async compact(): Promise<object> {
+  async compact(): Promise<CompactReport> {
     this.#check();
-    return { movedFiles: 0, movedBytes: 0 };
+    const largestFreeBytes = this.usage().largestFreeBytes;
+    return {
+      ...{ movedFiles: 0, movedBytes: 0, largestFreeBytesBefore: largestFreeBytes, largestFreeBytes },
+      skipped: [],
+    };
   }
 
-  async check({ repair }: { readonly repair: boolean }): Promise<object> {
+  async check({ repair }: { readonly repair: boolean }): Promise<CheckReport> {
     this.#check();
-    return { files: this.#files.size, clean: true, repaired: repair };
+    return {
+      ...{ files: this.#files.size, checkedBytes: this.#bytes(), corrupt: [], lostInodes: [] },
+      ...{ brokenCopies: 0, misplaced: [], repaired: repair, clean: true },
+    };
   }
 
   #flush(): void {
