@@ -5,6 +5,7 @@
 //   table (echo.ts, group.ts): their numbers are named here.
 // - Plain data: knownOperations() may be written to JSON or Lua as it is.
 
+import { bulletTable } from "./bullet.js";
 import {
   DIRECTORY_ASK,
   DIRECTORY_LEASE,
@@ -33,6 +34,7 @@ import { timeTable } from "./time.js";
 export const serverTables: readonly ServerTable[] = [
   systemTable,
   segmentTable,
+  bulletTable,
   randomTable,
   timeTable,
   poolTable,
