@@ -13,6 +13,7 @@ import type { Field, Operation } from "../interface/operation.js";
 import { mayBeLeftOut, rightsText, sentence } from "../interface/reference.js";
 import { allOperations, defineServer, type ServerTable } from "../interface/table.js";
 import { serverTables } from "../interface/tables.js";
+import { type ExitCode, exitCodes } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { startKernel } from "../node/start.js";
 import { callOperation } from "../stub/client.js";
@@ -57,11 +58,15 @@ export interface Special {
   readonly instead: readonly string[];
   /** Lines of the help. */
   readonly notes: string;
+  /** Arguments of the operation that its options stand for. */
+  given?(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+  /** What the command exits with after such a reply; default 0. */
+  exit?(reply: Readonly<Record<string, unknown>>): ExitCode;
   /**
    * What is to be done, or undefined when the operation's own call is. Throws usage errors: no
    * kernel has been started yet.
    */
-  plan(
+  plan?(
     given: Readonly<Record<string, unknown>>,
     options: Readonly<Record<string, unknown>>,
   ): ((calling: Calling) => Promise<void>) | undefined;
@@ -147,14 +152,19 @@ async function run(
     if (text === true) given[key] = true;
     else if (typeof text === "string") given[key] = parseValue(field, text, offlineKernel);
   }
+  Object.assign(given, special?.given?.(options));
   const locateTimeoutMs = Math.ceil(parseDuration(options.timeout));
-  const planned = special?.plan(given, options);
+  const answered = (reply: Readonly<Record<string, unknown>>): void => {
+    show(`${table.name} ${name}`, options.json, reply);
+    const exit = special?.exit?.(reply) ?? exitCodes.ok;
+    if (exit !== exitCodes.ok) process.exitCode = exit;
+  };
+  const planned = special?.plan?.(given, options);
   const direct = planned !== undefined || ownNetwork(options.interface, options);
   const daemon = direct ? null : findAnyControl(options);
   if (daemon !== null) {
     const { call } = daemon.client;
-    const reply = await callOperation(call, table, name, capability, given, { locateTimeoutMs });
-    show(`${table.name} ${name}`, options.json, reply);
+    answered(await callOperation(call, table, name, capability, given, { locateTimeoutMs }));
     return;
   }
   const running = await startKernel({
@@ -167,8 +177,7 @@ async function run(
       await planned({ kernel: running.kernel, capability, locateTimeoutMs });
       return;
     }
-    const reply = await callOperation(running.kernel, table, name, capability, given, { locateTimeoutMs });
-    show(`${table.name} ${name}`, options.json, reply);
+    answered(await callOperation(running.kernel, table, name, capability, given, { locateTimeoutMs }));
   } finally {
     await running.finish();
   }
