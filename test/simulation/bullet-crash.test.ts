@@ -92,7 +92,7 @@ class Life {
           state === "making" && generations.length === 1 && volume.entry(number),
       );
       await volume.sync();
-      for (const [number, each] of waiting) if (this.files.get(number) === each) each.state = "there";
+      for (const [, each] of waiting) if (each.state === "making") each.state = "there";
     } else if (kind < 9) {
       // Two at a time could end in either order; its turn is the file's.
       known.state = "making";
