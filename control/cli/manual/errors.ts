@@ -99,7 +99,6 @@ const own: Readonly<Record<string, string>> = {
   BENCH_NO_GROUP: "no group could be formed",
   BENCH_REPORT: "the report cannot be written",
   BENCH_REPORT_INVALID: "not a report of the benchmark",
-  BLOCK_BUSY: "another process has the block device open",
   BLOCK_FULL: "what a block device lies on has no room",
   BLOCK_GONE: "a block device has gone",
   BLOCK_RANGE: "a block beyond the device",
