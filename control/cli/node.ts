@@ -15,6 +15,7 @@ import { exitCodes, ProteusError } from "../kernel/errors.js";
 import { Agent, agentLimits } from "../node/agent.js";
 import { parseListen } from "../node/config/listen.js";
 import type { ConfigValues } from "../node/config/settings.js";
+import { startDirectory } from "../node/directory.js";
 import type { Log } from "../node/log.js";
 import { NodeMetrics } from "../node/metrics/metrics.js";
 import { servePages } from "../node/metrics/server.js";
@@ -141,8 +142,12 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
     const secrets = (server: string) => openSecrets(secretsFolder(state), server, randomBytes);
     // A server whose own capabilities were revoked has others: those in the file stay good.
     let writeReady = (): void => undefined;
+    const directory = await startDirectory({
+      ...{ kernel: running.kernel, name, state, secrets, failed },
+      members: values["directory.members"],
+    });
     const agent = new Agent(running, {
-      ...{ name, version, random: randomBytes, failed, noticed, ...announced },
+      ...{ directory, name, version, random: randomBytes, failed, noticed, ...announced },
       secrets: state === "" ? undefined : secrets,
       renewed() {
         try {
@@ -186,6 +191,7 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
       await stopped.promise;
       log.info({ executions: agent.executions }, "the node stops");
       await agent.leave();
+      await directory?.leave();
       agent.close();
       await running.finish();
     } finally {

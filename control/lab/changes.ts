@@ -108,7 +108,9 @@ export function after(topology: Topology, step: Step): Topology {
 }
 
 const sameNode = (a: LabNode, b: LabNode): boolean =>
-  a.kind === b.kind && a.networks.join() === b.networks.join();
+  a.kind === b.kind &&
+  a.networks.join() === b.networks.join() &&
+  (a.directory ?? false) === (b.directory ?? false);
 
 /** The steps from a running lab to what a file says, and the topology that they lead to. */
 export function planChanges(running: Topology, file: Topology): { steps: Step[]; target: Topology } {

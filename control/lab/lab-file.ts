@@ -55,6 +55,7 @@ const node = z.strictObject(
         error: "must be a list of networks such as [lan0]",
       })
       .min(1, { error: "must name one network or more, such as [lan0]" }),
+    directory: z.boolean({ error: "must be true or false" }).optional(),
   },
   {
     error: (issue) =>
@@ -115,7 +116,9 @@ const file = z
       else if (reservedNetworks.has(each))
         complain(["networks", each], "Linux keeps this name for itself; choose another");
     }
-    for (const [each, { kind, networks: on }] of Object.entries(value.nodes)) {
+    for (const [each, { kind, networks: on, directory }] of Object.entries(value.nodes)) {
+      if (kind === "host" && directory === true)
+        complain(["nodes", each, "directory"], "a host has no agent, and so no directory server");
       if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
       if (kind === "router" && on.length < 2)
         complain(
@@ -225,7 +228,10 @@ export function parseTopology(text: string, source: string): Topology {
       mtu: value.mtu,
       rate: value.rate,
     })),
-    nodes: Object.entries(result.data.nodes).map(([name, value]) => ({ name, ...value })),
+    nodes: Object.entries(result.data.nodes).map(([name, { directory, ...value }]) => ({
+      ...{ name, ...value },
+      ...(directory === true ? { directory } : {}),
+    })),
     ...(daemons === undefined ? {} : { daemons }),
     ...(impaired.length === 0 ? {} : { impairments: impaired }),
   };

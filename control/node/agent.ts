@@ -28,6 +28,7 @@ import { SegmentServer } from "../server/segment/segment.js";
 import { SystemServer } from "../server/system/system.js";
 import { serveTime } from "../server/time/time.js";
 import { Announcer } from "./announce.js";
+import type { NodeDirectory } from "./directory.js";
 import { hubVariable } from "./interfaces.js";
 import { microseconds } from "./loop.js";
 import type { RunningKernel } from "./start.js";
@@ -46,6 +47,8 @@ export interface AgentOptions {
   readonly scheme?: "keyed" | "original";
   /** Told of what a server did not expect; the agent goes on. */
   readonly failed: (error: unknown) => void;
+  /** The directory server of this machine, when it has one. */
+  readonly directory?: NodeDirectory | undefined;
   /** The pool that it announces itself to; default: none. */
   readonly pool?: string;
   /** Told when the pool's daemons are found or lost, and when they want the machine emptied or not. */
@@ -71,6 +74,7 @@ export class Agent {
   readonly #random: ReturnType<typeof serveRandom>;
   readonly #time: ReturnType<typeof serveTime>;
   readonly #announcer: Announcer | null;
+  readonly #directory: NodeDirectory | undefined;
   #draining = false;
 
   constructor(running: RunningKernel, options: AgentOptions) {
@@ -79,6 +83,7 @@ export class Agent {
     this.#running = running;
     this.#name = name;
     this.#version = version;
+    this.#directory = options.directory;
     const secrets = options.secrets ?? (() => passingSecrets(random));
     const given = (server: AgentServer) => {
       const { getPort, key, own } = secrets(server);
@@ -139,6 +144,7 @@ export class Agent {
         segment: toHex(this.segments.putPort),
         random: toHex(this.#random.putPort),
         time: toHex(this.#time.putPort),
+        ...(this.#directory === undefined ? {} : { directory: toHex(this.#directory.putPort) }),
       },
     };
   }
@@ -157,13 +163,14 @@ export class Agent {
   }
 
   /** Capabilities with all rights, as hex: for whoever started this machine. */
-  capabilities(): Readonly<Record<AgentServer, string>> {
+  capabilities(): Readonly<Record<AgentServer, string> & Partial<Record<"directory", string>>> {
     const hex = (server: { capability(): Capability }): string => capabilityHex(server.capability());
     return {
       sys: hex(this.#system),
       segment: hex(this.segments),
       random: hex(this.#random),
       time: hex(this.#time),
+      ...(this.#directory === undefined ? {} : { directory: capabilityHex(this.#directory.root()) }),
     };
   }
 
