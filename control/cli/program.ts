@@ -66,7 +66,7 @@ const entries: Readonly<Record<string, Entry>> = {
   },
   bullet: {
     summary: "immutable files on Bullet servers: their media, and single operations on files",
-    load: async () => (await import("./operations.js")).serverCommand("bullet"),
+    load: async () => (await import("./bullet.js")).registerBullet,
   },
   sys: {
     summary: "how a pool machine and its kernel fare",

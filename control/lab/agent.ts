@@ -67,7 +67,7 @@ interface Program {
 }
 
 /** What runs on a machine of a lab. */
-function programOf(lab: string, { name }: LabNode, directory: readonly string[]): Program {
+function programOf(lab: string, { name, bullet }: LabNode, directory: readonly string[]): Program {
   if (isDaemon({ name })) {
     const socket = daemonSocket(lab, name);
     return {
@@ -84,6 +84,8 @@ function programOf(lab: string, { name }: LabNode, directory: readonly string[])
       ...{ PROTEUS_READY_FILE: ready, PROTEUS_METRICS_LISTEN: metricsText(lab, name) },
       PROTEUS_STATE: nodeState(lab, name),
       PROTEUS_DIRECTORY: directory.join(","),
+      PROTEUS_BULLET_PATH: bullet === undefined ? "" : join(nodeFolder(lab, name), "bullet.volume"),
+      ...(bullet === undefined ? {} : { PROTEUS_BULLET_SIZE: String(bullet.bytes) }),
     },
     ready,
     serves: () => {
