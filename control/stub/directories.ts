@@ -11,7 +11,7 @@ import { SP_UNREACH, STD_NOTFOUND } from "../../core-wasm/status.js";
 import type { Capability } from "../capability/capability.js";
 import { type CapabilitySet, inOrder, setOf } from "../capability/set.js";
 import { directoryTable, LIST_END, PATH_BYTES_MAX, standardColumns } from "../interface/directory.js";
-import type { CallOptions } from "../kernel/calls.js";
+import type { CallOptions, Transact } from "../kernel/calls.js";
 import { ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { type Stub, stub } from "./client.js";
@@ -35,6 +35,8 @@ export interface DirectoriesOptions {
   /** How long a call is tried again; default 15,000 ms. */
   readonly patienceMs?: number;
   readonly call?: CallOptions;
+  /** Random bytes, for who an update is; default the kernel's. Without any an update may be done twice. */
+  readonly random?: (count: number) => Uint8Array;
   /** Where relative paths begin; default the root. */
   readonly work?: string;
 }
@@ -63,14 +65,17 @@ interface Place {
 
 export class Directories {
   readonly root: CapabilitySet;
-  readonly #kernel: Kernel;
+  readonly #via: Kernel | Transact;
   readonly #options: DirectoriesOptions;
   readonly #call: CallOptions;
 
-  /** @param root what paths begin at: a set with a capability of a directory */
-  constructor(kernel: Kernel, root: CapabilitySet, options: DirectoriesOptions = {}) {
+  /**
+   * @param via a kernel of one's own, or what makes calls through a control daemon
+   * @param root what paths begin at: a set with a capability of a directory
+   */
+  constructor(via: Kernel | Transact, root: CapabilitySet, options: DirectoriesOptions = {}) {
     this.root = root;
-    this.#kernel = kernel;
+    this.#via = via;
     this.#options = options;
     this.#call = { ...callDefaults, ...options.call };
   }
@@ -247,7 +252,10 @@ export class Directories {
   }
 
   #identity(): Identity {
-    const view = new DataView(this.#kernel.random(6).buffer);
+    const { random } = this.#options;
+    const own = typeof this.#via === "function" ? undefined : this.#via;
+    const bytes = random?.(6) ?? own?.random(6) ?? new Uint8Array(6);
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
     return { request: view.getInt32(0, true), requestMore: view.getUint16(4, true) };
   }
 
@@ -312,7 +320,7 @@ export class Directories {
     let isOpen = false;
     let waited = 0;
     for (let round = 0; ; round++) {
-      const began = this.#kernel.turnedAt;
+      let searched = false; // in vain, which takes its time
       for (const capability of capabilities) {
         try {
           return await call(this.#stub(capability));
@@ -321,18 +329,19 @@ export class Directories {
           // A revoked or foreign member of the set does not speak for the others.
           if (!passing.has(code) && !(code === "STD_CAPBAD" && capabilities.length > 1)) throw error;
           isOpen ||= isUpdate && open.has(code);
+          searched ||= code.startsWith("RPC_");
           last = error;
         }
       }
       const wait = Math.min(pauseMs * 2 ** Math.min(round, 8), pauseMsMax);
-      waited += (this.#kernel.turnedAt - began) / 1000 + wait;
+      waited += wait + capabilities.length * (searched ? (this.#call.locateTimeoutMs ?? 0) : 0);
       if (pause === undefined || waited > patienceMs) throw isOpen ? new Uncertain(last) : last;
       await pause(wait);
     }
   }
 
   #stub(capability: Capability): DirectoryStub {
-    return stub(this.#kernel, directoryTable, capability, this.#call);
+    return stub(this.#via, directoryTable, capability, this.#call);
   }
 }
 
