@@ -101,6 +101,9 @@ function exampleOptions({ arguments: fields }: Operation): string {
     .join("");
 }
 
+/** What a value is called in the help where its kind is no word for people. */
+const valueWords: Partial<Record<Field<unknown>["kind"], string>> = { compound: "settings", long: "number" };
+
 /** Whether an argument is yes when its option is there, and is left out otherwise. */
 const isFlag = (field: Field<unknown>): boolean => field.kind === "boolean" && mayBeLeftOut(field);
 
@@ -110,7 +113,7 @@ function addOptions(command: Command, operation: Operation, instead: readonly st
       command.option(`--${optionName(name)}`, field.summary);
       continue;
     }
-    const flags = `--${optionName(name)} <${field.kind === "compound" ? "settings" : field.kind}>`;
+    const flags = `--${optionName(name)} <${valueWords[field.kind] ?? field.kind}>`;
     if (instead.includes(name)) command.option(flags, field.summary);
     else if (!mayBeLeftOut(field)) command.requiredOption(flags, field.summary);
     else if (field.otherwise === undefined) command.option(flags, field.summary);

@@ -60,6 +60,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "memory on pool machines, a capability for each piece",
     load: async () => (await import("./segment.js")).registerSegment,
   },
+  bullet: {
+    summary: "immutable files on Bullet servers: their media, and single operations on files",
+    load: async () => (await import("./operations.js")).serverCommand("bullet"),
+  },
   sys: {
     summary: "how a pool machine and its kernel fare",
     load: async () => (await import("./operations.js")).serverCommand("sys"),

@@ -5,6 +5,7 @@
 //   table (echo.ts, group.ts): their numbers are named here.
 // - Plain data: knownOperations() may be written to JSON or Lua as it is.
 
+import { bulletTable } from "./bullet.js";
 import { ECHO_EXECUTIONS, ECHO_SINK, ECHO_SOURCE } from "./echo.js";
 import {
   GROUP_COMMAND,
@@ -26,6 +27,7 @@ import { timeTable } from "./time.js";
 export const serverTables: readonly ServerTable[] = [
   systemTable,
   segmentTable,
+  bulletTable,
   randomTable,
   timeTable,
   poolTable,

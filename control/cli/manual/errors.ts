@@ -50,6 +50,8 @@ const own: Readonly<Record<string, string>> = {
   DETECT_INVALID: "not a time of silence for a group",
   DURATION_INVALID: "not a duration, or too long",
   FAULTS_INVALID: "not a file of faults for the simulator",
+  FILE_SHORT: "a Bullet server gave fewer bytes of a file than it says the file has",
+  FILE_TOO_LARGE: "the file is longer than what may be held in memory at once",
   GROUP_NAME_INVALID: "not a name for a group",
   HEX_INVALID: "not hex digits in pairs",
   HISTORY_INVALID: "not a length of a group's history",
