@@ -11,7 +11,7 @@
 //
 // Plain constants: AssemblyScript and TypeScript compile this same file.
 
-export const ABI = 3;
+export const ABI = 4;
 
 export const LIMITS_ADDRESS = 1024;
 export const LAYOUT_ADDRESS = 2048;

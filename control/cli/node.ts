@@ -18,6 +18,7 @@ import type { ConfigValues } from "../node/config/settings.js";
 import type { Log } from "../node/log.js";
 import { NodeMetrics } from "../node/metrics/metrics.js";
 import { servePages } from "../node/metrics/server.js";
+import { openSecrets } from "../node/secrets.js";
 import { type RunningKernel, startKernel } from "../node/start.js";
 import { unitText } from "../node/unit.js";
 import { Watch } from "../node/watch.js";
@@ -33,13 +34,15 @@ import { runLogged } from "./service.js";
 const startHelp = `
 Runs in the foreground until Ctrl-C or SIGTERM. With two interfaces the machine routes
 FLIP between them. Its servers (echo, sys, segment, random, time) get ports of their own at
-every start; ports and capabilities with all rights are printed, and written to the ready
-file when there is one. It announces itself to the control daemons of its pool. The log goes
+every start, or, with a state folder, keep those that they had: their secrets are files there.
+Ports and capabilities with all rights are printed, and written to the ready file when there
+is one. It announces itself to the control daemons of its pool. The log goes
 to standard error; \`proteus metrics\` shows what the node counts.
 
 Examples:
   proteus node start --interface eth0
   proteus node start --interface eth0 --interface eth1 --json
+  proteus node start --interface eth0 --state /var/lib/proteus-node
   proteus node start --config n1.toml --log-format json --log-level debug`;
 
 const unitFile = "/etc/systemd/system/proteus-node.service";
@@ -134,7 +137,13 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
     const pool = values["pool.name"];
     const announced = values["pool.announce"] ? { pool } : {};
     const noticed = (what: keyof typeof noticedWords) => log.info({ pool }, noticedWords[what]);
-    const agent = new Agent(running, { name, version, random: randomBytes, failed, noticed, ...announced });
+    const state = values["node.state"];
+    const secrets = (server: string) => openSecrets(join(state, "secrets"), server, randomBytes);
+    const agent = new Agent(running, {
+      ...{ name, version, random: randomBytes, failed, noticed, ...announced },
+      secrets: state === "" ? undefined : secrets,
+      scheme: values["node.capabilities"],
+    });
     const measured = { ...running, executions: () => agent.executions };
     const metrics = new NodeMetrics(measured, { name, version, abi: spoken.abi });
     const watch = new Watch(running, log, () => metrics.sample());

@@ -78,6 +78,8 @@ export type Operations = Readonly<Record<string, Operation>>;
 /** Statuses that every operation may answer. */
 export const commonErrors = {
   STD_CAPBAD: "the object is gone, or the capability was never of this server",
+  STD_NOTNOW:
+    "too many capabilities that are not genuine came lately; those that were used before still count",
   STD_DENIED: "the capability lacks a right",
   STD_COMBAD: "the server, or this object, has no such operation",
   STD_ARGBAD: "an argument is out of range, or the request is not what the table says",

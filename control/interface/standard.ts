@@ -6,6 +6,7 @@
 // - AGE makes all objects a step older, TOUCH makes one young again; an object that has not
 //   been touched for its lifetime is destroyed. That is the garbage collection. NTOUCH touches
 //   many: each private part is judged as TOUCH would, so it takes no rights of its own.
+// - REVOKE is ours: the original revokes by making a new object.
 // - Source: Amoeba 5 stdcom.h, std_* (manual section L).
 
 import { inBuffer, inExtra, inOffset, inPrivate, inSize } from "./fields.js";
@@ -112,6 +113,13 @@ function operations() {
       errors: { STD_ARGBAD: "so many private parts did not come: nothing was touched" },
       example: "n1:segment --objects hex:010053ff510c9febbc12",
     }),
+    revoke: operation({
+      number: 1011,
+      summary: "end all capabilities to the object, and make one anew with all rights",
+      subject: "either",
+      rights: [],
+      reply: { capability: inPrivate("the same object; the only capability to it that counts") },
+    }),
   };
 }
 
@@ -121,11 +129,16 @@ export type StandardOperations = typeof anyServer;
 export type StandardName = keyof StandardOperations;
 export const standardNames = Object.keys(anyServer) as StandardName[];
 
+type Rights = readonly string[] | "anyone";
+
 /** What a standard operation takes on this server: rights as in Operation. NTOUCH takes TOUCH's. */
-export type StandardRights = Readonly<Record<Exclude<StandardName, "ntouch">, readonly string[] | "anyone">>;
+export type StandardRights = Readonly<Record<Exclude<StandardName, "ntouch" | "revoke">, Rights>> & {
+  /** Default: all rights that there are. */
+  readonly revoke?: Rights;
+};
 
 /** The standard operations with the rights that a server asks for. */
-export function standardOperations(rights: StandardRights): StandardOperations {
+export function standardOperations(rights: Required<StandardRights>): StandardOperations {
   const all = { ...rights, ntouch: anyServer.ntouch.rights };
   const entries = standardNames.map((name) => [name, { ...anyServer[name], rights: all[name] }]);
   return Object.fromEntries(entries) as Readonly<Record<StandardName, Operation>> as StandardOperations;

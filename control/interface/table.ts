@@ -32,7 +32,7 @@ interface TableFacts<Ops extends Operations> {
   readonly object: string;
   readonly rights: Readonly<Record<string, number>>;
   readonly operations: Ops;
-  /** Default: INFO, STATUS, RESTRICT and TOUCH take none, the others all rights that there are. */
+  /** Default: INFO, STATUS, RESTRICT and TOUCH take none, the others (REVOKE too) all rights that there are. */
   readonly standardRights?: StandardRights;
   readonly requestBytesMax?: number;
   readonly replyBytesMax?: number;
@@ -54,7 +54,7 @@ export function defineServer<const Ops extends Operations>(facts: TableFacts<Ops
     requestBytesMax = bytesMaxDefault,
     replyBytesMax = bytesMaxDefault,
   } = facts;
-  const standard = standardOperations(standardRights);
+  const standard = standardOperations({ revoke: Object.keys(facts.rights), ...standardRights });
   const numbers = new Map<number, string>();
   for (const [name, { number, rights }] of [
     ...Object.entries(standard),

@@ -23,6 +23,7 @@ export interface KernelExports {
   readonly rpc_putrep: (handle: number, header: number, data: number, size: number, now: number) => number;
   readonly rpc_signal: (handle: number, now: number) => number;
   readonly rpc_kill: (handle: number, now: number) => number;
+  readonly rpc_source: (handle: number, out: number) => number;
   readonly rpc_forward: (handle: number, target: number, now: number) => number;
   readonly grp_create: (
     port: number,

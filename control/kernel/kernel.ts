@@ -265,6 +265,13 @@ export class Kernel {
     return this.#waiting;
   }
 
+  /** So many random bytes, from where the kernel has its own. */
+  random(count: number): Uint8Array {
+    const bytes = new Uint8Array(count);
+    this.#options.random(bytes);
+    return bytes;
+  }
+
   /** When the last turn looked at the clock. */
   get turnedAt(): number {
     return this.#time.last;
@@ -392,6 +399,12 @@ export class Kernel {
     const status = this.#exports.rpc_forward(handle, layout.SCRATCH_ADDRESS, this.#time.read());
     this.wake?.();
     return status;
+  }
+
+  /** The FLIP address, as a number, of the kernel whose request a service serves now; 0 when it serves none. */
+  source(handle: number): bigint {
+    if (this.#exports.rpc_source(handle, layout.SCRATCH_ADDRESS) < 0) return 0n;
+    return this.view.getBigUint64(layout.SCRATCH_ADDRESS, true);
   }
 
   /** The put-port (6 bytes) of a get-port. */

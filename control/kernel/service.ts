@@ -18,6 +18,8 @@ export interface Request {
   readonly data: number;
   readonly length: number;
   readonly capacity: number;
+  /** Whose request it is: the FLIP address of the caller's kernel, until the reply is given. */
+  readonly source: bigint;
 }
 
 /** How a reply is given: `data` defaults to the request's own buffer. Called once a request. */
@@ -63,6 +65,10 @@ class ServiceThread implements Request {
     this.capacity = served.capacity;
     this.header = served.kernel.buffers.take(HEADER);
     this.data = served.kernel.buffers.take(served.capacity);
+  }
+
+  get source(): bigint {
+    return this.kernel.source(this.handle);
   }
 
   /** Waits for a request. A status below zero: it does not, and has no buffers any more. */

@@ -4,7 +4,8 @@
 // `proteus control start`, which serves when its socket is there.
 //
 // - Its metrics are at a socket in the node's folder, which is reached from outside of the
-//   node as well. No config file of this computer is read: a lab is the same everywhere.
+//   node as well. Its state is in a folder there, so that its servers are the same after a power
+//   cut; it is gone with the lab. No config file of this computer is read: a lab is the same everywhere.
 
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
@@ -75,7 +76,10 @@ function programOf(lab: string, { name }: LabNode): Program {
   const ready = join(nodeFolder(lab, name), "ready.json");
   return {
     words: ["node", "start"],
-    environment: { PROTEUS_READY_FILE: ready, PROTEUS_METRICS_LISTEN: metricsText(lab, name) },
+    environment: {
+      ...{ PROTEUS_READY_FILE: ready, PROTEUS_METRICS_LISTEN: metricsText(lab, name) },
+      PROTEUS_STATE: join(nodeFolder(lab, name), "state"),
+    },
     ready,
     serves: () => {
       try {

@@ -1,8 +1,9 @@
 // The agent of a pool machine: the kernel that routes, with the servers that every machine has:
 // echo, sys, segment, random, time.
 //
-// - All get a random get-port at every start; the put-ports, and capabilities with all rights
-//   for those servers that look at them, are what `node start` prints.
+// - What makes each of them itself (get-port, key) comes in: from files, so that it is the same
+//   after a restart, or made up. The put-ports, and capabilities with all rights for those servers
+//   that look at them, are what `node start` prints.
 // - Status is the document of control/interface/node.ts: who it is and what it speaks, its
 //   clock, the interfaces with what they dropped, what the kernel counts, how its host fares.
 // - It announces itself to the control daemons of its pool (announce.ts). While they say that it
@@ -11,6 +12,7 @@
 import { freemem, loadavg, networkInterfaces, totalmem } from "node:os";
 import { sharedMemory } from "../../drivers/shared-memory/pages.js";
 import { type Capability, capabilityHex } from "../capability/capability.js";
+import { passingSecrets, type ServerIdentity, type ServerSecrets } from "../capability/secrets.js";
 import { type NodeDocument, spoken } from "../interface/node.js";
 import type { Announcement } from "../interface/pool.js";
 import { toHex } from "../kernel/bytes.js";
@@ -31,6 +33,10 @@ export interface AgentOptions {
   /** Of the package. */
   readonly version: string;
   readonly random: (bytes: number) => Uint8Array;
+  /** The secrets of a server; default: others at every start. */
+  readonly secrets?: ((server: string) => ServerSecrets) | undefined;
+  /** How capabilities are made; default keyed. */
+  readonly scheme?: "keyed" | "original";
   /** Told of what a server did not expect; the agent goes on. */
   readonly failed: (error: unknown) => void;
   /** The pool that it announces itself to; default: none. */
@@ -47,8 +53,6 @@ export function agentLimits(memoryBytes: number): Partial<Limits> {
 /** Servers of a machine that look at capabilities. */
 export type AgentServer = "sys" | "segment" | "random" | "time";
 
-const portBytes = 6;
-
 export class Agent {
   readonly segments: SegmentServer;
   readonly #running: RunningKernel;
@@ -62,15 +66,21 @@ export class Agent {
   readonly #announcer: Announcer | null;
   #draining = false;
 
-  constructor(running: RunningKernel, { name, version, random, failed, pool, noticed }: AgentOptions) {
+  constructor(running: RunningKernel, options: AgentOptions) {
+    const { name, version, random, failed, pool, noticed, scheme = "keyed" } = options;
     const { kernel } = running;
     this.#running = running;
     this.#name = name;
     this.#version = version;
-    const given = () => ({ kernel, random, failed, getPort: random(portBytes) });
-    this.#echo = new EchoServer(kernel, random(portBytes), { threads: 4 });
+    const secrets = options.secrets ?? (() => passingSecrets(random));
+    const given = (server: AgentServer) => {
+      const { getPort, key, own } = secrets(server);
+      const identity: ServerIdentity = { getPort, own, ...(scheme === "keyed" ? { key } : {}) };
+      return { kernel, random, failed, ...identity };
+    };
+    this.#echo = new EchoServer(kernel, secrets("echo").getPort, { threads: 4 });
     this.#system = new SystemServer({
-      ...given(),
+      ...given("sys"),
       info: `pool machine ${name}`,
       describe: () => this.status(),
       interfaces: () =>
@@ -82,9 +92,9 @@ export class Agent {
     });
     const draining = () => this.#draining;
     const shared = sharedMemory();
-    this.segments = new SegmentServer({ ...given(), memory: kernel.segments, draining, shared });
-    this.#random = serveRandom(given());
-    this.#time = serveTime({ ...given(), clock: Date.now });
+    this.segments = new SegmentServer({ ...given("segment"), memory: kernel.segments, draining, shared });
+    this.#random = serveRandom(given("random"));
+    this.#time = serveTime({ ...given("time"), clock: Date.now });
     this.#announcer =
       pool === undefined
         ? null

@@ -20,6 +20,9 @@ export interface UnitFacts {
 /** Where the service writes its ports: the folder is made by systemd. */
 export const unitReadyFile = "/run/proteus-node/ready.json";
 
+/** Where its servers keep their secrets: made by systemd, for the service's user alone. */
+export const unitState = "/var/lib/proteus-node";
+
 /** Paths with blanks, quotes, backslashes and percent signs as systemd reads them. */
 function quoted(path: string): string {
   const escaped = path.replace(/%/g, "%%").replace(/[\\"]/g, "\\$&").replace(/\$/g, "$$$$");
@@ -72,6 +75,7 @@ Type=exec
 ExecStart=${quoted(node)} ${quoted(main)} node start
 Environment=NODE_ENV=production
 Environment=PROTEUS_READY_FILE=${unitReadyFile}
+Environment=PROTEUS_STATE=${unitState}
 Restart=on-failure
 RestartSec=2
 TimeoutStopSec=10
@@ -81,6 +85,8 @@ KillSignal=SIGTERM
 DynamicUser=yes
 RuntimeDirectory=proteus-node
 RuntimeDirectoryMode=0755
+StateDirectory=proteus-node
+StateDirectoryMode=0700
 AmbientCapabilities=CAP_NET_RAW CAP_SYS_NICE
 CapabilityBoundingSet=CAP_NET_RAW CAP_SYS_NICE
 NoNewPrivileges=yes

@@ -129,7 +129,9 @@ function refusal(operation: Operation, status: number, what: string): ProteusErr
   const error = statusError(status, what);
   const own = operation.errors[error.code as StatusName];
   const common = (commonErrors as Readonly<Record<string, string>>)[error.code];
-  const why = own ?? (statusName(status) === undefined ? undefined : common);
+  // Two reasons for one status: an operation's own, and what every operation may answer.
+  const words = [own, common].filter((each) => each !== undefined);
+  const why = statusName(status) === undefined || words.length === 0 ? undefined : words.join("; or ");
   if (why === undefined) return error;
   const { code, exit, message, unchanged, hint } = error;
   return new ProteusError({ code, exit, message, why, unchanged, hint });

@@ -1,16 +1,38 @@
-// The objects of a server: numbers, the secrets that vouch for their capabilities, ages.
+// The objects of a server: numbers, what vouches for their capabilities, ages.
 //
+// - ObjectTable is how the server loop and the standard operations see them; Objects is the
+//   table in memory. A server whose objects lie on a medium has a table of its own.
 // - Object 0 is the server itself: it is always there, holds no value and does not age.
 // - Numbers are given out in turn, so that one that was destroyed does not come back soon; with
-//   its secret gone, an old capability is not accepted for a new object of that number.
-// - Secrets are random and never bytes that anyone could guess: originalScheme must not be given
-//   one whose last five bytes are zeros (amoeba.md, 4.2).
+//   its generation gone, an old capability is not accepted for a new object of that number.
+// - Generations are random and never bytes that anyone could guess. The original scheme takes
+//   six bytes of one; it must not be given any whose last five are zeros (amoeba.md, 4.2).
 
-import { PORT_BYTES } from "../../core-wasm/wire/formats.js";
+import { KEYED_GENERATION_BYTES, PORT_BYTES } from "../../core-wasm/wire/formats.js";
+import type { OwnGeneration } from "../capability/secrets.js";
+
+/** The objects of a server, as the server loop and the standard operations see them. */
+export interface ObjectTable<Value> {
+  /** AGEs that an object survives without a TOUCH. */
+  lifetime: number;
+  readonly count: number;
+  get(object: number): Value | undefined;
+  /** Eight bytes that vouch for its capabilities; undefined when there is no such object. */
+  generation(object: number): Uint8Array | undefined;
+  /** The six bytes that the original scheme takes; only in tables that can serve under it. */
+  secret?(object: number): Uint8Array | undefined;
+  /** A new generation: all capabilities to the object end. Durable when it is over. */
+  renew(object: number): void | Promise<void>;
+  touch(object: number): void;
+  /** Makes all a step older; answers the numbers of those that are too old, and keeps them. */
+  grow(): number[];
+  /** Takes an object out; answers what it was. */
+  remove(object: number): Value | undefined | Promise<Value | undefined>;
+}
 
 interface Entry<Value> {
   readonly value: Value;
-  readonly secret: Uint8Array;
+  generation: Uint8Array;
   age: number;
 }
 
@@ -23,32 +45,35 @@ export interface ObjectsOptions {
   readonly base?: number;
   /** AGEs that an object survives without a TOUCH; default 24. */
   readonly lifetime?: number;
+  /** The generation of object 0; default: another one each time. */
+  readonly own?: OwnGeneration | undefined;
 }
 
-const secretTries = 16;
+const generationTries = 16;
 
-export class Objects<Value> {
-  /** AGEs that an object survives without a TOUCH. */
+export class Objects<Value> implements ObjectTable<Value> {
   lifetime: number;
   readonly #entries = new Map<number, Entry<Value>>();
   readonly #random: (bytes: number) => Uint8Array;
-  readonly #own: Uint8Array;
+  readonly #renewOwn: () => Uint8Array;
+  #own: Uint8Array;
   readonly #most: number;
   readonly #base: number;
   #last = 0;
 
-  constructor({ random, most = 65535, base = 0, lifetime = 24 }: ObjectsOptions) {
+  constructor({ random, most = 65535, base = 0, lifetime = 24, own }: ObjectsOptions) {
     this.#random = random;
     this.#most = most;
     this.#base = base;
     this.lifetime = lifetime;
-    this.#own = this.#newSecret();
+    this.#own = own?.generation ?? this.#newGeneration();
+    this.#renewOwn = () => own?.renew() ?? this.#newGeneration();
   }
 
-  #newSecret(): Uint8Array {
-    for (let tries = 0; tries < secretTries; tries++) {
-      const secret = this.#random(PORT_BYTES);
-      if (secret.subarray(1).some((byte) => byte !== 0)) return secret;
+  #newGeneration(): Uint8Array {
+    for (let tries = 0; tries < generationTries; tries++) {
+      const made = this.#random(KEYED_GENERATION_BYTES);
+      if (made.subarray(1, PORT_BYTES).some((byte) => byte !== 0)) return made;
     }
     throw new Error("the random source gives zeros");
   }
@@ -59,7 +84,7 @@ export class Objects<Value> {
     do this.#last = (this.#last % this.#most) + 1;
     while (this.#entries.has(this.#base + this.#last));
     const number = this.#base + this.#last;
-    this.#entries.set(number, { value, secret: this.#newSecret(), age: 0 });
+    this.#entries.set(number, { value, generation: this.#newGeneration(), age: 0 });
     return number;
   }
 
@@ -67,12 +92,23 @@ export class Objects<Value> {
     return this.#entries.get(number)?.value;
   }
 
-  /** What vouches for an object's capabilities; for the scheme only. */
-  secret(number: number): Uint8Array | undefined {
-    return number === 0 ? this.#own : this.#entries.get(number)?.secret;
+  generation(number: number): Uint8Array | undefined {
+    return number === 0 ? this.#own : this.#entries.get(number)?.generation;
   }
 
-  /** Takes an object out; answers what it was. */
+  secret(number: number): Uint8Array | undefined {
+    return this.generation(number)?.subarray(0, PORT_BYTES);
+  }
+
+  renew(number: number): void {
+    if (number === 0) {
+      this.#own = this.#renewOwn();
+      return;
+    }
+    const entry = this.#entries.get(number);
+    if (entry !== undefined) entry.generation = this.#newGeneration();
+  }
+
   remove(number: number): Value | undefined {
     const entry = this.#entries.get(number);
     this.#entries.delete(number);
@@ -84,7 +120,6 @@ export class Objects<Value> {
     if (entry !== undefined) entry.age = 0;
   }
 
-  /** Makes all a step older; answers the numbers of those that are too old, and keeps them. */
   grow(): number[] {
     const old: number[] = [];
     for (const [number, entry] of this.#entries) if (++entry.age > this.lifetime) old.push(number);

@@ -5,14 +5,16 @@
 //   promise; it says no with refuse(status). What else it throws is a bug: STD_SYSERR, and
 //   `failed` hears of it. So does it of a status that the table does not list.
 // - Bytes in arguments are views of the request's buffer: they count until the handler's answer.
-// - In this order: operation (STD_COMBAD), capability (STD_CAPBAD), rights (STD_DENIED), what it
-//   is done to (STD_COMBAD), arguments (STD_ARGBAD).
+// - In this order: operation (STD_COMBAD), capability (STD_CAPBAD; STD_NOTNOW after too many that
+//   were not genuine: admission.ts), rights (STD_DENIED), what it is done to (STD_COMBAD),
+//   arguments (STD_ARGBAD).
 // - The standard operations are answered by standard.ts, for all servers alike.
 
 import * as statuses from "../../core-wasm/status.js";
 import type { Capability } from "../capability/capability.js";
+import type { GuessRates } from "../capability/guesses.js";
 import { claims } from "../capability/private-part.js";
-import { type CapabilityScheme, originalScheme } from "../capability/scheme.js";
+import { type CapabilityScheme, keyedScheme, originalScheme } from "../capability/scheme.js";
 import {
   commonErrors,
   type Given,
@@ -26,8 +28,9 @@ import { readHeader, writeHeader } from "../kernel/calls.js";
 import { statusName } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { type GiveReply, type Request, Service } from "../kernel/service.js";
+import { Admission, ownSource } from "./admission.js";
 import { type HeaderValues, measure, put, take } from "./messages.js";
-import type { Objects } from "./objects.js";
+import type { ObjectTable } from "./objects.js";
 import { Refused } from "./refused.js";
 import { type StandardBehaviour, standardHandlers } from "./standard.js";
 
@@ -41,6 +44,8 @@ export interface Asked<Value> {
   readonly rights: number;
   /** The capability's private part. */
   readonly private: Uint8Array;
+  /** FLIP address of the caller's kernel. */
+  readonly source: bigint;
 }
 
 type ValueFor<O, Value> = O extends { readonly subject: "object" }
@@ -64,10 +69,16 @@ export interface ServerOptions<Ops extends Operations, Value> extends StandardBe
   readonly table: ServerTable<Ops>;
   /** Its secret; clients call the one-way image. */
   readonly getPort: Uint8Array;
-  readonly objects: Objects<Value>;
+  readonly objects: ObjectTable<Value>;
   readonly handlers: Handlers<Ops, Value>;
-  /** How its capabilities are made; default the original's scheme. */
+  /** 32 secret bytes: the keyed scheme with them. */
+  readonly key?: Uint8Array | undefined;
+  /** How its capabilities are made; default: the keyed scheme with a key, the original's without. */
   readonly scheme?: CapabilityScheme;
+  /** Milliseconds that never go back; default: the kernel's clock. */
+  readonly now?: () => number;
+  /** How many capabilities that are not genuine are looked at. */
+  readonly guessRates?: GuessRates;
   /** Requests served at the same time; default 4. */
   readonly threads?: number;
   /** Told of what should not happen. */
@@ -85,9 +96,18 @@ interface Known {
 
 const commonStatuses = new Set(Object.keys(commonErrors));
 
+/** The scheme of a server that names none. */
+function schemeFor<Ops extends Operations, Value>(options: ServerOptions<Ops, Value>): CapabilityScheme {
+  const { kernel, key, objects, table } = options;
+  if (key !== undefined) return keyedScheme(kernel.privates, key, (object) => objects.generation(object));
+  if (objects.secret === undefined) throw new Error(`${table.name}: its objects need a key or a scheme`);
+  return originalScheme(kernel.privates, (object) => objects.secret?.(object));
+}
+
 export class Server<Ops extends Operations, Value> {
   readonly #scheme: CapabilityScheme;
-  readonly #objects: Objects<Value>;
+  readonly #admission: Admission;
+  readonly #objects: ObjectTable<Value>;
   readonly #known = new Map<number, Known>();
   readonly #service: Service;
   readonly #failed: (error: unknown) => void;
@@ -101,10 +121,15 @@ export class Server<Ops extends Operations, Value> {
     this.#failed = options.failed;
     this.#name = table.name;
     this.#replyBytesMax = table.replyBytesMax;
-    this.#scheme = options.scheme ?? originalScheme(kernel.privates, (object) => objects.secret(object));
+    this.#scheme = options.scheme ?? schemeFor(options);
+    const now = options.now ?? (() => kernel.turnedAt / 1000);
+    this.#admission = new Admission(this.#scheme, now, options.guessRates);
     const { rights } = table.standard.touch;
     const touchMask = rights === "anyone" ? 0 : rightsMask(table, rights);
-    const standard = standardHandlers(objects, this.#scheme, options, (part) => this.#own(part), touchMask);
+    const standard = standardHandlers({
+      ...{ objects, touchMask, behaviour: options, scheme: this.#scheme, admission: this.#admission },
+      own: this.#own,
+    });
     const handlers = { ...standard, ...options.handlers } as unknown as Readonly<Record<string, AnyHandler>>;
     for (const [name, operation] of allOperations(table)) {
       const mask = operation.rights === "anyone" ? 0 : rightsMask(table, operation.rights);
@@ -131,12 +156,20 @@ export class Server<Ops extends Operations, Value> {
     return this.#own(part);
   }
 
-  /** The object that a capability of this server names, when it has these rights; else Refused. */
-  open(capability: Capability, mask: number): { readonly object: number; readonly value: Value } {
+  /**
+   * The object that a capability of this server names, when it has these rights; else Refused.
+   *
+   * @param source who gave it, when it came with a request
+   */
+  open(
+    capability: Capability,
+    mask: number,
+    source = ownSource,
+  ): { readonly object: number; readonly value: Value } {
     if (!capability.port.every((byte, index) => byte === this.putPort[index]))
       throw new Refused(statuses.STD_CAPBAD);
-    const rights = this.#scheme.verify(capability.private);
-    if (rights < 0) throw new Refused(statuses.STD_CAPBAD);
+    const rights = this.#admission.rights(capability.private, source);
+    if (rights < 0) throw new Refused(rights);
     if ((rights & mask) !== mask) throw new Refused(statuses.STD_DENIED);
     const { object } = claims(capability.private);
     const value = this.#objects.get(object);
@@ -168,7 +201,7 @@ export class Server<Ops extends Operations, Value> {
       give(this.#statusOf(known, error), 0, { extra });
     };
     try {
-      const asked = this.#admit(known, header.private);
+      const asked = this.#admit(known, header.private, request.source);
       const bytes = kernel.bytes.subarray(data, data + length);
       const result = known.handler(
         asked,
@@ -182,16 +215,16 @@ export class Server<Ops extends Operations, Value> {
   }
 
   /** Who asks for what, when the capability allows it; else Refused. */
-  #admit({ operation, mask }: Known, privatePart: Uint8Array): Asked<unknown> {
+  #admit({ operation, mask }: Known, privatePart: Uint8Array, source: bigint): Asked<unknown> {
     const bare = operation.rights === "anyone" && privatePart.every((byte) => byte === 0);
-    const rights = bare ? 0 : this.#scheme.verify(privatePart);
-    if (rights < 0) throw new Refused(statuses.STD_CAPBAD);
+    const rights = bare ? 0 : this.#admission.rights(privatePart, source);
+    if (rights < 0) throw new Refused(rights);
     if ((rights & mask) !== mask) throw new Refused(statuses.STD_DENIED);
     const { object } = claims(privatePart);
     const { subject } = operation;
     if (subject !== "either" && (object === 0) !== (subject === "server"))
       throw new Refused(statuses.STD_COMBAD);
-    return { object, value: this.#objects.get(object), rights, private: privatePart };
+    return { object, value: this.#objects.get(object), rights, private: privatePart, source };
   }
 
   #answer(

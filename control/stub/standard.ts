@@ -1,7 +1,7 @@
 // The standard operations of every server that has a table: written once, here.
 //
 // - A server says what its objects are in words, how one is destroyed and copied, and which
-//   parameters it has; the rest (restrict, touch, age) is the same for all.
+//   parameters it has; the rest (restrict, revoke, touch, age) is the same for all.
 // - Without `copy` COPY is answered with STD_COMBAD; so is DESTROY of a server itself.
 // - SETPARAMS sets all of them or none: each is judged before the first is set.
 
@@ -13,12 +13,13 @@ import {
   STD_NOTFOUND,
   STD_OK,
 } from "../../core-wasm/status.js";
-import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
+import { PRIVATE_BYTES, RIGHTS_ALL } from "../../core-wasm/wire/formats.js";
 import type { Capability } from "../capability/capability.js";
 import { claims } from "../capability/private-part.js";
 import type { CapabilityScheme } from "../capability/scheme.js";
 import type { StandardOperations } from "../interface/standard.js";
-import type { Objects } from "./objects.js";
+import type { Admission } from "./admission.js";
+import type { ObjectTable } from "./objects.js";
 import { Refused, refuse } from "./refused.js";
 import type { Handlers } from "./serving.js";
 
@@ -40,16 +41,16 @@ export interface StandardBehaviour<Value> {
   /** How the server, or one of its objects, fares. */
   readonly status?: (value: Value | undefined) => string;
   /** Gives back what an object holds; it is gone afterwards. It may refuse. */
-  readonly destroy?: (value: Value) => void;
-  /** Makes a new object from one that may be elsewhere. */
-  readonly copy?: (source: Capability) => Capability | Promise<Capability>;
+  readonly destroy?: (value: Value) => void | Promise<void>;
+  /** Makes a new object from one that may be elsewhere; `source` is who asks. */
+  readonly copy?: (original: Capability, source: bigint) => Capability | Promise<Capability>;
   readonly parameters?: readonly Parameter[];
 }
 
 const lifetimeMost = 255;
 
 /** How long objects live: the one parameter that every server has. */
-function lifetime(objects: Objects<unknown>): Parameter {
+function lifetime(objects: Pick<ObjectTable<unknown>, "lifetime">): Parameter {
   return {
     name: "lifetime",
     type: `count from 1 to ${lifetimeMost}`,
@@ -76,20 +77,27 @@ function cut(text: string, bytesMax: number): string {
     : new TextDecoder().decode(bytes.subarray(0, bytesMax), { stream: true });
 }
 
+/** What the standard operations need of a server. */
+interface Standing<Value> {
+  readonly objects: ObjectTable<Value>;
+  readonly scheme: CapabilityScheme;
+  readonly admission: Admission;
+  readonly behaviour: StandardBehaviour<Value>;
+  /** The capability of a private part. */
+  readonly own: (privatePart: Uint8Array) => Capability;
+  /** Rights that TOUCH takes. */
+  readonly touchMask: number;
+}
+
 /** The handlers of the standard operations. */
-export function standardHandlers<Value>(
-  objects: Objects<Value>,
-  scheme: CapabilityScheme,
-  behaviour: StandardBehaviour<Value>,
-  own: (privatePart: Uint8Array) => Capability,
-  touchMask: number,
-): Handlers<StandardOperations, Value> {
+export function standardHandlers<Value>(standing: Standing<Value>): Handlers<StandardOperations, Value> {
+  const { objects, scheme, admission, behaviour, own, touchMask } = standing;
   const parameters = [lifetime(objects), ...(behaviour.parameters ?? [])];
-  const destroy = (object: number): void => {
+  const destroy = async (object: number): Promise<void> => {
     const value = objects.get(object);
     if (value === undefined) return;
-    behaviour.destroy?.(value);
-    objects.remove(object);
+    await behaviour.destroy?.(value);
+    await objects.remove(object);
   };
   return {
     info: ({ value }, { most }) => ({ text: cut(behaviour.info(value), most) }),
@@ -103,15 +111,15 @@ export function standardHandlers<Value>(
       objects.touch(object);
       return {};
     },
-    ntouch(_asked, { count, objects: parts }) {
+    ntouch({ source }, { count, objects: parts }) {
       const sent = parts.length / PRIVATE_BYTES;
       if (!Number.isInteger(sent) || (count !== 0 && count !== sent)) refuse(STD_ARGBAD);
       let touched = 0;
       let failure = STD_OK;
       for (let at = 0; at < parts.length; at += PRIVATE_BYTES) {
         const part = parts.subarray(at, at + PRIVATE_BYTES);
-        const rights = scheme.verify(part);
-        if (rights < 0) failure = STD_CAPBAD;
+        const rights = admission.rights(part, source);
+        if (rights < 0) failure = rights;
         else if ((rights & touchMask) !== touchMask) failure = STD_DENIED;
         else {
           objects.touch(claims(part).object);
@@ -121,23 +129,29 @@ export function standardHandlers<Value>(
       if (failure !== STD_OK) throw new Refused(failure, touched);
       return { touched };
     },
-    age() {
+    async age() {
       for (const object of objects.grow()) {
         try {
-          destroy(object);
+          await destroy(object);
         } catch (error) {
           if (!(error instanceof Refused)) throw error; // in use: it goes at a later AGE
         }
       }
       return {};
     },
-    destroy({ object }) {
-      destroy(object);
+    async destroy({ object }) {
+      await destroy(object);
       return {};
     },
-    async copy(_asked, { source }) {
+    async revoke({ object }) {
+      await objects.renew(object);
+      const made = scheme.make(object, RIGHTS_ALL);
+      if (typeof made === "number") refuse(STD_CAPBAD); // it was destroyed meanwhile
+      return { capability: own(made) };
+    },
+    async copy({ source: who }, { source }) {
       if (behaviour.copy === undefined) refuse(STD_COMBAD);
-      return { copy: await behaviour.copy(source) };
+      return { copy: await behaviour.copy(source, who) };
     },
     getparams() {
       const told = parameters.map(({ name, type, meaning, read }) => ({

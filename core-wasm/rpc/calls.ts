@@ -159,6 +159,15 @@ export function rpc_forward(handle: i32, target: usize, now: f64): i32 {
   return status.STD_OK;
 }
 
+/** The FLIP address (8 bytes, to `out`) of the kernel whose request a service serves now. A status. */
+export function rpc_source(handle: i32, out: usize): i32 {
+  const thread = threadOf(handle);
+  if (changetype<usize>(thread) == 0 || thread.state != threads.SERVING) return status.KERNEL_BADHANDLE;
+  if (!inMemory(out, 8)) return status.RPC_BADADDRESS;
+  store<u64>(out, thread.peer);
+  return status.STD_OK;
+}
+
 /** A signal: ends a wait, or asks the server of a call to end it early. A status. */
 export function rpc_signal(handle: i32, now: f64): i32 {
   setNow(now);

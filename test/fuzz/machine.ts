@@ -55,6 +55,7 @@ export interface Exports {
   readonly trans: (...args: readonly number[]) => number;
   readonly getreq: (header: number, buffer: number, capacity: number, now: number) => number;
   readonly putrep: (handle: number, header: number, data: number, size: number, now: number) => number;
+  readonly rpc_source: (handle: number, out: number) => number;
   readonly rpc_forward: (handle: number, target: number, now: number) => number;
   readonly rpc_signal: (handle: number, now: number) => number;
   readonly rpc_kill: (handle: number, now: number) => number;

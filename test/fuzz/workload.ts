@@ -208,6 +208,8 @@ export class Workload {
       () => (alive.length > 0 ? call.rpc_putrep(pick(random, alive), address, good, -1, world.now) : 0),
       () => call.rpc_signal(stranger, world.now),
       () => call.rpc_kill(stranger, world.now),
+      () => call.rpc_source(stranger, good),
+      () => (alive.length > 0 ? call.rpc_source(pick(random, alive), address) : 0),
       () => call.rpc_forward(stranger, good, world.now),
       () => call.rpc_forward(stranger, address, world.now),
       () => call.network_set(pick(random, [-1, 16, 2 ** 31]), 1, 1),

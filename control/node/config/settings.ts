@@ -98,6 +98,7 @@ const path = z.string({ error: "it is a path in quotes" });
 
 const setting = <Value>(facts: Setting<Value>): Setting<Value> => facts;
 export const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export const schemes = ["keyed", "original"] as const;
 export const formats = ["pretty", "json"] as const;
 
 /** Every setting by its key. */
@@ -132,6 +133,24 @@ export const settings = {
     environment: "PROTEUS_READY_FILE",
     flag: "--ready-file",
     about: "file that is written when the machine serves: its ports and interfaces as JSON",
+    fromText: plain,
+  }),
+  "node.state": setting({
+    schema: z.string({ error: "it is a path in quotes" }),
+    fallback: () => "",
+    environment: "PROTEUS_STATE",
+    flag: "--state",
+    about:
+      "folder for what outlives a restart: its servers' secrets, so ports and capabilities stay (default: none)",
+    fromText: plain,
+  }),
+  "node.capabilities": setting({
+    schema: z.enum(schemes, { error: `it is one of ${schemes.join(", ")}` }),
+    fallback: () => "keyed" as const,
+    environment: "PROTEUS_CAPABILITIES",
+    flag: "--capabilities",
+    about:
+      "how its servers make capabilities: keyed, or original for programs that know only that (default: keyed)",
     fromText: plain,
   }),
   "pool.name": setting({

@@ -19,6 +19,7 @@ import {
 } from "../../../core-wasm/status.js";
 import type { SharedMemory } from "../../../drivers/shared-memory.js";
 import type { Capability } from "../../capability/capability.js";
+import type { ServerIdentity } from "../../capability/secrets.js";
 import { SEGMENT_OBJECT_BASE, SEGMENT_PIECE_BYTES, segmentTable } from "../../interface/segment.js";
 import { rightsMask } from "../../interface/table.js";
 import { ProteusError } from "../../kernel/errors.js";
@@ -29,10 +30,9 @@ import { Refused, refuse } from "../../stub/refused.js";
 import { Server } from "../../stub/serving.js";
 import { type Segment, type SegmentMemory, Sharing } from "./sharing.js";
 
-export interface SegmentServerOptions {
+export interface SegmentServerOptions extends ServerIdentity {
   readonly kernel: Kernel;
   readonly memory: SegmentMemory;
-  readonly getPort: Uint8Array;
   readonly random: (bytes: number) => Uint8Array;
   readonly failed: (error: unknown) => void;
   readonly threads?: number;
@@ -61,30 +61,30 @@ export class SegmentServer {
 
   /** Begins to serve. Throws ProteusError when a table of the kernel is full. */
   constructor(options: SegmentServerOptions) {
-    const { kernel, memory, getPort, random, failed, threads = 4 } = options;
+    const { kernel, memory, getPort, key, own, random, failed, threads = 4 } = options;
     this.#locateTimeoutMs = options.locateTimeoutMs ?? 2000;
     this.#draining = options.draining ?? (() => false);
     this.#kernel = kernel;
     this.#memory = memory;
     this.#sharing = new Sharing(memory, options.shared);
-    this.#objects = new Objects({ random, most: memory.stat().most, base: SEGMENT_OBJECT_BASE });
+    this.#objects = new Objects({ random, own, most: memory.stat().most, base: SEGMENT_OBJECT_BASE });
     this.#server = new Server({
-      ...{ kernel, getPort, failed, threads, table: segmentTable, objects: this.#objects },
+      ...{ kernel, getPort, key, failed, threads, table: segmentTable, objects: this.#objects },
       info: (segment) =>
         segment === undefined ? "segment server" : `segment of ${this.#bytes(segment).length} bytes`,
       status: () => this.#status(),
       destroy: (segment) => this.#destroy(segment),
       parameters: this.#sharing.parameters,
-      copy: (source) => {
+      copy: (original, source) => {
         this.#admit();
-        return this.#copyOf(source);
+        return this.#copyOf(original, source);
       },
       handlers: {
-        create: async (_asked, { bytes, source }) => {
+        create: async ({ source: who }, { bytes, source }) => {
           this.#admit();
           if (bytes < 0) refuse(STD_ARGBAD);
           if (source === undefined) return { segment: this.#add(this.#allocate(bytes)) };
-          return { segment: await this.#copyOf(source, bytes) };
+          return { segment: await this.#copyOf(source, who, bytes) };
         },
         grow: ({ value }, { bytes }) => {
           this.#grow(value, bytes);
@@ -177,9 +177,9 @@ export class SegmentServer {
     segment.handle = handle;
   }
 
-  /** A new segment of `bytes` (default: as long as the source) that begins with the source's. */
-  async #copyOf(source: Capability, bytes?: number): Promise<Capability> {
-    if (samePort(source.port, this.putPort)) return this.#copyOfOwn(source, bytes);
+  /** A new segment of `bytes` (default: as long as the source) that begins with the source's; `who` asks. */
+  async #copyOf(source: Capability, who: bigint, bytes?: number): Promise<Capability> {
+    if (samePort(source.port, this.putPort)) return this.#copyOfOwn(source, who, bytes);
     const original = stub(this.#kernel, segmentTable, source, {
       locateTimeoutMs: this.#locateTimeoutMs,
     });
@@ -199,8 +199,8 @@ export class SegmentServer {
     }
   }
 
-  #copyOfOwn(source: Capability, bytes?: number): Capability {
-    const original = this.#bytes(this.#server.open(source, rightsMask(segmentTable, ["read"])).value);
+  #copyOfOwn(source: Capability, who: bigint, bytes?: number): Capability {
+    const original = this.#bytes(this.#server.open(source, rightsMask(segmentTable, ["read"]), who).value);
     const handle = this.#allocate(bytes ?? original.length);
     this.#memory.bytes(handle)?.set(original.subarray(0, bytes ?? original.length));
     return this.#add(handle);

@@ -6,6 +6,7 @@
 
 import { STD_ARGBAD } from "../../../core-wasm/status.js";
 import type { Capability } from "../../capability/capability.js";
+import type { ServerIdentity } from "../../capability/secrets.js";
 import { kstatLetters, systemTable } from "../../interface/system.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { Objects } from "../../stub/objects.js";
@@ -19,9 +20,8 @@ export interface SystemInterface {
   readonly counters: object;
 }
 
-export interface SystemServerOptions {
+export interface SystemServerOptions extends ServerIdentity {
   readonly kernel: Kernel;
-  readonly getPort: Uint8Array;
   readonly random: (bytes: number) => Uint8Array;
   readonly failed: (error: unknown) => void;
   /** The line of INFO. */
@@ -135,10 +135,10 @@ export class SystemServer {
 
   /** Begins to serve. Throws ProteusError when a table of the kernel is full. */
   constructor(options: SystemServerOptions) {
-    const { kernel, getPort, random, failed, info, describe, interfaces: devices } = options;
-    this.#server = new Server({
-      ...{ kernel, getPort, failed, table: systemTable, threads: 2 },
-      objects: new Objects<never>({ random }),
+    const { kernel, getPort, key, own, random, failed, info, describe, interfaces: devices } = options;
+    this.#server = new Server<typeof systemTable.operations, never>({
+      ...{ kernel, getPort, key, failed, table: systemTable, threads: 2 },
+      objects: new Objects<never>({ random, own }),
       info: () => info,
       status: () => JSON.stringify(describe()),
       handlers: {

@@ -2,15 +2,15 @@
 // argument and is never set: SET only changes how far this server's time is ahead of it.
 
 import { STD_ARGBAD } from "../../../core-wasm/status.js";
+import type { ServerIdentity } from "../../capability/secrets.js";
 import { timeTable } from "../../interface/time.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { Objects } from "../../stub/objects.js";
 import { refuse } from "../../stub/refused.js";
 import { Server } from "../../stub/serving.js";
 
-export interface TimeServerOptions {
+export interface TimeServerOptions extends ServerIdentity {
   readonly kernel: Kernel;
-  readonly getPort: Uint8Array;
   readonly random: (bytes: number) => Uint8Array;
   /** Milliseconds since 1970, universal time. */
   readonly clock: () => number;
@@ -18,11 +18,11 @@ export interface TimeServerOptions {
 }
 
 /** Begins to serve the time. Throws ProteusError when a table of the kernel is full. */
-export function serveTime({ kernel, getPort, random, clock, failed }: TimeServerOptions) {
+export function serveTime({ kernel, getPort, key, own, random, clock, failed }: TimeServerOptions) {
   let aheadMs = 0;
   return new Server({
-    ...{ kernel, getPort, failed, table: timeTable, threads: 2 },
-    objects: new Objects<never>({ random }),
+    ...{ kernel, getPort, key, failed, table: timeTable, threads: 2 },
+    objects: new Objects<never>({ random, own }),
     info: () => "time server",
     status: () => `ahead of the machine's clock by ${aheadMs} ms`,
     handlers: {

@@ -36,7 +36,7 @@ import { Pool } from "../stub/pool.js";
 /** Rights for the standard operations: none for any. */
 export const freeForAll = {
   ...{ age: [], copy: [], destroy: [], info: [], restrict: [], status: [], touch: [] },
-  ...{ getparams: [], setparams: [] },
+  ...{ getparams: [], setparams: [], revoke: [] },
 };
 
 const facts = {

@@ -174,6 +174,8 @@ describe("the configuration", () => {
       `${system}/config.toml:5`,
       "default",
       "default",
+      "default",
+      "default",
       "PROTEUS_POOL_ANNOUNCE",
       "PROTEUS_LOG_LEVEL",
       `${home}/proteus/config.yaml:1`,
