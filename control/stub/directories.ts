@@ -11,7 +11,7 @@ import { SP_UNREACH, STD_NOTFOUND } from "../../core-wasm/status.js";
 import type { Capability } from "../capability/capability.js";
 import { type CapabilitySet, inOrder, setOf } from "../capability/set.js";
 import { directoryTable, LIST_END, PATH_BYTES_MAX, standardColumns } from "../interface/directory.js";
-import type { CallOptions } from "../kernel/calls.js";
+import type { CallOptions, Transact } from "../kernel/calls.js";
 import { ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { type Stub, stub } from "./client.js";
@@ -37,6 +37,10 @@ export interface DirectoriesOptions {
   readonly call?: CallOptions;
   /** Where relative paths begin; default the root. */
   readonly work?: string;
+  /** Random bytes: needed without a kernel, which has its own. */
+  readonly random?: (count: number) => Uint8Array;
+  /** Microseconds, for the patience: without a kernel only pauses count otherwise. */
+  readonly now?: () => number;
 }
 
 type DirectoryStub = Stub<typeof directoryTable.operations>;
@@ -63,14 +67,17 @@ interface Place {
 
 export class Directories {
   readonly root: CapabilitySet;
-  readonly #kernel: Kernel;
+  readonly #via: Kernel | Transact;
   readonly #options: DirectoriesOptions;
   readonly #call: CallOptions;
 
-  /** @param root what paths begin at: a set with a capability of a directory */
-  constructor(kernel: Kernel, root: CapabilitySet, options: DirectoriesOptions = {}) {
+  /**
+   * @param via a kernel, or another way to make calls: through a control daemon
+   * @param root what paths begin at: a set with a capability of a directory
+   */
+  constructor(via: Kernel | Transact, root: CapabilitySet, options: DirectoriesOptions = {}) {
     this.root = root;
-    this.#kernel = kernel;
+    this.#via = via;
     this.#options = options;
     this.#call = { ...callDefaults, ...options.call };
   }
@@ -247,7 +254,9 @@ export class Directories {
   }
 
   #identity(): Identity {
-    const view = new DataView(this.#kernel.random(6).buffer);
+    const random = typeof this.#via === "function" ? this.#options.random : this.#via.random.bind(this.#via);
+    if (random === undefined) throw new TypeError("updates need random bytes");
+    const view = new DataView(random(6).slice().buffer);
     return { request: view.getInt32(0, true), requestMore: view.getUint16(4, true) };
   }
 
@@ -312,7 +321,7 @@ export class Directories {
     let isOpen = false;
     let waited = 0;
     for (let round = 0; ; round++) {
-      const began = this.#kernel.turnedAt;
+      const began = this.#now();
       for (const capability of capabilities) {
         try {
           return await call(this.#stub(capability));
@@ -325,14 +334,18 @@ export class Directories {
         }
       }
       const wait = Math.min(pauseMs * 2 ** Math.min(round, 8), pauseMsMax);
-      waited += (this.#kernel.turnedAt - began) / 1000 + wait;
+      waited += (this.#now() - began) / 1000 + wait;
       if (pause === undefined || waited > patienceMs) throw isOpen ? new Uncertain(last) : last;
       await pause(wait);
     }
   }
 
+  #now(): number {
+    return typeof this.#via === "function" ? (this.#options.now?.() ?? 0) : this.#via.turnedAt;
+  }
+
   #stub(capability: Capability): DirectoryStub {
-    return stub(this.#kernel, directoryTable, capability, this.#call);
+    return stub(this.#via, directoryTable, capability, this.#call);
   }
 }
 
