@@ -39,7 +39,6 @@ const file = () => inPrivate("the file");
 const data = (what: string) => inBuffer(bytes, what);
 
 const medium = {
-  STD_NOMEDIUM: "the medium is gone",
   STD_SYSERR:
     "the bytes on the medium are not those that were written, or the server met an error of its own",
 };

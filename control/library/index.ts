@@ -80,6 +80,8 @@ export { defaultTopology, type Topology } from "../lab/topology.js";
 export { DiskSource, DiskTarget } from "../node/disk-tree.js";
 export { type MapOptions, mapSegment, type SegmentMap } from "../node/segment-map.js";
 export { type RunningKernel, type StartOptions, startKernel } from "../node/start.js";
+export type { Draft, FileEngine, FileEntry, VolumeUsage } from "../server/bullet/engine.js";
+export { BulletServer, type BulletServerOptions } from "../server/bullet/server.js";
 export { EchoServer } from "../server/echo/echo.js";
 export { serveRandom } from "../server/random/random.js";
 export { type MappedSegment, SegmentServer } from "../server/segment/segment.js";

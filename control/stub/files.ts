@@ -38,7 +38,7 @@ export interface TransferWatch {
 interface TransferOptions extends CallOptions {
   /** Most bytes of one call; default 1 MiB. */
   readonly pieceBytes?: number;
-  /** Calls under way at a time; default 4. */
+  /** Calls under way at a time; default 2 for writing, 4 for reading. */
   readonly window?: number;
   readonly watch?: TransferWatch;
 }
@@ -57,7 +57,9 @@ export interface FileReadOptions extends TransferOptions {
   readonly length?: number;
 }
 
-const windowDefault = 4;
+/** One piece on its way while the server works on another; more would wait for its threads. */
+const writeWindow = 2;
+const readWindow = 4;
 /** Positions that the original's operations cannot say. */
 const longFrom = 2 ** 31;
 
@@ -141,7 +143,7 @@ class Sending {
         } else if (last) this.#file = await this.#modify(this.#file, position, data, flags);
         else {
           this.#begin(this.#file, position, data);
-          await this.#settle((this.#options.window ?? windowDefault) - 1);
+          await this.#settle((this.#options.window ?? writeWindow) - 1);
         }
         position += data.length;
       }
@@ -251,7 +253,7 @@ export async function* readFile(
   file: Capability,
   options: FileReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { position = 0, length = Number.POSITIVE_INFINITY, window = windowDefault, watch } = options;
+  const { position = 0, length = Number.POSITIVE_INFINITY, window = readWindow, watch } = options;
   const pieceBytes = pieceOf(options);
   const read = reader(kernel, file, pieceBytes, callOptions(options));
   let at = position;

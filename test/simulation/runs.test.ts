@@ -69,6 +69,13 @@ describe("a cluster in virtual time", () => {
     expect(Math.min(...delivered)).toBeGreaterThan(1000);
   });
 
+  it("keeps a replicated state linearizable, whoever is cut off or crashes", async () => {
+    const count = perTier({ quick: 4, long: 120, nightly: 4000 });
+    const { happened } = await explore(first, count, ["--workload", "replica", "--hours", "0.02"]);
+    expect(happened.operations ?? 0).toBeGreaterThan(100 * count);
+    expect(happened["replica cutOff"] ?? 0).toBeGreaterThan(0);
+  });
+
   it("keeps the promises of servers to clients that lose answers and machines", async () => {
     const count = perTier({ quick: 4, long: 120, nightly: 4000 });
     const { happened } = await explore(first, count, ["--workload", "servers", "--hours", "0.05"]);
