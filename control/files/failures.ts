@@ -51,6 +51,7 @@ export class Failures {
   #count = 0;
   #skippedCount = 0;
   #givenUp = false;
+  #first: Error | undefined;
 
   /** Notes a failure. Throws GivenUp when no server answers, and what is a bug. */
   add(path: string, error: unknown): void {
@@ -58,6 +59,7 @@ export class Failures {
     if (!isKnown(error)) throw error;
     const why = error instanceof ProteusError ? error.why : undefined;
     this.#count++;
+    this.#first ??= error;
     if (this.#list.length < keptMax)
       this.#list.push({
         path,
@@ -93,6 +95,11 @@ export class Failures {
     } catch (error) {
       if (!(error instanceof GivenUp)) throw error;
     }
+  }
+
+  /** The first error as it was thrown. */
+  get first(): Error | undefined {
+    return this.#first;
   }
 
   get count(): number {
