@@ -21,7 +21,9 @@ export type BlockErrorCode =
   | "BLOCK_FULL"
   /** Outside the device, or not whole blocks: a bug of the caller. */
   | "BLOCK_RANGE"
-  /** The device is closed, or without power. */
+  /** Another process has the device. */
+  | "BLOCK_BUSY"
+  /** The device is closed, without power, or not there. */
   | "BLOCK_GONE";
 
 export class BlockError extends Error {

@@ -11,6 +11,7 @@ import type { Field, Operation } from "../interface/operation.js";
 import { mayBeLeftOut, rightsText, sentence } from "../interface/reference.js";
 import { allOperations, defineServer, type ServerTable } from "../interface/table.js";
 import { serverTables } from "../interface/tables.js";
+import { type ExitCode, exitCodes } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { callOperation } from "../stub/client.js";
 import { type CallingOptions, calling, locateTimeout, onOwnKernel, withCalling } from "./calling.js";
@@ -53,11 +54,15 @@ export interface Special {
   readonly instead: readonly string[];
   /** Lines of the help. */
   readonly notes: string;
+  /** Arguments of the operation that its options stand for. */
+  given?(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+  /** What the command exits with after such a reply; default 0. */
+  exit?(reply: Readonly<Record<string, unknown>>): ExitCode;
   /**
    * What is to be done, or undefined when the operation's own call is. Throws usage errors: no
    * kernel has been started yet.
    */
-  plan(
+  plan?(
     given: Readonly<Record<string, unknown>>,
     options: Readonly<Record<string, unknown>>,
   ): ((calling: Calling) => Promise<void>) | undefined;
@@ -140,8 +145,9 @@ async function run(
     if (text === true) given[key] = true;
     else if (typeof text === "string") given[key] = parseValue(field, text, offlineKernel);
   }
+  Object.assign(given, special?.given?.(options));
   const locateTimeoutMs = locateTimeout(options);
-  const planned = special?.plan(given, options);
+  const planned = special?.plan?.(given, options);
   if (planned !== undefined) {
     await onOwnKernel(options, (kernel) => planned({ kernel, capability, locateTimeoutMs }));
     return;
@@ -150,6 +156,8 @@ async function run(
     callOperation(via, table, name, capability, given, { locateTimeoutMs }),
   );
   show(`${table.name} ${name}`, options.json, reply);
+  const exit = special?.exit?.(reply) ?? exitCodes.ok;
+  if (exit !== exitCodes.ok) process.exitCode = exit;
 }
 
 function show(command: string, json: boolean, reply: Readonly<Record<string, unknown>>): void {

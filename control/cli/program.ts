@@ -62,7 +62,7 @@ const entries: Readonly<Record<string, Entry>> = {
   },
   bullet: {
     summary: "immutable files on Bullet servers: their media, and single operations on files",
-    load: async () => (await import("./operations.js")).serverCommand("bullet"),
+    load: async () => (await import("./bullet.js")).registerBullet,
   },
   put: {
     summary: "store files of this machine in the pool, under a name",

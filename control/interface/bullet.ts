@@ -15,7 +15,7 @@
 import { inBuffer, inExtra, inOffset, inPrivate, inSize } from "./fields.js";
 import { operation } from "./operation.js";
 import { defineServer } from "./table.js";
-import { bytes, int32, int64, optional, text, uint32 } from "./types.js";
+import { bytes, document, int32, int64, optional, uint32 } from "./types.js";
 
 /** Most bytes of a file in one call between ours. */
 export const BULLET_PIECE_BYTES = 1024 * 1024;
@@ -97,7 +97,7 @@ export const bulletTable = defineServer({
       subject: "server",
       rights: ["create", "read", "modify", "destroy", "admin"],
       arguments: { flags: inExtra("1: mend what can be mended", { otherwise: 0 }) },
-      reply: { report: inBuffer(text, "what was found, as JSON") },
+      reply: { report: inBuffer(document, "what was found") },
       errors: { ...medium, STD_NOTNOW: "a check or a compaction is under way" },
       example: "n1",
     }),
@@ -141,7 +141,7 @@ export const bulletTable = defineServer({
       summary: "bring the free space of the medium together (DISK_COMPACT)",
       subject: "server",
       rights: ["create", "read", "modify", "destroy", "admin"],
-      reply: { report: inBuffer(text, "what was moved, as JSON") },
+      reply: { report: inBuffer(document, "what was moved") },
       errors: { ...medium, STD_NOTNOW: "a compaction or a check is under way" },
       example: "n1",
     }),

@@ -178,6 +178,24 @@ export const text: WireType<string> = {
   read: (from) => lenient.decode(bytes.read(from)),
 };
 
+/** A JSON document to the end of the buffer. */
+export const document: WireType<object> = {
+  name: "JSON document",
+  kind: "compound",
+  greedy: true,
+  size: (value) => encoder.encode(JSON.stringify(value)).length,
+  write: (to, value) => put(to, encoder.encode(JSON.stringify(value))),
+  read(from) {
+    try {
+      const value: unknown = JSON.parse(strict.decode(bytes.read(from)));
+      if (typeof value === "object" && value !== null) return value;
+    } catch {
+      // said below
+    }
+    throw new Malformed("it is no JSON document");
+  },
+};
+
 /** Bytes with their length (32 bits) in front. */
 export function blob(bytesMax: number): WireType<Uint8Array> {
   return {

@@ -66,7 +66,7 @@ interface Program {
 }
 
 /** What runs on a machine of a lab. */
-function programOf(lab: string, { name }: LabNode): Program {
+function programOf(lab: string, { name, bullet }: LabNode): Program {
   if (isDaemon({ name })) {
     const socket = daemonSocket(lab, name);
     return {
@@ -82,6 +82,8 @@ function programOf(lab: string, { name }: LabNode): Program {
     environment: {
       ...{ PROTEUS_READY_FILE: ready, PROTEUS_METRICS_LISTEN: metricsText(lab, name) },
       PROTEUS_STATE: nodeState(lab, name),
+      PROTEUS_BULLET_PATH: bullet === undefined ? "" : join(nodeFolder(lab, name), "bullet.volume"),
+      ...(bullet === undefined ? {} : { PROTEUS_BULLET_SIZE: String(bullet.bytes) }),
     },
     ready,
     serves: () => {

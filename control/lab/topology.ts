@@ -32,6 +32,8 @@ export interface LabNode {
   readonly networks: readonly string[];
   /** From 1: part of its addresses; its place in the file unless a change of the lab kept another. */
   readonly number?: number;
+  /** It has a Bullet server, with files on a medium of this size that is made when it first starts. */
+  readonly bullet?: { readonly bytes: number };
 }
 
 /** What is wrong with one link. */
@@ -96,7 +98,7 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
     name,
     daemons,
     networks: networks.map(({ name, mtu, rate }) => ({ name, mtu, rate })),
-    nodes: nodes.map(({ name, kind, networks }) => ({ name, kind, networks })),
+    nodes: nodes.map(({ name, kind, networks, bullet }) => ({ name, kind, networks, bullet })),
   };
 }
 

@@ -8,7 +8,7 @@
 // - Promises: bytes read are those last written, or those of a write that may have happened;
 //   bytes never written are zeros; what was destroyed, or aged too much, or lived on a kernel
 //   that is gone, never answers again, and nothing else is refused; no capability does more than
-//   its rights, and none is made up.
+//   its rights, and none is made up; none that was revoked, or refused once, counts again.
 
 import type { Verdict } from "./calls.js";
 
@@ -51,6 +51,36 @@ export class Home {
     if (this.#parts.has(part)) return false;
     this.#parts.add(part);
     return true;
+  }
+}
+
+/** All capabilities to a segment that were made between two revocations: they end together. */
+export class Generation {
+  readonly #revocations = new Set<Span>();
+  #endedAt = never;
+
+  revoking(span: Span): void {
+    this.#revocations.add(span);
+  }
+
+  revoked(span: Span, outcome: Outcome): void {
+    if (outcome === "OK") this.#endedAt = Math.min(this.#endedAt, span.end);
+    else if (!isUnknown(outcome) || certainlyNot(outcome)) this.#revocations.delete(span);
+  }
+
+  /** One of its capabilities was refused as not genuine. */
+  refused(at: number): void {
+    this.#endedAt = Math.min(this.#endedAt, at);
+  }
+
+  /** Whether it may have ended. */
+  get mayBeOver(): boolean {
+    return this.#endedAt < never || this.#revocations.size > 0;
+  }
+
+  /** Whether it certainly had ended by then. */
+  isOver(at: number): boolean {
+    return this.#endedAt < at;
   }
 }
 
@@ -216,18 +246,21 @@ export interface Attempt {
   /** Rights that the capability has and that the operation needs, as bits; null: it is a forgery. */
   readonly rights: number | null;
   readonly needs: number;
+  readonly generation: Generation;
   /** Refusals of the operation's own that may come. */
   readonly may?: readonly string[];
 }
 
 /** Judges the status of a call on a segment, and remembers what it proves. */
 export function judgeAttempt(attempt: Attempt, outcome: Outcome, fail: Verdict): void {
-  const { segment, what, span, rights, needs, may = [] } = attempt;
+  const { segment, what, span, rights, needs, generation, may = [] } = attempt;
   if (isUnknown(outcome)) return;
   const said = `${what} at ${segment.home.name} was answered ${outcome}`;
   if (outcome === "STD_CAPBAD") {
     if (rights === null) return;
-    if (segment.mayBeGone(span.end)) segment.missed(span.end);
+    // Which of the two it is cannot be told when both may be; that it stays so, can.
+    if (generation.mayBeOver) generation.refused(span.end);
+    else if (segment.mayBeGone(span.end)) segment.missed(span.end);
     else fail("segments", `${said}, though the segment lives`);
     return;
   }
@@ -236,6 +269,7 @@ export function judgeAttempt(attempt: Attempt, outcome: Outcome, fail: Verdict):
     return;
   }
   if (segment.isGone(span.begin)) fail("segments", `${said}, though the segment had gone`);
+  if (generation.isOver(span.begin)) fail("revocation", `${said}, though the capability had ended`);
   const allowed = (rights & needs) === needs;
   if (outcome === "STD_DENIED" && allowed) fail("rights", `${said}, though it has the right`);
   else if (outcome !== "STD_DENIED" && !allowed) fail("rights", `${said} without the right`);

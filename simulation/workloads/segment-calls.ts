@@ -12,6 +12,7 @@ import { dataOf } from "../checkers/data.js";
 import {
   type Attempt,
   certainlyNot,
+  Generation,
   type Home,
   isUnknown,
   judgeAttempt,
@@ -25,6 +26,7 @@ import type { Cluster } from "./workload.js";
 const [mayRead, mayWrite, mayDelete] = [["read"], ["write"], ["delete"]].map((right) =>
   rightsMask(segmentTable, right),
 ) as [number, number, number];
+const mayRevoke = rightsMask(segmentTable, Object.keys(segmentTable.rights));
 export const allRights = 0xff;
 const never = Number.POSITIVE_INFINITY;
 export const callOptions = { locateTimeoutMs: 1500, replyBytesMax: 192 * 1024 };
@@ -46,6 +48,7 @@ export interface Held {
   readonly segment: SegmentModel;
   readonly capability: Capability;
   readonly rights: number;
+  readonly generation: Generation;
 }
 
 /** A lane of a client in one life of its machine. */
@@ -119,7 +122,7 @@ export class SegmentCalls {
   /** A call on a segment, judged; the reply when it was done. */
   async use<R>(
     lane: Lane,
-    held: Pick<Held, "segment"> & { readonly rights: number | null },
+    held: Pick<Held, "segment" | "generation"> & { readonly rights: number | null },
     facts: { readonly what: string; readonly needs: number; readonly may?: readonly string[] },
     span: Span,
     call: () => Promise<R>,
@@ -161,7 +164,7 @@ export class SegmentCalls {
       this.#cluster.fail("answers", `${home.name} gave ${capabilityHex(reply)} twice`);
     const segment = new SegmentModel(home, from, span);
     home.segments.add(segment);
-    const held = { segment, capability: reply, rights: allRights };
+    const held = { segment, capability: reply, rights: allRights, generation: new Generation() };
     lane.owns.push(held);
     this.held.push(held);
     if (this.held.length > 400) this.held.splice(0, 100);
@@ -228,16 +231,40 @@ export class SegmentCalls {
     if (at >= 0) lane.owns.splice(at, 1);
   }
 
-  async copy(lane: Lane, { segment, capability }: Held): Promise<void> {
+  /** Ends all capabilities to a segment; its owner goes on with the new one. */
+  async revoke(lane: Lane, held: Held): Promise<void> {
+    const { segment, capability, generation } = held;
+    const span = this.span();
+    generation.revoking(span);
+    const answer = await this.use(lane, held, { what: "revoke", needs: mayRevoke }, span, () =>
+      this.stub(lane, capability).revoke(),
+    );
+    if (answer === null) return;
+    generation.revoked(span, answer.outcome);
+    const renewed = answer.reply?.capability;
+    if (renewed === undefined) return;
+    if (!segment.home.isNew(toHex(renewed.private)))
+      this.#cluster.fail("answers", `${segment.home.name} gave ${capabilityHex(renewed)} twice`);
+    const next = { segment, capability: renewed, rights: allRights, generation: new Generation() };
+    const at = lane.owns.indexOf(held);
+    if (at >= 0) lane.owns.splice(at, 1, next);
+    this.held.push(next);
+    this.#cluster.happened("segments revoked");
+  }
+
+  async copy(lane: Lane, { segment, capability, generation }: Held): Promise<void> {
     const posted = this.#pick([...this.#posted()].filter(({ open }) => open));
     if (posted === undefined || segment.open > 0 || segment.sizeMin !== segment.sizeMax) return;
-    await this.#made(lane, posted.home, segment, (span) =>
-      this.answer(
+    await this.#made(lane, posted.home, segment, async (span) => {
+      const answer = await this.answer(
         lane,
         span,
         async () => (await this.stub(lane, posted.segment).copy({ source: capability })).copy,
-      ),
-    );
+      );
+      if (answer?.outcome === "OK" && generation.isOver(span.begin))
+        this.#cluster.fail("revocation", `${segment.home.name} was copied with a capability that had ended`);
+      return answer;
+    });
   }
 
   async restrict(lane: Lane, held: Held): Promise<void> {
@@ -247,13 +274,13 @@ export class SegmentCalls {
     );
     const capability = answer?.reply?.capability;
     if (capability === undefined) return;
-    this.held.push({ segment: held.segment, capability, rights: held.rights & mask });
+    this.held.push({ ...held, capability, rights: held.rights & mask });
     this.#cluster.happened("capabilities restricted");
   }
 
   /** What the capability does not allow, and a capability that nobody gave. */
   async overstep(lane: Lane, held: Held): Promise<void> {
-    const { segment, capability, rights } = held;
+    const { segment, capability, rights, generation } = held;
     const forged = this.#below(2) === 0;
     const part = capability.private.slice();
     const at = 3 + this.#below(part.length - 3);
@@ -269,7 +296,7 @@ export class SegmentCalls {
     const facts = { what, needs, may: ["STD_ARGBAD"] };
     await this.use(
       lane,
-      { segment, rights: forged ? null : rights },
+      { segment, generation, rights: forged ? null : rights },
       facts,
       this.span(),
       call as () => Promise<unknown>,

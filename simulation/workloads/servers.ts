@@ -1,13 +1,14 @@
 // Servers from tables on several machines, and clients that use them as programs do, through
 // their stubs: segments made, written, read, grown, copied, touched, aged and destroyed, rights
-// restricted and overstepped, machines that crash under them; sys, random and time beside them.
+// restricted, overstepped and revoked, machines that crash under them; sys, random and time beside them.
 //
 // - A lane is a client's thread: one call after the other. It owns some segments, and only the
 //   owner writes; others read them and try what their capability does not allow.
-// - In half of the seeds a server keeps its ports through crashes: old capabilities reach the new
-//   server then, which must not know them.
+// - In half of the seeds a server keeps its port and key through crashes: old capabilities reach
+//   the new server then, which must not know them, its own either: it revokes them as it starts. In a quarter the scheme is the original's.
 // - What is promised is in checkers/segments.ts.
 
+import { newSecrets, Secrets } from "../../control/capability/secrets.js";
 import { randomTable } from "../../control/interface/random.js";
 import { systemTable } from "../../control/interface/system.js";
 import { timeTable } from "../../control/interface/time.js";
@@ -38,6 +39,7 @@ const auditTries = 6;
 interface Draw {
   readonly servers: number;
   readonly samePorts: boolean;
+  readonly keyed: boolean;
   readonly lifetime: number;
 }
 
@@ -51,6 +53,7 @@ export function serversWorkload(): Workload {
       const draw = {
         servers: Math.max(1, Math.min(machines - 1, 2 + random.below(2))),
         samePorts: random.chance(0.5),
+        keyed: random.chance(0.75),
         lifetime: 2 + random.below(3),
       };
       drawn = draw;
@@ -79,6 +82,8 @@ class Servers implements Activity {
   readonly #clients: readonly Machine[];
   readonly #posted = new Map<Machine, Posted>();
   readonly #calls: SegmentCalls;
+  /** What machines have on their disks, by machine and server. */
+  readonly #secrets = new Map<string, Secrets>();
   /** Segments whose owner is gone. */
   readonly #orphans: Held[] = [];
   readonly #bytesSeen = new Set<string>();
@@ -131,8 +136,13 @@ class Servers implements Activity {
     const failed = (error: unknown) => this.#broken(machine, error);
     let which = 0;
     const given = () => {
-      const own = Uint8Array.of(0x73, 0x72, 0x76, machine.index, ++which, 1);
-      return { kernel, random, failed, getPort: this.#draw.samePorts ? own : random(6) };
+      const file = `${machine.index}/${++which}`;
+      const kept = this.#draw.samePorts ? this.#secrets.get(file) : undefined;
+      const secrets = kept ?? new Secrets(newSecrets(random), random);
+      if (kept !== undefined) kept.own.renew(); // what the boot before gave out ends: the judge knows boots
+      this.#secrets.set(file, secrets);
+      const { getPort, key, own } = secrets;
+      return { kernel, random, failed, getPort, own, ...(this.#draw.keyed ? { key } : {}) };
     };
     const segment = new SegmentServer({
       ...given(),
@@ -181,8 +191,7 @@ class Servers implements Activity {
   /** One thing that a client does. */
   async #step(lane: Lane): Promise<void> {
     const { owns } = lane;
-    for (const held of owns.filter(({ segment }) => segment.isGone(this.#cluster.world.now)))
-      owns.splice(owns.indexOf(held), 1);
+    for (const held of owns.filter((each) => this.#isOver(each))) owns.splice(owns.indexOf(held), 1);
     const held = this.#pick(owns);
     const dice = this.#below(100);
     if (held === undefined || (owns.length < segmentsMax && dice < 8)) {
@@ -197,9 +206,16 @@ class Servers implements Activity {
     else if (dice < 72) await this.#calls.touch(lane, held);
     else if (dice < 76) await this.#calls.copy(lane, held);
     else if (dice < 82) await this.#calls.restrict(lane, this.#calls.any() ?? held);
+    else if (dice < 85) await this.#calls.revoke(lane, held);
     else if (dice < 92) await this.#calls.read(lane, this.#calls.any() ?? held);
     else if (dice < 96) await this.#calls.overstep(lane, this.#calls.any() ?? held);
     else await this.#visit(lane);
+  }
+
+  /** Nothing comes of it any more: the segment is gone, or all that was known of it is revoked. */
+  #isOver({ segment, generation }: Held): boolean {
+    const { now } = this.#cluster.world;
+    return segment.isGone(now) || generation.isOver(now);
   }
 
   /** The servers that are there for anyone. */

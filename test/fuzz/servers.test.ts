@@ -9,6 +9,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Capability } from "../../control/capability/capability.js";
+import { claims } from "../../control/capability/private-part.js";
 import type { Field, Operation } from "../../control/interface/operation.js";
 import { randomTable } from "../../control/interface/random.js";
 import { segmentTable } from "../../control/interface/segment.js";
@@ -184,7 +185,16 @@ const wanted = [
     "segment touch",
     "segment restrict",
   ],
-  ...["segment destroy", "sys kstat", "sys status", "random get", "time get", "time set"],
+  ...[
+    "segment destroy",
+    "sys kstat",
+    "sys status",
+    "random get",
+    "time get",
+    "time set",
+    "segment revoke",
+    "sys revoke",
+  ],
 ];
 
 /** `segment read`, for a request that was done. */
@@ -195,6 +205,13 @@ function nameOf(targets: ReadonlyMap<Capability, ServerTable>, header?: Partial<
       if (number === header.command) return `${table.name} ${name}`;
   }
   return "?";
+}
+
+/** A capability was revoked: requests go on with the new one. */
+function renewed(targets: Iterable<Capability>, port: Uint8Array, part: Uint8Array): void {
+  for (const target of targets)
+    if (Buffer.compare(target.port, port) === 0 && claims(target.private).object === claims(part).object)
+      target.private.set(part);
 }
 
 describe("servers under random requests", () => {
@@ -226,7 +243,12 @@ describe("servers under random requests", () => {
           const asked = JSON.stringify(batch[index]?.header);
           expect(standard.has(status), `seed ${seed}: status ${status} to ${asked}`).toBe(true);
           counted.set(status, (counted.get(status) ?? 0) + 1);
-          if (status >= 0) done.add(nameOf(targets, batch[index]?.header));
+          if (status < 0) continue;
+          const asker = batch[index]?.header;
+          const name = nameOf(targets, asker);
+          done.add(name);
+          if (name.endsWith(" revoke"))
+            renewed(targets.keys(), asker?.port ?? new Uint8Array(6), reply.header.private);
         }
         calls += callsAtOnce;
       }

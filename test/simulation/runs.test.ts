@@ -79,7 +79,13 @@ describe("a cluster in virtual time", () => {
   it("keeps the promises of servers to clients that lose answers and machines", async () => {
     const count = perTier({ quick: 4, long: 120, nightly: 4000 });
     const { happened } = await explore(first, count, ["--workload", "servers", "--hours", "0.05"]);
-    for (const what of ["segments made", "segments read at the end", "aged", "server calls STD_DENIED"])
+    for (const what of [
+      "segments made",
+      "segments read at the end",
+      "aged",
+      "segments revoked",
+      "server calls STD_DENIED",
+    ])
       expect(happened[what] ?? 0, what).toBeGreaterThan(0);
   });
 

@@ -103,9 +103,9 @@ export class BulletServer {
         size64: ({ value }) => ({ bytes: BigInt(this.#committed(value).bytes) }),
         check: async (_asked, { flags }) => {
           const repair = (flags & BULLET_REPAIR) !== 0;
-          return { report: JSON.stringify(await this.#onMedium(() => engine.check({ repair }))) };
+          return { report: await this.#onMedium(() => engine.check({ repair })) };
         },
-        compact: async () => ({ report: JSON.stringify(await this.#onMedium(() => engine.compact())) }),
+        compact: async () => ({ report: await this.#onMedium(() => engine.compact()) }),
         sync: async () => {
           await this.#onMedium(() => engine.sync());
           return {};

@@ -175,6 +175,7 @@ describe("the configuration", () => {
       "default",
       "default",
       "default",
+      ...Array.from({ length: 4 }, () => "default"), // of the Bullet server
       "default",
       "PROTEUS_POOL_ANNOUNCE",
       "PROTEUS_LOG_LEVEL",
@@ -212,13 +213,13 @@ describe("the configuration", () => {
       "a section that is none",
       "[nodes]\nname = 'b'\n",
       ':2: "nodes.name" is no setting',
-      "node, pool, log, metrics, control",
+      "node, bullet, pool, log, metrics, control",
     ],
     [
       "an empty section that is none",
       "[nodes]\n",
       ':1: "nodes" is no setting',
-      "node, pool, log, metrics, control",
+      "node, bullet, pool, log, metrics, control",
     ],
     ["a section that is a value", "node = 3\n", ':1: "node" is no setting', "node.name"],
     ["a list of sections", "[[node]]\nname = 'a'\n", ':2: "node.0.name" is no setting', "node.name"],

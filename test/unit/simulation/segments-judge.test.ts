@@ -2,10 +2,17 @@
 // place: what it misses, no run of the simulator can find.
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { Home, judgeAttempt, SegmentModel, type Span } from "../../../simulation/checkers/segments.js";
+import {
+  Generation,
+  Home,
+  judgeAttempt,
+  SegmentModel,
+  type Span,
+} from "../../../simulation/checkers/segments.js";
 
 let home: Home;
 let segment: SegmentModel;
+let generation: Generation;
 let found: string[];
 const never = Number.POSITIVE_INFINITY;
 const span = (begin: number, end = begin + 1): Span => ({ begin, end });
@@ -15,6 +22,7 @@ beforeEach(() => {
   home = new Home("server, boot 1", 2);
   segment = new SegmentModel(home, 8, span(0));
   home.segments.add(segment);
+  generation = new Generation();
   found = [];
 });
 
@@ -24,9 +32,13 @@ function asked(
   outcome: string,
   { rights = 3 as number | null, needs = 1, may = [] as string[] } = {},
 ) {
-  judgeAttempt({ segment, what: "read", span: span(at), rights, needs, may }, outcome, (checker) => {
-    found.push(checker);
-  });
+  judgeAttempt(
+    { segment, generation, what: "read", span: span(at), rights, needs, may },
+    outcome,
+    (checker) => {
+      found.push(checker);
+    },
+  );
   return found;
 }
 
@@ -70,6 +82,37 @@ describe("the judge of segments", () => {
     segment.destroyed(destroy, "OK");
     expect(asked(11, "STD_CAPBAD")).toEqual([]);
     expect(asked(13, "OK")).toEqual(["segments"]);
+  });
+
+  it("finds a capability that counts after it was revoked, or was refused before", () => {
+    const revocation = span(10, 12);
+    generation.revoking(revocation);
+    expect(asked(9, "OK")).toEqual([]);
+    expect(asked(11, "OK")).toEqual([]);
+    generation.revoked(revocation, "OK");
+    expect(asked(11, "OK")).toEqual([]);
+    expect(asked(13, "STD_CAPBAD")).toEqual([]);
+    expect(segment.isGone(99)).toBe(false);
+    expect(asked(13, "STD_DENIED", { rights: 1, needs: 2 })).toEqual(["revocation"]);
+    found = [];
+    expect(asked(13, "OK")).toEqual(["revocation"]);
+    found = [];
+    generation = new Generation();
+    expect(asked(13, "OK")).toEqual([]);
+  });
+
+  it("leaves open what became of a revocation without an answer, until something proves it", () => {
+    const revocation = span(10, never);
+    generation.revoking(revocation);
+    generation.revoked(revocation, "RPC_FAILURE");
+    expect(asked(20, "OK")).toEqual([]);
+    expect(asked(22, "STD_CAPBAD")).toEqual([]);
+    expect(asked(24, "OK")).toEqual(["revocation"]);
+    found = [];
+    generation = new Generation();
+    generation.revoking(revocation);
+    generation.revoked(revocation, "STD_DENIED");
+    expect(asked(20, "STD_CAPBAD")).toEqual(["segments"]);
   });
 
   it("finds a segment that outlives its machine's boot", () => {
