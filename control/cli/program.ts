@@ -68,6 +68,54 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "immutable files on Bullet servers: their media, and single operations on files",
     load: async () => (await import("./bullet.js")).registerBullet,
   },
+  put: {
+    summary: "store files of this machine in the pool, under a name",
+    load: async () => (await import("./files/put.js")).registerPut,
+  },
+  get: {
+    summary: "fetch files of the pool to this machine",
+    load: async () => (await import("./files/get.js")).registerGet,
+  },
+  cat: {
+    summary: "write files of the pool to standard output",
+    load: async () => (await import("./files/get.js")).registerCat,
+  },
+  ls: {
+    summary: "list the names of a directory of the pool",
+    load: async () => (await import("./files/list.js")).registerLs,
+  },
+  tree: {
+    summary: "draw what is below a directory of the pool",
+    load: async () => (await import("./files/list.js")).registerTree,
+  },
+  stat: {
+    summary: "what a name of the pool stands for",
+    load: async () => (await import("./files/list.js")).registerStat,
+  },
+  find: {
+    summary: "find names of the pool by pattern and type",
+    load: async () => (await import("./files/list.js")).registerFind,
+  },
+  du: {
+    summary: "how much the directories of the pool hold",
+    load: async () => (await import("./files/list.js")).registerDu,
+  },
+  mkdir: {
+    summary: "make directories in the pool",
+    load: async () => (await import("./files/change.js")).registerMkdir,
+  },
+  rm: {
+    summary: "take names of the pool away",
+    load: async () => (await import("./files/change.js")).registerRm,
+  },
+  mv: {
+    summary: "move names of the pool",
+    load: async () => (await import("./files/change.js")).registerMv,
+  },
+  ln: {
+    summary: "give something another name in the pool",
+    load: async () => (await import("./files/change.js")).registerLn,
+  },
   sys: {
     summary: "how a pool machine and its kernel fare",
     load: async () => (await import("./operations.js")).serverCommand("sys"),

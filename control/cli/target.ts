@@ -5,6 +5,7 @@
 //   one. 12 hex digits: a port alone, for what anyone may ask. NODE or NODE:SERVER: the capability
 //   that the machine's agent gave out, as the lab has written it down (--lab, PROTEUS_LAB, or the
 //   lab that runs). With that somebody has all rights: it is the lab's owner who can read it.
+//   A path from the root: what has that name, with the rights that the name gives.
 // - Outside of a lab, or with --control, a machine is known by its control daemon, and its
 //   servers by their ports: for what anyone may ask.
 // - serverAt says whose port it is, as far as lab and daemon know.
@@ -16,7 +17,7 @@ import { type Capability, parseCapability, portOnly } from "../capability/capabi
 import { parsePort, portHex } from "../capability/port.js";
 import { exitCodes, ProteusError, usageError } from "../kernel/errors.js";
 import { requireLab, runningLabs } from "../lab/lab.js";
-import { nodeFolder } from "../lab/state.js";
+import { type LabState, nodeFolder } from "../lab/state.js";
 import { requireNode } from "../lab/topology.js";
 import { type Access, type Found, findAnyControl, findControl } from "./control-access.js";
 import { offlineKernel } from "./package-files.js";
@@ -39,6 +40,10 @@ export interface Target {
 /** What an argument names; `server` is meant when only a node is named. */
 export async function resolveTarget(text: string, server: string, access: Access = {}): Promise<Target> {
   if (text.startsWith("@")) return { capability: ofFile(text.slice(1)) };
+  if (text.startsWith("/")) {
+    const { lookUp } = await import("./files/session.js"); // only paths need all of that
+    return { capability: await lookUp(text, access) };
+  }
   if (/^[0-9a-fA-F]{32}$/.test(text) || text.includes("/"))
     return { capability: parseCapability(offlineKernel(), text) };
   if (/^[0-9a-fA-F]{12}$/.test(text)) return { capability: portOnly(parsePort(text)) };
@@ -59,7 +64,7 @@ export function parseNamed(text: string, otherwise?: string): NamedServer {
   if (node !== "" && server !== undefined && server !== "" && more === undefined) return { node, server };
   throw usageError(
     `"${text}" names nothing`,
-    "give a capability of 32 hex digits, @FILE with one, a port of 12 digits, or NODE:SERVER",
+    "give a path from /, a capability of 32 hex digits, @FILE with one, a port of 12 digits, or NODE:SERVER",
     "TARGET_INVALID",
   );
 }
@@ -100,6 +105,21 @@ async function ofPool({ client }: Found, { node, server }: NamedServer): Promise
 /** The capabilities that the agent of a lab's machine gave out; throws when it gave out none. */
 const givenBy = (lab: string, node: string): Readonly<Record<string, string>> =>
   readySchema.parse(JSON.parse(readFileSync(join(nodeFolder(lab, node), "ready.json"), "utf8"))).capabilities;
+
+/** What the machines of a lab gave out for a server, in their order; not of those that are off. */
+export function givenInLab(
+  { topology }: LabState,
+  server: string,
+): readonly { readonly node: string; readonly capability: Capability }[] {
+  return topology.nodes.flatMap(({ name: node }) => {
+    try {
+      const hex = givenBy(topology.name, node)[server];
+      return hex === undefined ? [] : [{ node, capability: parseCapability(offlineKernel(), hex) }];
+    } catch {
+      return []; // a host, or a machine that is off
+    }
+  });
+}
 
 function ofNode({ node: name, server }: NamedServer, among: string | undefined): Capability {
   const lab = requireLab(among);

@@ -19,7 +19,15 @@ export {
   portOnly,
 } from "../capability/capability.js";
 export { type CapabilityScheme, type CheckFields, originalScheme } from "../capability/scheme.js";
+export { type CapabilitySet, setOf } from "../capability/set.js";
 export { kernelBytes, offlineKernel } from "../cli/package-files.js";
+export { BulletContents, type BulletOptions } from "../files/contents.js";
+export { type FailureReport, Failures } from "../files/failures.js";
+export { type Details, type Entry, Files, openedOf } from "../files/files.js";
+export type { Contents, Names, Opened } from "../files/places.js";
+export { removeTree } from "../files/remove.js";
+export { findBelow, usageOf } from "../files/survey.js";
+export { getTree, putTree, type Source, type Target } from "../files/trees.js";
 export {
   BULLET_COMMIT,
   BULLET_PIECE_BYTES,
@@ -69,6 +77,7 @@ export { down, kill, type LabOptions, requireLab, start, type UpOptions, up } fr
 export { parseTopology } from "../lab/lab-file.js";
 export { type LabStatus, statusOf } from "../lab/status.js";
 export { defaultTopology, type Topology } from "../lab/topology.js";
+export { DiskSource, DiskTarget } from "../node/disk-tree.js";
 export { type MapOptions, mapSegment, type SegmentMap } from "../node/segment-map.js";
 export { type RunningKernel, type StartOptions, startKernel } from "../node/start.js";
 export type { Draft, FileEngine, FileEntry, VolumeUsage } from "../server/bullet/engine.js";
@@ -78,6 +87,7 @@ export { serveRandom } from "../server/random/random.js";
 export { type MappedSegment, SegmentServer } from "../server/segment/segment.js";
 export { serveTime } from "../server/time/time.js";
 export { type Method, type Stub, stub } from "../stub/client.js";
+export { Directories, type DirectoriesOptions, type Row } from "../stub/directories.js";
 export {
   type Content,
   type CreateOptions,

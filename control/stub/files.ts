@@ -19,7 +19,7 @@ import {
   BULLET_TRANSFER_BYTES,
   bulletTable,
 } from "../interface/bullet.js";
-import type { CallOptions } from "../kernel/calls.js";
+import type { CallOptions, Transact } from "../kernel/calls.js";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { stub } from "./client.js";
@@ -112,7 +112,7 @@ async function* piecesOf(content: Content, pieceBytes: number): AsyncGenerator<P
 
 /** Pieces of one file on their way to its server. */
 class Sending {
-  readonly #kernel: Kernel;
+  readonly #kernel: Kernel | Transact;
   readonly #options: CreateOptions;
   readonly #call: CallOptions;
   readonly #under = new Set<Promise<void>>();
@@ -120,7 +120,7 @@ class Sending {
   #file: Capability | null = null;
   #failure: unknown;
 
-  constructor(kernel: Kernel, options: CreateOptions) {
+  constructor(kernel: Kernel | Transact, options: CreateOptions) {
     this.#kernel = kernel;
     this.#options = options;
     this.#call = callOptions(options);
@@ -216,7 +216,7 @@ class Sending {
  * @example const file = await createFile(kernel, bullet, createReadStream("thesis.pdf"));
  */
 export function createFile(
-  kernel: Kernel,
+  kernel: Kernel | Transact,
   server: Capability,
   content: Content,
   options: CreateOptions = {},
@@ -228,7 +228,7 @@ export function createFile(
 
 /** How long a committed file is. */
 export async function fileBytes(
-  kernel: Kernel,
+  kernel: Kernel | Transact,
   file: Capability,
   options: CallOptions = {},
 ): Promise<number> {
@@ -249,7 +249,7 @@ export async function fileBytes(
  * @example for await (const piece of readFile(kernel, file)) output.write(piece);
  */
 export async function* readFile(
-  kernel: Kernel,
+  kernel: Kernel | Transact,
   file: Capability,
   options: FileReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
@@ -285,7 +285,7 @@ export async function* readFile(
 }
 
 /** Reads bytes at a position, by the operation that can say it. */
-function reader(kernel: Kernel, file: Capability, pieceBytes: number, options: CallOptions) {
+function reader(kernel: Kernel | Transact, file: Capability, pieceBytes: number, options: CallOptions) {
   const calls = stub(kernel, bulletTable, file, options);
   const original = pieceBytes <= BULLET_TRANSFER_BYTES;
   return async (position: number, wanted: number): Promise<Uint8Array> => {
@@ -314,7 +314,7 @@ function short(position: number, wanted: number): never {
  * @param bytesMax more is refused with FILE_TOO_LARGE, before it is read; default 64 MiB
  */
 export async function wholeFile(
-  kernel: Kernel,
+  kernel: Kernel | Transact,
   file: Capability,
   { bytesMax = 64 * 1024 * 1024, ...options }: TransferOptions & { readonly bytesMax?: number } = {},
 ): Promise<Uint8Array> {

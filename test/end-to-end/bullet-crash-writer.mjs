@@ -9,14 +9,14 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 
 const [dist = "", path, rounds] = process.argv.slice(2);
-const { FileBlockDevice } = await import(join(dist, "drivers/file-block/device.js"));
+const { FileBlockDevice } = await import(join(dist, "drivers/file-block/file-block.js"));
 const { FileVolume } = await import(join(dist, "control/server/bullet/volume/volume.js"));
 
 let last = 0;
 const random = (bytes) => Uint8Array.from({ length: bytes }, () => ++last * 37);
 const say = (text) => writeSync(1, `${text}\n`);
 
-const device = await FileBlockDevice.open({ path, bytes: 2 * 1024 * 1024 });
+const device = await FileBlockDevice.open(path);
 if (await FileVolume.isBlank(device)) await FileVolume.format(device, { inodes: 50, random });
 const volume = await FileVolume.open({ device, name: path, cacheBytes: 1024 * 1024, random });
 say("open");

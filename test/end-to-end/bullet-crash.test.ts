@@ -5,15 +5,16 @@
 //   comes to its end; the quick tier takes a sample of them.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FileVolume } from "../../control/server/bullet/volume/volume.js";
-import { FileBlockDevice } from "../../drivers/file-block/device.js";
+import { FileBlockDevice } from "../../drivers/file-block/file-block.js";
 import { perTier } from "../simulation/seeds.js";
 
+const volumeBytes = 2 * 1024 * 1024;
 const writer = fileURLToPath(new URL("bullet-crash-writer.mjs", import.meta.url));
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
 const calls = "pwrite64,pwritev,fdatasync,fsync,fallocate,ftruncate";
@@ -53,7 +54,7 @@ function heard(said: string): Map<number, Said> {
 }
 
 async function judge(path: string, said: string): Promise<void> {
-  const device = await FileBlockDevice.open({ path });
+  const device = await FileBlockDevice.open(path);
   try {
     // It has no volume only if it was killed while the volume was made.
     if (!said.includes("open\n")) return;
@@ -95,6 +96,7 @@ describe.skipIf(!isWanted)("a volume whose process is killed", () => {
     let isThrough = false;
     for (let step = 1; step < stepsMax && !isThrough; step += stride) {
       const path = join(parent, `volume-${step}`);
+      writeFileSync(path, Buffer.alloc(volumeBytes));
       const inject = `inject=${calls}:signal=SIGKILL:when=${step}`;
       const words = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`, "-e", inject];
       const { stdout, signal, status, stderr } = strace(...words, process.execPath, writer, dist, path, "2");

@@ -21,6 +21,12 @@ export const variables: readonly Variable[] = [
   },
   { name: "XDG_STATE_HOME", meaning: "Without root the control daemon's store is in its folder proteus." },
   { name: "PROTEUS_CONFIG", meaning: "The config file, instead of those below." },
+  {
+    name: "PROTEUS_ROOT",
+    meaning:
+      "Where paths of files begin, as --root: a capability, @FILE or NODE:SERVER, several with commas.",
+  },
+  { name: "PROTEUS_BULLET", meaning: "The Bullet servers for new files, as --server." },
   { name: "PROTEUS_LAB", meaning: "The lab of a command that names none with --lab." },
   { name: "PROTEUS_SSH", meaning: "The ssh command with its options, instead of ssh -o BatchMode=yes." },
   {
@@ -41,7 +47,10 @@ export const variables: readonly Variable[] = [
     name: "XDG_RUNTIME_DIR",
     meaning: "Without root the labs are in its folder proteus; as root in /run/proteus.",
   },
-  { name: "XDG_CONFIG_HOME", meaning: "The folder of a user's own config file." },
+  {
+    name: "XDG_CONFIG_HOME",
+    meaning: "The folder of a user's own config file, and of the private file proteus/root.",
+  },
   { name: "XDG_CONFIG_DIRS", meaning: "The folders of the system's config files." },
   { name: "NO_COLOR", meaning: "A node's log and `proteus status` have no colours." },
   { name: "FORCE_COLOR", meaning: "They have colours where there is no terminal; NO_COLOR is stronger." },

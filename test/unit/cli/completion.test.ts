@@ -121,7 +121,7 @@ describe("completion", () => {
 
   it("knows what every option and argument takes, or that it is the user's own", () => {
     const numbers = "count|seconds|duration|time|share|rate|number|bytes|calls|log2|milliseconds|hours|bits";
-    const texts = "name|value|capability|settings|text|list|port|address|interval|range|hex";
+    const texts = "name|value|capability|settings|text|list|port|address|interval|range|hex|pattern|position";
     const free = new RegExp(`[<[](${numbers}|${texts})[>\\]]`);
     const unknown = (command: Plain, entry: CommandEntry, path: string): string[] => [
       ...entry.options

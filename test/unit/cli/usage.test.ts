@@ -29,7 +29,7 @@ describe("a mistake on the command line", () => {
     [["serve"], 2, "a subcommand is missing"],
     [["serve", "ecko"], 2, "Did you mean echo?"],
     [["node", "status", "--port", port, "--timeout", "1h"], 2, '"1h" is not a duration'],
-    [["cal"], 2, "Did you mean call?"],
+    [["metrix"], 2, "Did you mean metrics?"],
     [["port", "publik"], 2, "Did you mean public?"],
   ])("%j ends with %d and says: %s", async (words, status, message) => {
     const outcome = await proteus(...words);

@@ -14,6 +14,7 @@ export const typescriptArrows: readonly string[] = [
   "control/capability",
   "control/interface",
   "control/stub",
+  "control/files",
   "control/group",
   "control/store",
   "control/server",

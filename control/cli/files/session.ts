@@ -1,0 +1,140 @@
+// What every command for files has: the root, the Bullet servers, and a way to call them.
+//
+// - New files go to --server (several with commas), else PROTEUS_BULLET, else what stands in
+//   /profile/cap/bulletsvr (a server, or a directory of some), else to the Bullet servers of the
+//   lab's machines. A server may be given as a path, a capability or NODE.
+// - Servers that do not answer are waited for, --timeout at most for each thing that is asked.
+
+import { randomBytes } from "node:crypto";
+import type { Command } from "@commander-js/extra-typings";
+import type { Capability } from "../../capability/capability.js";
+import { inOrder } from "../../capability/set.js";
+import { BulletContents } from "../../files/contents.js";
+import { Files } from "../../files/files.js";
+import { ProteusError } from "../../kernel/errors.js";
+import { requireLab, runningLabs } from "../../lab/lab.js";
+import { after } from "../../node/timer.js";
+import { Directories } from "../../stub/directories.js";
+import { type CallingOptions, calling } from "../calling.js";
+import { type Access, withAccess } from "../control-access.js";
+import { collect } from "../foreground.js";
+import { parseCount, parseDuration } from "../quantity.js";
+import { findRoot } from "../root.js";
+import { givenInLab, parseTarget } from "../target.js";
+
+export interface FilesOptions extends CallingOptions {
+  readonly root?: string | undefined;
+}
+
+export interface StoringOptions extends FilesOptions {
+  readonly server?: string | undefined;
+  readonly copies?: string | undefined;
+}
+
+/** Where the name space keeps the Bullet servers, as the original's does. */
+export const serversPath = "/profile/cap/bulletsvr";
+
+export const rootHelp = `
+Paths are Unix's, from the root: --root, PROTEUS_ROOT, the file proteus/root of the config
+folder, or the lab's. The calls go through the control daemon; with --interface, inside a
+lab's machine, or without a daemon they need no one's help.`;
+
+export const storingHelp = `
+New files go to the Bullet servers of --server, else of PROTEUS_BULLET, else those that stand in
+${serversPath}, else those of the lab's machines. A server that is full or
+does not answer is passed over.`;
+
+export const exitHelp = `
+Exit codes: 1 when something was not done, 2 usage, 3 when a name is not there, 4 when a
+capability does not allow it, 5 when no server answers.`;
+
+/** Adds the options of all commands for files. */
+export function withFiles(command: Command): Command {
+  command
+    .option("--root <capability>", "where paths begin: a capability, @FILE or NODE:SERVER")
+    .option("--interface <name>", "network to call on, without a daemon; may be repeated", collect, []);
+  return withAccess(command)
+    .option("--timeout <duration>", "how long servers that do not answer are waited for", "15s")
+    .option("--json", "one JSON document on stdout", false) as unknown as Command;
+}
+
+/** Adds those of commands that store files. */
+export function withStoring(command: Command): Command {
+  return withFiles(
+    command
+      .option(
+        "--server <place>",
+        "Bullet server for new files: NODE, path or capability; several with commas",
+      )
+      .option("--copies <count>", "store each file on so many servers", "1") as unknown as Command,
+  );
+}
+
+const locateMs = 1500;
+const copiesMax = 8;
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => {
+    after(milliseconds, resolve);
+  });
+
+/** Runs `work` with the files of the pool. */
+export async function onFiles<Result>(
+  options: StoringOptions,
+  work: (files: Files) => Promise<Result>,
+): Promise<Result> {
+  const patienceMs = Math.ceil(parseDuration(options.timeout));
+  const copies = parseCount(options.copies ?? "1", copiesMax);
+  const root = await findRoot(options);
+  const call = { locateTimeoutMs: Math.min(locateMs, patienceMs) };
+  return calling(options, (via) => {
+    const names = new Directories(via, root, {
+      ...{ pause, patienceMs, call },
+      random: (count) => randomBytes(count),
+      now: () => performance.now() * 1000,
+    });
+    const contents = new BulletContents(via, {
+      ...{ pause, patienceMs, call, copies },
+      servers: () => bulletServers(options, names),
+    });
+    return work(new Files(names, contents));
+  });
+}
+
+/** The Bullet servers for new files; none when none is known. */
+async function bulletServers(options: StoringOptions, names: Directories): Promise<readonly Capability[]> {
+  const named = options.server ?? (process.env.PROTEUS_BULLET || undefined);
+  if (named !== undefined) {
+    const servers: Capability[] = [];
+    for (const each of named.split(",").map((text) => text.trim()))
+      if (each.startsWith("/")) servers.push(...inOrder(await names.lookup(each)));
+      else servers.push(await parseTarget(each, "bullet", options));
+    return servers;
+  }
+  const known = await knownServers(names);
+  if (known.length > 0) return known;
+  const hasLab = options.lab !== undefined || process.env.PROTEUS_LAB || runningLabs().length > 0;
+  return hasLab ? givenInLab(requireLab(options.lab), "bullet").map(({ capability }) => capability) : [];
+}
+
+async function knownServers(names: Directories): Promise<readonly Capability[]> {
+  try {
+    const set = await names.lookup(serversPath);
+    if (!names.isDirectory(set)) return inOrder(set);
+    return (await names.entries(serversPath)).flatMap((row) =>
+      row.set === undefined ? [] : inOrder(row.set),
+    );
+  } catch (error) {
+    if (error instanceof ProteusError && error.code === "NAME_NOT_FOUND") return [];
+    throw error;
+  }
+}
+
+/** The capability that a path stands for, as a target of any command. */
+export async function lookUp(path: string, access: Access): Promise<Capability> {
+  const defaults = { interface: [], timeout: "15s", json: false };
+  const [first] = await onFiles({ ...defaults, ...access }, async (files) =>
+    inOrder(await files.names.lookup(path)),
+  );
+  if (first !== undefined) return first;
+  throw new Error(`${path} stands for nothing`);
+}

@@ -1,0 +1,174 @@
+// Contents of files on Bullet servers: any of several servers takes a new one, any that has a
+// copy gives it.
+//
+// - A server that does not answer, is full or is being emptied is passed over; when all were,
+//   they are tried again after a pause while the patience lasts. What can be read only once is
+//   sent only once.
+// - Copies: the second and further ones are made from the first, and are on different servers. With
+//   fewer servers than copies there are fewer: the set says how many there were to be.
+// - A read goes on at the next member of the set, at the byte where the one before stopped.
+
+import type { Capability } from "../capability/capability.js";
+import { type CapabilitySet, inOrder } from "../capability/set.js";
+import { bulletTable } from "../interface/bullet.js";
+import type { CallOptions, Transact } from "../kernel/calls.js";
+import { exitCodes, ProteusError } from "../kernel/errors.js";
+import type { Kernel } from "../kernel/kernel.js";
+import { stub } from "../stub/client.js";
+import { createFile, fileBytes, readFile, type TransferWatch } from "../stub/files.js";
+import type { Contents, Opened, ReadRange } from "./places.js";
+
+export interface BulletOptions {
+  /** Bullet servers that may get new files, the best first; a promise when they must be looked for. */
+  readonly servers: () => Promise<readonly Capability[]>;
+  /** On so many servers; default 1. */
+  readonly copies?: number;
+  /** Waits so many milliseconds; without it nothing is tried again after a pause. */
+  readonly pause?: (milliseconds: number) => Promise<void>;
+  /** Pauses at most so long, all in all, for one file; default 15,000 ms. */
+  readonly patienceMs?: number;
+  readonly call?: CallOptions;
+}
+
+/** What another server, or a later try, may do better. */
+const passing = new Set([
+  ...["RPC_NOTFOUND", "RPC_FAILURE", "RPC_TRYAGAIN", "CONTROL_BUSY"],
+  ...["STD_NOTNOW", "STD_NOMEM", "STD_NOSPACE", "STD_NOMEDIUM"],
+]);
+/** What waiting does not mend: only another server. */
+const lasting = new Set(["STD_NOSPACE", "STD_NOMEDIUM"]);
+/** Reading elsewhere may help when this copy is damaged or gone. */
+const otherCopy = new Set([...passing, "STD_CAPBAD", "STD_SYSERR", "FILE_SHORT"]);
+const pauseMs = 200;
+const callDefaults: CallOptions = { locateTimeoutMs: 1500, pollMs: 250, deadMs: 2000 };
+
+const codeOf = (error: unknown): string => (error instanceof ProteusError ? error.code : "");
+
+export class BulletContents implements Contents {
+  readonly #via: Kernel | Transact;
+  readonly #options: BulletOptions;
+  readonly #call: CallOptions;
+  #servers: Promise<readonly Capability[]> | null = null;
+  #next = 0;
+
+  constructor(via: Kernel | Transact, options: BulletOptions) {
+    this.#via = via;
+    this.#options = options;
+    this.#call = { ...callDefaults, ...options.call };
+  }
+
+  async create(content: Opened, watch?: TransferWatch): Promise<CapabilitySet> {
+    const { copies = 1 } = this.#options;
+    const servers = await this.#inTurn();
+    const made = await this.#createAt(servers, content, watch);
+    const files = [made.file];
+    for (const server of servers) {
+      if (files.length >= copies) break;
+      if (server === made.server) continue;
+      try {
+        files.push(await createFile(this.#via, server, this.#readOne(made.file, {}), this.#call));
+      } catch (error) {
+        if (!passing.has(codeOf(error))) throw error;
+      }
+    }
+    const members = files.map((capability) => ({ capability, current: true }));
+    return { initial: copies, final: members.length, members };
+  }
+
+  async *read(file: CapabilitySet, range: ReadRange = {}): AsyncGenerator<Uint8Array, void, void> {
+    const { position = 0, length = Number.POSITIVE_INFINITY } = range;
+    const copies = inOrder(file);
+    let done = 0;
+    for (const [index, capability] of copies.entries()) {
+      try {
+        const left = {
+          position: position + done,
+          ...(Number.isFinite(length) ? { length: length - done } : {}),
+        };
+        for await (const piece of this.#readOne(capability, left)) {
+          yield piece;
+          done += piece.length;
+        }
+        return;
+      } catch (error) {
+        if (index === copies.length - 1 || !otherCopy.has(codeOf(error))) throw error;
+      }
+    }
+    throw new Error("the set of a file is empty");
+  }
+
+  bytes(file: CapabilitySet): Promise<number> {
+    return this.#any(file, (capability) => fileBytes(this.#via, capability, this.#call));
+  }
+
+  async destroy(file: CapabilitySet): Promise<void> {
+    for (const capability of inOrder(file))
+      await stub(this.#via, bulletTable, capability, this.#call).destroy();
+  }
+
+  /** The servers, another one first each time. */
+  async #inTurn(): Promise<readonly Capability[]> {
+    this.#servers ??= this.#options.servers();
+    const servers = await this.#servers;
+    const first = servers.length === 0 ? 0 : this.#next++ % servers.length;
+    return [...servers.slice(first), ...servers.slice(0, first)];
+  }
+
+  async #createAt(
+    servers: readonly Capability[],
+    content: Opened,
+    watch: TransferWatch | undefined,
+  ): Promise<{ readonly file: Capability; readonly server: Capability }> {
+    const { pause, patienceMs = 15_000 } = this.#options;
+    let waited = 0;
+    let opened = false;
+    for (let round = 0; ; round++) {
+      let last: unknown = noServer();
+      let mayMend = false;
+      for (const server of servers) {
+        if (opened && !content.again) throw last;
+        try {
+          opened = true;
+          const options = watch === undefined ? this.#call : { ...this.#call, watch };
+          return { file: await createFile(this.#via, server, content.open(), options), server };
+        } catch (error) {
+          last = error;
+          if (!passing.has(codeOf(error))) throw error;
+          mayMend ||= !lasting.has(codeOf(error));
+        }
+      }
+      const wait = Math.min(pauseMs * 2 ** Math.min(round, 4), 2000);
+      waited += wait;
+      if (!mayMend || pause === undefined || waited > patienceMs || !content.again) throw last;
+      await pause(wait);
+    }
+  }
+
+  #readOne(file: Capability, range: ReadRange): AsyncGenerator<Uint8Array, void, void> {
+    return readFile(this.#via, file, { ...range, ...this.#call });
+  }
+
+  async #any<Reply>(file: CapabilitySet, ask: (capability: Capability) => Promise<Reply>): Promise<Reply> {
+    let last: unknown = new Error("the set of a file is empty");
+    for (const capability of inOrder(file)) {
+      try {
+        return await ask(capability);
+      } catch (error) {
+        last = error;
+        if (!otherCopy.has(codeOf(error))) throw error;
+      }
+    }
+    throw last;
+  }
+}
+
+function noServer(): ProteusError {
+  return new ProteusError({
+    code: "FILES_NO_SERVER",
+    exit: exitCodes.notFound,
+    message: "there is no Bullet server for new files",
+    why: "none was named, none stands in /profile/cap/bulletsvr, and no machine of a lab has one",
+    unchanged: "nothing was stored",
+    hint: "give one: --server NODE, or proteus ln NODE:bullet /profile/cap/bulletsvr/NODE",
+  });
+}
