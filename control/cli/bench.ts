@@ -14,6 +14,7 @@ import { exitCodes, usageError } from "../kernel/errors.js";
 import { findMachine } from "../machine/find.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
 import { registerBenchCompare } from "./bench-compare.js";
+import { registerBenchFiles } from "./bench-files.js";
 import { registerBenchGroup } from "./bench-group.js";
 import { registerBenchKernel } from "./bench-kernel.js";
 import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
@@ -141,6 +142,7 @@ export function registerBench(program: Command): void {
       if (isDegraded(report.results)) process.exitCode = exitCodes.degraded;
     });
   registerBenchCompare(bench as unknown as Command);
+  registerBenchFiles(bench as unknown as Command);
   registerBenchGroup(bench as unknown as Command);
   registerBenchAlarm(bench as unknown as Command);
   registerBenchKernel(bench as unknown as Command);
