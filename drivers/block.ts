@@ -17,9 +17,11 @@ export type BlockErrorCode =
   | "BLOCK_UNREADABLE"
   /** The medium cannot write this block. */
   | "BLOCK_UNWRITABLE"
+  /** What the device lies on has no room for this block, which it never held: nothing was written. */
+  | "BLOCK_FULL"
   /** Outside the device, or not whole blocks: a bug of the caller. */
   | "BLOCK_RANGE"
-  /** The device is closed, or without power. */
+  /** The device is closed, without power, or not there. */
   | "BLOCK_GONE";
 
 export class BlockError extends Error {

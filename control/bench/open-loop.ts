@@ -4,9 +4,10 @@
 // - So a stall shows in every call that it delayed ("coordinated omission" is what leaves
 //   them out). A call whose turn comes while all clients are busy waits, and its wait counts.
 // - First the time of a lone call and the peak (all clients, one call after the other),
-//   then a fixed rate for each part of that peak, from low to high.
-// - The clock is looked at between all other events of the process: by setImmediate, or for
-//   our own kernel, which takes its turns as microtasks, by microtasks.
+//   then a fixed rate for each part of that peak, from low to high, after some that only
+//   warm up.
+// - The clock is looked at between all other events of the process, and nothing sleeps: by
+//   setImmediate in the event loop, or where a system has a loop of its own, after its turns.
 // - A point ends when its calls have ended, or after a bounded time: above what a system
 //   can do the rest would take for ever.
 
@@ -16,15 +17,20 @@ import { quantile } from "./samples.js";
 import type { LoadPoint, Run } from "./types.js";
 
 export const loads: readonly number[] = [0.1, 0.25, 0.5, 0.75, 0.9];
+const warmLoads: readonly number[] = [0.5, 0.9, 0.1];
 const peakClients = 32;
 const callsMost = 1_000_000;
 /** A point may take so many times as long as it should. */
 const patience = 3;
 const quietDeadlineMs = 5000;
-/** As microtasks: the event loop has its turn this often, milliseconds. */
-const yieldEveryMs = 0.2;
 
-export type Pace = "microtask" | "immediate";
+/** Has a look at the clock taken again and again until it answers false. */
+export type Pace = (look: () => boolean) => void;
+
+/** In the event loop. */
+export const immediately: Pace = (look) => {
+  if (look()) setImmediate(immediately, look);
+};
 
 export interface OpenLoop {
   readonly begins: readonly Begin[];
@@ -32,8 +38,6 @@ export interface OpenLoop {
   /** Of each point. */
   readonly milliseconds: number;
 }
-
-const resolved = Promise.resolve();
 
 /** Measures one rate. Rejects at the first call that fails. */
 export function timeRate(
@@ -51,7 +55,6 @@ export function timeRate(
     let begun = 0;
     let answered = 0;
     let over = false;
-    let yielded = first;
     const finish = (now: number): void => {
       over = true;
       let known = answered;
@@ -88,21 +91,14 @@ export function timeRate(
         else idle.push(client);
       });
     };
-    const look = (): void => {
-      if (over) return;
+    pace((): boolean => {
+      if (over) return false;
       const now = performance.now();
-      if (now > give) {
-        finish(now);
-        return;
-      }
-      while (begun < wanted && idle.length > 0 && now >= first + begun * gap) start(idle.pop() as number);
-      if (pace === "microtask" && now - yielded < yieldEveryMs) void resolved.then(look);
-      else {
-        yielded = now;
-        setImmediate(look);
-      }
-    };
-    look();
+      if (now > give) finish(now);
+      else
+        while (begun < wanted && idle.length > 0 && now >= first + begun * gap) start(idle.pop() as number);
+      return !over;
+    });
   });
 }
 
@@ -139,11 +135,14 @@ export async function timeCurve({ begins: plain, pace, milliseconds }: OpenLoop)
   const peak = await timeClients(begins.slice(0, peakClients), span);
   await quiet();
   const perSecond = peak.run.callsPerSecond ?? 0;
-  const curve: LoadPoint[] = [];
-  for (const load of loads) {
-    curve.push({ load, ...(await timeRate(open, perSecond * load)) });
+  const point = async (load: number, part: number): Promise<LoadPoint> => {
+    const measured = await timeRate({ ...open, milliseconds: milliseconds * part }, perSecond * load);
     await quiet();
-  }
+    return { load, ...measured };
+  };
+  for (const load of warmLoads) await point(load, 0.5);
+  const curve: LoadPoint[] = [];
+  for (const load of loads) curve.push(await point(load, 1));
   const { p50Us, p99Us, p999Us = null, cpuUsPerCall } = lone.run;
   return { p50Us, p99Us, p999Us, megabytesPerSecond: null, callsPerSecond: perSecond, cpuUsPerCall, curve };
 }

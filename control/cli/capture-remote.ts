@@ -9,18 +9,16 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { PcapngReader } from "../../drivers/capture/pcapng-read.js";
 import type { Tap, TapFrame } from "../../drivers/tap.js";
+import { WaitingFrames } from "../../drivers/waiting-frames.js";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
 import { toolEnvironment } from "../lab/tools.js";
 import { type Remote, sshMissing } from "../machine/ssh.js";
 
-const waitingFramesMax = 65_536;
 const finishMs = 10_000;
 const wordsMax = 4000;
 
 class RemoteTap implements Tap {
-  #waiting: TapFrame[] = [];
-  #watcher: (() => void) | null = null;
-  #overrun = 0;
+  readonly #waiting = new WaitingFrames();
   /** As the other side counted at the end. */
   droppedThere = 0;
   /** Nobody waits for more: what does not fit is not lost. */
@@ -29,31 +27,27 @@ class RemoteTap implements Tap {
   constructor(readonly name: string) {}
 
   take(frame: TapFrame): void {
-    if (this.#waiting.length < waitingFramesMax) this.#waiting.push(frame);
-    else if (!this.finishing) this.#overrun++;
+    if (!this.finishing || this.#waiting.hasRoom) this.#waiting.take(frame);
   }
 
   wake(): void {
-    if (this.#waiting.length > 0) this.#watcher?.();
+    this.#waiting.wake();
   }
 
   poll(): readonly TapFrame[] {
-    const frames = this.#waiting;
-    this.#waiting = [];
-    return frames;
+    return this.#waiting.poll();
   }
 
   watch(callback: (() => void) | null): void {
-    this.#watcher = callback;
-    if (callback !== null) setImmediate(() => this.wake());
+    this.#waiting.watch(callback);
   }
 
   dropped(): number {
-    return this.droppedThere + this.#overrun;
+    return this.droppedThere + this.#waiting.overrun;
   }
 
   close(): void {
-    this.#watcher = null;
+    this.#waiting.watch(null);
   }
 }
 

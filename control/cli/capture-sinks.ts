@@ -10,7 +10,8 @@ import type { Writable } from "node:stream";
 import { pcapHead, pcapRecord } from "../../drivers/capture/pcap.js";
 import { pcapngHead, pcapngRecord, pcapngStatistics } from "../../drivers/capture/pcapng.js";
 import type { TapFrame } from "../../drivers/tap.js";
-import { exitCodes, ProteusError } from "../kernel/errors.js";
+import { ProteusError } from "../kernel/errors.js";
+import { exitOf } from "../kernel/file-errors.js";
 import type { OfflineKernel } from "../kernel/offline.js";
 import { dissect } from "../kernel/wire.js";
 import type { FrameSink, Totals } from "./capture-session.js";
@@ -84,7 +85,7 @@ function fileFault(path: string, error: unknown, unchanged: string | undefined):
   const { code, message } = error as NodeJS.ErrnoException;
   return new ProteusError({
     code: "CAPTURE_FILE",
-    exit: code === "ENOENT" ? exitCodes.notFound : code === "EACCES" ? exitCodes.denied : exitCodes.failed,
+    exit: exitOf(error),
     message: `${path} cannot be written`,
     why: code === "ENOENT" ? "the folder does not exist" : message,
     unchanged,

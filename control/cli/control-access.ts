@@ -10,6 +10,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { Command } from "@commander-js/extra-typings";
 import type { PoolNode } from "../interface/pool.js";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
+import { unreadable } from "../kernel/file-errors.js";
 import { daemonSockets } from "../lab/daemons.js";
 import { tags } from "../lab/exec.js";
 import { requireLab, runningLabs } from "../lab/lab.js";
@@ -51,15 +52,10 @@ function readAuthority(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw new ProteusError({
+    throw unreadable(`the file of certificates ${path}`, cause, {
       code: "CONTROL_CA",
-      exit: code === "ENOENT" ? exitCodes.notFound : code === "EACCES" ? exitCodes.denied : exitCodes.failed,
-      message: `the certificates in ${path} cannot be read`,
-      why: code === "ENOENT" ? "there is no such file" : message,
       unchanged: "nothing was sent",
       hint: "give another file: --control-ca FILE, or PROTEUS_CONTROL_CA",
-      cause,
     });
   }
 }

@@ -2,7 +2,7 @@
 // business; here it is found and read, and whatever prevents that is said.
 
 import { readFileSync } from "node:fs";
-import { ProteusError } from "../kernel/errors.js";
+import { unreadable } from "../kernel/file-errors.js";
 import { parseTopology } from "../lab/lab-file.js";
 import type { Topology } from "../lab/topology.js";
 
@@ -12,12 +12,8 @@ export function readTopology(path: string): Topology {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new ProteusError({
+    throw unreadable(`the lab file ${path}`, error, {
       code: "LAB_FILE_UNREADABLE",
-      exit: code === "ENOENT" ? 3 : code === "EACCES" ? 4 : 1,
-      message: `the lab file ${path} cannot be read`,
-      why: code === "ENOENT" ? "there is no such file" : message,
       unchanged: "no lab was made or changed",
       hint: "`proteus lab up --help` has an example of a lab file",
     });

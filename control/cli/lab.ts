@@ -45,7 +45,7 @@ A lab file:
   nodes:
     n1: { kind: pool, networks: [lan0] }
     r1: { kind: router, networks: [lan0, lan1] }   # a pool machine on two networks
-    n2: { kind: pool, networks: [lan1] }
+    n2: { kind: pool, networks: [lan1], bullet: { size: 256M } }   # with a Bullet server
     h1: { kind: host, networks: [lan0] }           # no agent: your own tools
   control: { daemons: 3 }                          # default: 1; they are on every network
 

@@ -13,8 +13,10 @@ import { systemTable } from "../interface/system.js";
 import { toHex } from "../kernel/bytes.js";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
 import { Agent, agentLimits } from "../node/agent.js";
+import { type OpenBullet, openBullet } from "../node/bullet.js";
 import { parseListen } from "../node/config/listen.js";
 import type { ConfigValues } from "../node/config/settings.js";
+import { startDirectory } from "../node/directory.js";
 import type { Log } from "../node/log.js";
 import { NodeMetrics } from "../node/metrics/metrics.js";
 import { servePages } from "../node/metrics/server.js";
@@ -35,6 +37,7 @@ const startHelp = `
 Runs in the foreground until Ctrl-C or SIGTERM. With two interfaces the machine routes
 FLIP between them. Its servers (echo, sys, segment, random, time) get ports of their own at
 every start, or, with a state folder, keep those that they had: their secrets are files there.
+With --bullet it has a Bullet server too, whose files are on that medium.
 Ports and capabilities with all rights are printed, and written to the ready file when there
 is one. It announces itself to the control daemons of its pool. The log goes
 to standard error; \`proteus metrics\` shows what the node counts.
@@ -43,6 +46,7 @@ Examples:
   proteus node start --interface eth0
   proteus node start --interface eth0 --interface eth1 --json
   proteus node start --interface eth0 --state /var/lib/proteus-node
+  proteus node start --interface eth0 --state /var/lib/proteus-node --bullet /srv/proteus.files --bullet-size 10G
   proteus node start --config n1.toml --log-format json --log-level debug`;
 
 const unitFile = "/etc/systemd/system/proteus-node.service";
@@ -141,8 +145,13 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
     const secrets = (server: string) => openSecrets(secretsFolder(state), server, randomBytes);
     // A server whose own capabilities were revoked has others: those in the file stay good.
     let writeReady = (): void => undefined;
+    const directory = await startDirectory({
+      ...{ kernel: running.kernel, name, state, secrets, failed },
+      members: values["directory.members"],
+    });
+    const files = await openFiles(values, log);
     const agent = new Agent(running, {
-      ...{ name, version, random: randomBytes, failed, noticed, ...announced },
+      ...{ directory, name, version, random: randomBytes, failed, noticed, ...announced },
       secrets: state === "" ? undefined : secrets,
       renewed() {
         try {
@@ -152,8 +161,12 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
         }
       },
       scheme: values["node.capabilities"],
+      files: files?.volume,
     });
-    const measured = { ...running, executions: () => agent.executions };
+    const measured = {
+      ...{ ...running, executions: () => agent.executions },
+      ...(files === null ? {} : { files: () => files.volume.usage() }),
+    };
     const metrics = new NodeMetrics(measured, { name, version, abi: spoken.abi });
     const watch = new Watch(running, log, () => metrics.sample());
     const pages = await servePages(
@@ -186,15 +199,41 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
       await stopped.promise;
       log.info({ executions: agent.executions }, "the node stops");
       await agent.leave();
+      await directory?.leave();
       agent.close();
       await running.finish();
     } finally {
       watch.close();
       await pages?.close();
+      await files?.close();
     }
   } finally {
     running.close();
   }
+}
+
+/** The volume of this machine's Bullet server, when it is to have one. */
+async function openFiles(values: ConfigValues, log: Log): Promise<OpenBullet | null> {
+  const path = values["bullet.path"];
+  if (path === "") return null;
+  if (values["node.state"] === "")
+    throw new ProteusError({
+      code: "BULLET_STATE",
+      exit: exitCodes.usage,
+      message: "a Bullet server needs a state folder",
+      why: "its files outlive this program, and without its secrets no capability to them would",
+      unchanged: "nothing was started",
+      hint: "set node.state (--state, PROTEUS_STATE) to a folder of this user",
+    });
+  const inodes = values["bullet.inodes"];
+  const opened = await openBullet({
+    ...{ path, bytes: values["bullet.size"], cacheBytes: values["bullet.cache"], random: randomBytes },
+    ...(inodes === 0 ? {} : { inodes }),
+  });
+  const { report } = opened.volume;
+  if (report.clean) log.info({ path, ...opened.volume.usage() }, "the Bullet volume is open");
+  else log.warn({ path, report }, "the Bullet volume is damaged: proteus bullet check says more");
+  return opened;
 }
 
 /** Who a machine is, and what its services are called by. */

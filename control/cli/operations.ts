@@ -11,6 +11,7 @@ import type { Field, Operation } from "../interface/operation.js";
 import { mayBeLeftOut, rightsText, sentence } from "../interface/reference.js";
 import { allOperations, defineServer, type ServerTable } from "../interface/table.js";
 import { serverTables } from "../interface/tables.js";
+import { type ExitCode, exitCodes } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { callOperation } from "../stub/client.js";
 import { type CallingOptions, calling, locateTimeout, onOwnKernel, withCalling } from "./calling.js";
@@ -53,11 +54,15 @@ export interface Special {
   readonly instead: readonly string[];
   /** Lines of the help. */
   readonly notes: string;
+  /** Arguments of the operation that its options stand for. */
+  given?(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+  /** What the command exits with after such a reply; default 0. */
+  exit?(reply: Readonly<Record<string, unknown>>): ExitCode;
   /**
    * What is to be done, or undefined when the operation's own call is. Throws usage errors: no
    * kernel has been started yet.
    */
-  plan(
+  plan?(
     given: Readonly<Record<string, unknown>>,
     options: Readonly<Record<string, unknown>>,
   ): ((calling: Calling) => Promise<void>) | undefined;
@@ -97,6 +102,9 @@ function exampleOptions({ arguments: fields }: Operation): string {
     .join("");
 }
 
+/** What a value is called in the help where its kind is no word for people. */
+const valueWords: Partial<Record<Field<unknown>["kind"], string>> = { compound: "settings", long: "number" };
+
 /** Whether an argument is yes when its option is there, and is left out otherwise. */
 const isFlag = (field: Field<unknown>): boolean => field.kind === "boolean" && mayBeLeftOut(field);
 
@@ -106,7 +114,7 @@ function addOptions(command: Command, operation: Operation, instead: readonly st
       command.option(`--${optionName(name)}`, field.summary);
       continue;
     }
-    const flags = `--${optionName(name)} <${field.kind === "compound" ? "settings" : field.kind}>`;
+    const flags = `--${optionName(name)} <${valueWords[field.kind] ?? field.kind}>`;
     if (instead.includes(name)) command.option(flags, field.summary);
     else if (!mayBeLeftOut(field)) command.requiredOption(flags, field.summary);
     else if (field.otherwise === undefined) command.option(flags, field.summary);
@@ -137,8 +145,9 @@ async function run(
     if (text === true) given[key] = true;
     else if (typeof text === "string") given[key] = parseValue(field, text, offlineKernel);
   }
+  Object.assign(given, special?.given?.(options));
   const locateTimeoutMs = locateTimeout(options);
-  const planned = special?.plan(given, options);
+  const planned = special?.plan?.(given, options);
   if (planned !== undefined) {
     await onOwnKernel(options, (kernel) => planned({ kernel, capability, locateTimeoutMs }));
     return;
@@ -147,6 +156,8 @@ async function run(
     callOperation(via, table, name, capability, given, { locateTimeoutMs }),
   );
   show(`${table.name} ${name}`, options.json, reply);
+  const exit = special?.exit?.(reply) ?? exitCodes.ok;
+  if (exit !== exitCodes.ok) process.exitCode = exit;
 }
 
 function show(command: string, json: boolean, reply: Readonly<Record<string, unknown>>): void {
@@ -181,19 +192,28 @@ function addOperation(
     );
 }
 
-/** Adds a server's command, with a subcommand for each of its operations. */
-export function registerServer(program: Command, table: ServerTable, specials: Specials = {}): void {
+/** Adds a server's command, with a subcommand for each of its operations but those in `without`. */
+export function registerServer(
+  program: Command,
+  table: ServerTable,
+  specials: Specials = {},
+  without: readonly string[] = [],
+): Command {
   const server = program.command(table.name).description(table.summary) as unknown as Command;
   const all = allOperations(table);
   for (const name of new Set([...Object.keys(table.operations), ...all.keys()])) {
     const operation = all.get(name);
-    if (operation !== undefined) addOperation(server, table, name, operation, specials[name]);
+    if (operation !== undefined && !without.includes(name))
+      addOperation(server, table, name, operation, specials[name]);
   }
+  return server;
 }
 
 /** What registers the command of that name: a server's, or `std`. */
 export function serverCommand(name: string): (program: Command) => void {
   const table = [...serverTables, anyTable].find((each) => each.name === name);
   if (table === undefined) throw new Error(`no server has the name ${name}`);
-  return (program) => registerServer(program, table);
+  return (program) => {
+    registerServer(program, table);
+  };
 }

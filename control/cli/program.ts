@@ -60,6 +60,14 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "memory on pool machines, a capability for each piece",
     load: async () => (await import("./segment.js")).registerSegment,
   },
+  directory: {
+    summary: "names on directory servers: who serves them, and single operations on directories",
+    load: async () => (await import("./directory.js")).registerDirectory,
+  },
+  bullet: {
+    summary: "immutable files on Bullet servers: their media, and single operations on files",
+    load: async () => (await import("./bullet.js")).registerBullet,
+  },
   sys: {
     summary: "how a pool machine and its kernel fare",
     load: async () => (await import("./operations.js")).serverCommand("sys"),

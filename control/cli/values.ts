@@ -99,12 +99,28 @@ function isTable(value: unknown): value is readonly Readonly<Record<string, unkn
   return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "object");
 }
 
+const isDocument = (value: unknown): value is object =>
+  typeof value === "object" &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !(value instanceof Uint8Array) &&
+  !isCapability(value);
+
+/** A document as lines of name and value. */
+function documentText(value: object): string {
+  const rows = Object.entries(value);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, each]) => `${name.padEnd(width)} ${shown(each)}`).join("\n");
+}
+
 /** A reply for people; one value needs no name. */
 export function replyText(reply: Readonly<Record<string, unknown>>): string {
   const entries = Object.entries(reply);
   const [first] = entries;
   if (entries.length === 1 && first !== undefined) {
-    return typeof first[1] === "string" ? laidOut(first[1]) : shown(first[1]);
+    const [, value] = first;
+    if (isDocument(value)) return documentText(value);
+    return typeof value === "string" ? laidOut(value) : shown(value);
   }
   return entries
     .map(([name, value]) => {

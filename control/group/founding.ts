@@ -4,12 +4,21 @@
 //   while it asks all of them; of those that see each other the lowest number wins.
 // - A second is spent on looking: on a machine that has much else to do an answer may take
 //   long, and two groups of one name never become one again.
+// - Members that wait for the group's state are not the group: when nobody has it, they leave,
+//   and until then nobody creates or joins. Otherwise joiners could keep each other for ever in
+//   a group whose founder died before it gave anybody its state.
 // - The winner looks once more whether the group exists meanwhile. The places stay served
 //   for a moment after that, so that a late candidate meets either the winner or its group.
 // - Two that draw the same place in the same instant do not see each other: 1 in 32.
 
 import { STD_OK } from "../../core-wasm/status.js";
-import { anyMemberPort, candidatePort, type GroupDocument } from "../interface/group.js";
+import {
+  anyMemberPort,
+  candidatePort,
+  enteringPort,
+  GROUP_DESCRIBE,
+  type GroupDocument,
+} from "../interface/group.js";
 import { toHex } from "../kernel/bytes.js";
 import { trans } from "../kernel/calls.js";
 import { ProteusError } from "../kernel/errors.js";
@@ -47,6 +56,25 @@ export async function findGroup(
   }
 }
 
+/** True when a member waits for the group's state. */
+export async function hasEntering(
+  kernel: Kernel,
+  port: Uint8Array,
+  locateTimeoutMs = lookMs,
+): Promise<boolean> {
+  const putPort = kernel.publicPort(enteringPort(kernel, port));
+  try {
+    await trans(kernel, { port: putPort, command: GROUP_DESCRIBE }, undefined, {
+      locateTimeoutMs,
+      deadMs: 1000,
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof ProteusError) return false;
+    throw error;
+  }
+}
+
 /** True when we may create the group; false: another one does, or has done so. */
 export async function mayCreate(options: FoundingOptions): Promise<boolean> {
   const { kernel, after, random, port } = options;
@@ -59,12 +87,13 @@ export async function mayCreate(options: FoundingOptions): Promise<boolean> {
     requestBytesMax: 64,
   });
   const others = Array.from({ length: places }, (_, other) => other).filter((other) => other !== place);
-  const [found, ...numbers] = await Promise.all([
+  const [found, entered, ...numbers] = await Promise.all([
     findGroup(kernel, port, lookLongMs),
+    hasEntering(kernel, port, lookLongMs),
     ...others.map((other) => numberAt(kernel, port, other)),
   ]);
   const own = toHex(number);
-  const lost = found !== null || numbers.some((other) => other !== null && other < own);
+  const lost = found !== null || entered || numbers.some((other) => other !== null && other < own);
   const won = !lost && (await findGroup(kernel, port, lookAgainMs)) === null;
   if (won) after(lingerMs, () => service.close());
   else service.close();

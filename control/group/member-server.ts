@@ -1,9 +1,13 @@
 // What a member answers by RPC: to other members and joiners on its own port, to everybody on
 // the port that all members of the group listen to. control/interface/group.ts is the table.
+//
+// - A member without the group's state does not stand for the group: it describes nothing, and
+//   listens to another port, where a joiner sees that it had better wait (founding.ts).
 
 import { STD_ARGBAD, STD_COMBAD, STD_NOTNOW, STD_OK } from "../../core-wasm/status.js";
 import {
   anyMemberPort,
+  enteringPort,
   GROUP_DESCRIBE,
   GROUP_SNAPSHOT,
   GROUP_SNAPSHOT_DONE,
@@ -32,16 +36,28 @@ export interface MemberServerOptions {
 
 export class MemberServer {
   readonly #options: MemberServerOptions;
-  readonly #services: Service[] = [];
+  readonly #own: Service;
+  #everybody: Service;
 
-  /** Begins to listen. Throws ProteusError when a table is full. */
+  /** Begins to listen, as a member without state. Throws ProteusError when a table is full. */
   constructor(options: MemberServerOptions) {
     this.#options = options;
-    const { kernel, port, id, messageBytesMax, failed } = options;
+    const { kernel, port, id } = options;
+    this.#own = this.#listen(memberPort(kernel, port, id));
+    this.#everybody = this.#listen(enteringPort(kernel, port));
+  }
+
+  #listen(getPort: Uint8Array): Service {
+    const { kernel, messageBytesMax, failed } = this.#options;
     const handler = answering((asked) => this.#respond(asked), failed);
     const requestBytesMax = Math.max(SNAPSHOT_PIECE_BYTES, messageBytesMax);
-    for (const getPort of [memberPort(kernel, port, id), anyMemberPort(kernel, port)])
-      this.#services.push(new Service(kernel, getPort, handler, { threads: 3, requestBytesMax }));
+    return new Service(kernel, getPort, handler, { threads: 3, requestBytesMax });
+  }
+
+  /** It has the group's state, and stands for the group. Throws ProteusError when a table is full. */
+  entered(): void {
+    this.#everybody.close();
+    this.#everybody = this.#listen(anyMemberPort(this.#options.kernel, this.#options.port));
   }
 
   #respond({ command, offset, data }: Asked): Answer | Promise<Answer> {
@@ -70,6 +86,7 @@ export class MemberServer {
   }
 
   close(): void {
-    for (const service of this.#services) service.close();
+    this.#own.close();
+    this.#everybody.close();
   }
 }

@@ -4,7 +4,8 @@
 // - Join: messages are held back while the snapshot of the join is fetched, then those that
 //   came after it are handed over. At most `bufferedBytesMax` wait here, more in the kernel.
 // - Part of a broken group: after a reset with at most half of the members, those that are
-//   missing are asked whether they are a group without us, before anything is delivered.
+//   missing are asked whether they are a group without us, before anything is delivered: also
+//   what stands before the reset and became final by it, which only we may have.
 // - What the messages mean is replica.ts's.
 
 import { BC_FAIL } from "../../core-wasm/status.js";
@@ -53,6 +54,10 @@ export class Membership {
   #server: MemberServer | null = null;
   readonly #snapshots = new KeptSnapshots();
   #view = 0n; // after the last message
+  #incarnation = 0; // whose beginning was handed over
+  /** Told with a later incarnation: they wait for the reset that began it. */
+  #early: GroupMessage[] = [];
+  #givers = 0n; // members that were there when we joined
   #phase: "entering" | "entered" | "over" = "entering";
   #end: MemberEnd | null = null;
   #buffered: GroupMessage[] = [];
@@ -70,6 +75,7 @@ export class Membership {
     const member = GroupMember.create(membership.#memberOptions(), parameters);
     membership.#phase = "entered";
     membership.#begin(member);
+    membership.#server?.entered();
     return membership;
   }
 
@@ -110,11 +116,12 @@ export class Membership {
     if (info === null) throw statusError(BC_FAIL, "joining the group");
     this.#member = member;
     this.#view = info.view;
+    this.#incarnation = info.incarnation;
     this.#server = new MemberServer({
       ...{ kernel, port, id: member.id, messageBytesMax: member.messageBytesMax },
       snapshots: this.#snapshots,
       submit: this.#options.submit,
-      describe: () => this.describe(),
+      describe: () => (this.#phase === "entered" ? this.describe() : null),
       failed: (error) => this.#fail({ kind: "failed", error }),
     });
     member.configure(this.#configuration.minimum, this.#configuration.detectMs);
@@ -124,7 +131,8 @@ export class Membership {
   async #fetch(member: GroupMember, joiner: Uint8Array): Promise<void> {
     const { kernel, after, port, restore } = this.#options;
     const info = this.#begin(member);
-    const members = membersOf(info.view).filter((id) => id !== member.id);
+    this.#givers = info.view & ~(1n << BigInt(member.id));
+    const members = membersOf(this.#givers);
     const wanted = () => this.#end === null;
     const snapshot = decodeSnapshot(await fetchSnapshot({ kernel, after, port, joiner, members, wanted }));
     if (this.#end !== null) throw statusError(BC_FAIL, "joining the group");
@@ -138,6 +146,7 @@ export class Membership {
     for (let next = this.#buffered.shift(); next !== undefined; next = this.#buffered.shift())
       await this.#handOver(next);
     if (this.#end !== null) throw statusError(BC_FAIL, "joining the group");
+    this.#server?.entered();
     this.#phase = "entered";
     for (const go of this.#entered.splice(0)) go();
   }
@@ -170,6 +179,8 @@ export class Membership {
 
   #take(message: GroupMessage): undefined | Promise<void> {
     if (this.#phase === "entered") return this.#handOver(message);
+    // Nobody is left who could give us the state.
+    if (this.#givers !== 0n && (this.#givers & message.view) === 0n) this.#end ??= leftBehind;
     this.#buffered.push(message);
     this.#bufferedBytes += message.data.length;
     if (this.#phase === "over" || this.#bufferedBytes <= bufferedBytesMax) return undefined;
@@ -180,9 +191,29 @@ export class Membership {
 
   #handOver(message: GroupMessage): undefined | Promise<void> {
     if (this.#phase === "over") return undefined;
-    const before = this.#view;
+    if (message.kind !== "reset") {
+      if (message.incarnation === this.#incarnation) return this.#give(message);
+      this.#early.push(message); // as many as the kernel's history held
+      return undefined;
+    }
+    const before = this.#early.reduce((_, { view }) => view, this.#view);
+    if (isMinority(before, message.view)) return this.#whenAlone(before, message);
+    return this.#giveAll(message);
+  }
+
+  /** Hands over a reset and what waited for it. */
+  #giveAll(reset: GroupMessage): undefined | Promise<void> {
+    this.#incarnation = reset.incarnation;
+    let last: undefined | Promise<void>;
+    for (const message of [...this.#early.splice(0), reset]) {
+      last = last === undefined ? this.#give(message) : last.then(() => this.#give(message));
+    }
+    return last;
+  }
+
+  #give(message: GroupMessage): undefined | Promise<void> {
+    if (this.#phase === "over") return undefined;
     this.#view = message.view;
-    if (message.kind === "reset" && isMinority(before, message.view)) return this.#whenAlone(before, message);
     this.#keep(message);
     return this.#options.take(message);
   }
@@ -205,7 +236,7 @@ export class Membership {
       this.#fail(leftBehind);
       return;
     }
-    await this.#options.take(message);
+    await this.#giveAll(message);
   }
 
   async #ask(id: number): Promise<GroupDocument | null> {

@@ -22,7 +22,7 @@ import {
   noGroup,
   standardParameters,
 } from "./configuration.js";
-import { findGroup, mayCreate } from "./founding.js";
+import { findGroup, hasEntering, mayCreate } from "./founding.js";
 import type { GroupMessage } from "./inbox.js";
 import type { MemberEnd } from "./member.js";
 import { Membership, type MembershipOptions } from "./membership.js";
@@ -62,6 +62,8 @@ export interface ReplicaOptions {
   readonly machine: StateMachine;
   /** Creates the group when it does not exist. */
   readonly create: boolean;
+  /** With `create`: the caller knows that nobody else has created it, or will. Nobody is looked for. */
+  readonly alone?: boolean;
   /** Of a group that we create; what is left out is standard. */
   readonly parameters?: Partial<GroupParameters>;
   /** Silence after which a member is dead, of a group that we create; default 0: the kernel's own. */
@@ -88,7 +90,6 @@ const roundsMax = 12;
 /** Rounds that a group may look full. */
 const fullRounds = 4;
 const retryMs = 150;
-const statelessMs = 1000;
 
 export class Replica {
   readonly #options: ReplicaOptions;
@@ -98,7 +99,6 @@ export class Replica {
   #membership: Membership | null = null;
   #open: Submitted[] = []; // in the order of their numbers
   #numbers = 0;
-  #missing = 0; // joins in a row that found nobody with the state
   #over = false;
   #leaving = false;
 
@@ -125,15 +125,15 @@ export class Replica {
    */
   async #enter(create: boolean, patient: boolean): Promise<void> {
     const { kernel, after, port, name, wishes = {} } = this.#options;
+    if (create && this.#options.alone === true) return this.#create();
     let last: unknown = statusError(BC_FAIL, `joining group ${name}`);
     for (let round = 1; round <= roundsMax && !this.#over; round++) {
-      let wait = retryMs * round;
       const found = await findGroup(kernel, port);
       if (found !== null) checkWishes(name, wishes, found);
       try {
         if (found !== null && found.members.length >= found.membersMax)
           throw groupFull(name, found.membersMax);
-        if (found !== null || !create) return await this.#join();
+        if (found !== null || !create) return await this.#join(found === null);
         if (await mayCreate(this.#options)) return this.#create();
       } catch (error) {
         if (!(error instanceof ProteusError) || !isPassing(error, patient))
@@ -141,22 +141,10 @@ export class Replica {
         // A member that died a moment ago still has its place.
         if (error.code === "BC_TOOMANY" && round >= fullRounds) throw error;
         last = error.code === "BC_NOEXIST" ? noGroup(name, error) : error;
-        if (error.code === "SNAPSHOT_MISSING") wait += this.#stateless();
       }
-      await pause(after, wait);
+      await pause(after, retryMs * round);
     }
     throw last;
-  }
-
-  /**
-   * How much longer to stay away, ms. When all members of a group are joiners whose founder died
-   * before it could give them its state, the group must end before somebody can found it anew:
-   * all have to be out at once, which ever longer pauses by lot bring about.
-   */
-  #stateless(): number {
-    this.#missing++;
-    const [lot = 0] = this.#options.random(1);
-    return (lot / 256) * statelessMs * 2 ** Math.min(this.#missing - 1, 3);
   }
 
   #membershipOptions(): { options: MembershipOptions; own: (membership: Membership) => void } {
@@ -197,18 +185,20 @@ export class Replica {
     this.#entered(membership);
   }
 
-  async #join(): Promise<void> {
+  /** Joins; `unseen`: no member with the state was found, so those that wait for it are not joined. */
+  async #join(unseen: boolean): Promise<void> {
+    const { kernel, port, name } = this.#options;
+    if (unseen && (await hasEntering(kernel, port))) throw statusError(BC_FAIL, `joining group ${name}`);
     const { options, own } = this.#membershipOptions();
     const membership = await Membership.join(options);
     own(membership);
-    if (membership.over) throw statusError(BC_FAIL, `joining group ${this.#options.name}`);
+    if (membership.over) throw statusError(BC_FAIL, `joining group ${name}`);
     if (this.#over) membership.close();
     else this.#entered(membership);
   }
 
   #entered(membership: Membership): void {
     this.#membership = membership;
-    this.#missing = 0;
     // What was open and is in the state that we took was applied; the rest goes out again.
     for (const submitted of [...this.#open]) {
       if (this.#sessions.applied(this.#session, submitted.number)) this.#settle(submitted);

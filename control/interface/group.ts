@@ -32,7 +32,7 @@ export const SNAPSHOT_PIECE_BYTES = 32768;
 /** Places where groups can be found without a name. */
 export const ROSTER_PLACES = 32;
 
-const purposes = { any: 0xa0, member: 0xb0, roster: 0xc0, candidate: 0xd0 } as const;
+const purposes = { any: 0xa0, entering: 0xa1, member: 0xb0, roster: 0xc0, candidate: 0xd0 } as const;
 
 /** The get-port of a purpose: the group's port with the purpose and a number mixed in, one-way. */
 function derived(
@@ -47,9 +47,13 @@ function derived(
   return kernel.publicPort(mixed);
 }
 
-/** What all members of a group listen to. */
+/** What all members of a group listen to that have its state. */
 export const anyMemberPort = (kernel: Kernel, group: Uint8Array): Uint8Array =>
   derived(kernel, group, "any", 0);
+
+/** What those members listen to that do not have its state yet. */
+export const enteringPort = (kernel: Kernel, group: Uint8Array): Uint8Array =>
+  derived(kernel, group, "entering", 0);
 
 /** What one member listens to. */
 export const memberPort = (kernel: Kernel, group: Uint8Array, member: number): Uint8Array =>

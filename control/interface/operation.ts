@@ -85,6 +85,7 @@ export const commonErrors = {
   STD_ARGBAD: "an argument is out of range, or the request is not what the table says",
   STD_OVERFLOW: "the answer is larger than a reply may be",
   STD_NOMEM: "the server has no memory for it",
+  STD_NOMEDIUM: "the medium that holds the objects is gone",
   STD_SYSERR: "the server met an error of its own",
 } as const satisfies Partial<Record<StatusName, string>>;
 

@@ -108,7 +108,10 @@ export function after(topology: Topology, step: Step): Topology {
 }
 
 const sameNode = (a: LabNode, b: LabNode): boolean =>
-  a.kind === b.kind && a.networks.join() === b.networks.join();
+  a.kind === b.kind &&
+  a.networks.join() === b.networks.join() &&
+  (a.directory ?? false) === (b.directory ?? false) &&
+  a.bullet?.bytes === b.bullet?.bytes;
 
 /** The steps from a running lab to what a file says, and the topology that they lead to. */
 export function planChanges(running: Topology, file: Topology): { steps: Step[]; target: Topology } {
@@ -181,7 +184,8 @@ export function stepText(step: Step): string {
       return `- node ${step.node.name}`;
     case "change-node": {
       const { node, was } = step;
-      const text = ({ kind, networks }: LabNode): string => `${kind} on ${networks.join(", ")}`;
+      const text = ({ kind, networks, bullet }: LabNode): string =>
+        `${kind} on ${networks.join(", ")}${bullet === undefined ? "" : `, files on ${bullet.bytes} bytes`}`;
       return `~ node ${node.name}: ${text(was)} → ${text(node)}`;
     }
     case "daemons": {

@@ -7,6 +7,7 @@
 import { isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { ProteusError } from "../kernel/errors.js";
+import { mediumSize } from "../node/config/settings.js";
 import { impairmentFields } from "./impairment-fields.js";
 import { isHealthy, mergeImpairments, noImpairments } from "./impairments.js";
 import { isName, nameRule } from "./names.js";
@@ -47,6 +48,11 @@ const network = z
   .nullable()
   .transform((value) => value ?? { mtu: 1500, rate: null });
 
+const bullet = z.strictObject(
+  { size: mediumSize.default(256 * 1024 * 1024) },
+  { error: (issue) => (issue.code === "invalid_type" ? "must be a map such as { size: 256M }" : undefined) },
+);
+
 const node = z.strictObject(
   {
     kind: z.enum(["pool", "router", "host"], { error: "must be pool, router or host" }),
@@ -55,6 +61,8 @@ const node = z.strictObject(
         error: "must be a list of networks such as [lan0]",
       })
       .min(1, { error: "must name one network or more, such as [lan0]" }),
+    bullet: bullet.optional(),
+    directory: z.boolean({ error: "must be true or false" }).optional(),
   },
   {
     error: (issue) =>
@@ -115,8 +123,12 @@ const file = z
       else if (reservedNetworks.has(each))
         complain(["networks", each], "Linux keeps this name for itself; choose another");
     }
-    for (const [each, { kind, networks: on }] of Object.entries(value.nodes)) {
+    for (const [each, { kind, networks: on, bullet: files, directory }] of Object.entries(value.nodes)) {
+      if (kind === "host" && directory === true)
+        complain(["nodes", each, "directory"], "a host has no agent and no servers; write kind: pool");
       if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
+      if (kind === "host" && files !== undefined)
+        complain(["nodes", each, "bullet"], "a host has no agent and no servers; write kind: pool");
       if (kind === "router" && on.length < 2)
         complain(
           ["nodes", each, "networks"],
@@ -225,7 +237,11 @@ export function parseTopology(text: string, source: string): Topology {
       mtu: value.mtu,
       rate: value.rate,
     })),
-    nodes: Object.entries(result.data.nodes).map(([name, value]) => ({ name, ...value })),
+    nodes: Object.entries(result.data.nodes).map(([name, { kind, networks, bullet: files, directory }]) => ({
+      ...{ name, kind, networks },
+      ...(files === undefined ? {} : { bullet: { bytes: files.size } }),
+      ...(directory === true ? { directory } : {}),
+    })),
     ...(daemons === undefined ? {} : { daemons }),
     ...(impaired.length === 0 ? {} : { impairments: impaired }),
   };

@@ -21,6 +21,13 @@ export {
 export { type CapabilityScheme, type CheckFields, originalScheme } from "../capability/scheme.js";
 export { kernelBytes, offlineKernel } from "../cli/package-files.js";
 export {
+  BULLET_COMMIT,
+  BULLET_PIECE_BYTES,
+  BULLET_SAFETY,
+  BULLET_TRANSFER_BYTES,
+  bulletTable,
+} from "../interface/bullet.js";
+export {
   inBuffer,
   inExtra,
   inOffset,
@@ -64,11 +71,23 @@ export { type LabStatus, statusOf } from "../lab/status.js";
 export { defaultTopology, type Topology } from "../lab/topology.js";
 export { type MapOptions, mapSegment, type SegmentMap } from "../node/segment-map.js";
 export { type RunningKernel, type StartOptions, startKernel } from "../node/start.js";
+export type { Draft, FileEngine, FileEntry, VolumeUsage } from "../server/bullet/engine.js";
+export { BulletServer, type BulletServerOptions } from "../server/bullet/server.js";
 export { EchoServer } from "../server/echo/echo.js";
 export { serveRandom } from "../server/random/random.js";
 export { type MappedSegment, SegmentServer } from "../server/segment/segment.js";
 export { serveTime } from "../server/time/time.js";
 export { type Method, type Stub, stub } from "../stub/client.js";
+export {
+  type Content,
+  type CreateOptions,
+  createFile,
+  type FileReadOptions,
+  fileBytes,
+  readFile,
+  type TransferWatch,
+  wholeFile,
+} from "../stub/files.js";
 export { Objects } from "../stub/objects.js";
 export { Refused, refuse } from "../stub/refused.js";
 export {

@@ -1,5 +1,5 @@
 // The agent of a pool machine: the kernel that routes, with the servers that every machine has:
-// echo, sys, segment, random, time.
+// echo, sys, segment, random, time; and bullet where it has a medium for files.
 //
 // - What makes each of them itself (get-port, key) comes in: from files, so that it is the same
 //   after a restart, or made up. The put-ports, and capabilities with all rights for those servers
@@ -22,12 +22,15 @@ import { type NodeDocument, spoken } from "../interface/node.js";
 import type { Announcement } from "../interface/pool.js";
 import { toHex } from "../kernel/bytes.js";
 import type { Limits } from "../kernel/limits.js";
+import type { FileEngine } from "../server/bullet/engine.js";
+import { BulletServer } from "../server/bullet/server.js";
 import { EchoServer } from "../server/echo/echo.js";
 import { serveRandom } from "../server/random/random.js";
 import { SegmentServer } from "../server/segment/segment.js";
 import { SystemServer } from "../server/system/system.js";
 import { serveTime } from "../server/time/time.js";
 import { Announcer } from "./announce.js";
+import type { NodeDirectory } from "./directory.js";
 import { hubVariable } from "./interfaces.js";
 import { microseconds } from "./loop.js";
 import type { RunningKernel } from "./start.js";
@@ -44,8 +47,12 @@ export interface AgentOptions {
   readonly renewed?: () => void;
   /** How capabilities are made; default keyed. */
   readonly scheme?: "keyed" | "original";
+  /** The files of its Bullet server; default: it has none. Who opened them closes them. */
+  readonly files?: FileEngine | undefined;
   /** Told of what a server did not expect; the agent goes on. */
   readonly failed: (error: unknown) => void;
+  /** The directory server of this machine, when it has one. */
+  readonly directory?: NodeDirectory | undefined;
   /** The pool that it announces itself to; default: none. */
   readonly pool?: string;
   /** Told when the pool's daemons are found or lost, and when they want the machine emptied or not. */
@@ -58,10 +65,11 @@ export function agentLimits(memoryBytes: number): Partial<Limits> {
 }
 
 /** Servers of a machine that look at capabilities. */
-export type AgentServer = "sys" | "segment" | "random" | "time";
+export type AgentServer = "sys" | "segment" | "random" | "time" | "bullet";
 
 export class Agent {
   readonly segments: SegmentServer;
+  readonly bullet: BulletServer | null;
   readonly #running: RunningKernel;
   readonly #name: string;
   readonly #version: string;
@@ -71,6 +79,7 @@ export class Agent {
   readonly #random: ReturnType<typeof serveRandom>;
   readonly #time: ReturnType<typeof serveTime>;
   readonly #announcer: Announcer | null;
+  readonly #directory: NodeDirectory | undefined;
   #draining = false;
 
   constructor(running: RunningKernel, options: AgentOptions) {
@@ -79,6 +88,7 @@ export class Agent {
     this.#running = running;
     this.#name = name;
     this.#version = version;
+    this.#directory = options.directory;
     const secrets = options.secrets ?? (() => passingSecrets(random));
     const given = (server: AgentServer) => {
       const { getPort, key, own } = secrets(server);
@@ -108,6 +118,8 @@ export class Agent {
     const draining = () => this.#draining;
     const shared = sharedMemory();
     this.segments = new SegmentServer({ ...given("segment"), memory: kernel.segments, draining, shared });
+    this.bullet =
+      options.files === undefined ? null : this.#serveFiles(options.files, secrets("bullet"), failed);
     this.#random = serveRandom(given("random"));
     this.#time = serveTime({ ...given("time"), clock: Date.now });
     this.#announcer =
@@ -125,6 +137,11 @@ export class Agent {
           });
   }
 
+  #serveFiles(engine: FileEngine, { getPort, key }: ServerSecrets, failed: (error: unknown) => void) {
+    const { kernel } = this.#running;
+    return new BulletServer({ kernel, engine, getPort, key, after, failed, draining: () => this.#draining });
+  }
+
   /** What it says to the pool's control daemons. */
   announcement(): Omit<Announcement, "leaving"> {
     const { kernel, interfaces } = this.#running;
@@ -139,6 +156,8 @@ export class Agent {
         segment: toHex(this.segments.putPort),
         random: toHex(this.#random.putPort),
         time: toHex(this.#time.putPort),
+        ...(this.bullet === null ? {} : { bullet: toHex(this.bullet.putPort) }),
+        ...(this.#directory === undefined ? {} : { directory: toHex(this.#directory.putPort) }),
       },
     };
   }
@@ -157,13 +176,15 @@ export class Agent {
   }
 
   /** Capabilities with all rights, as hex: for whoever started this machine. */
-  capabilities(): Readonly<Record<AgentServer, string>> {
+  capabilities(): Readonly<Partial<Record<AgentServer | "directory", string>>> {
     const hex = (server: { capability(): Capability }): string => capabilityHex(server.capability());
     return {
       sys: hex(this.#system),
       segment: hex(this.segments),
       random: hex(this.#random),
       time: hex(this.#time),
+      ...(this.bullet === null ? {} : { bullet: hex(this.bullet) }),
+      ...(this.#directory === undefined ? {} : { directory: capabilityHex(this.#directory.root()) }),
     };
   }
 
@@ -187,6 +208,7 @@ export class Agent {
       threadsBusy: kernel.threadsBusy,
       executions: this.#echo.executions,
       segments: kernel.segments.stat(),
+      ...(this.bullet === null ? {} : { files: this.bullet.usage() }),
       interfaces: interfaces.map((device) => ({
         name: device.name,
         mac: toHex(device.address),
@@ -205,7 +227,8 @@ export class Agent {
 
   close(): void {
     this.#announcer?.close();
-    for (const server of [this.#echo, this.#system, this.segments, this.#random, this.#time]) server.close();
+    const servers = [this.#echo, this.#system, this.segments, this.#random, this.#time, this.bullet];
+    for (const server of servers) server?.close();
   }
 }
 

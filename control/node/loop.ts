@@ -9,6 +9,8 @@
 // - A program that only listens to a stream (a member of a busy group that sends nothing) is
 //   not woken for every frame: after a few in quick succession that it had no answer to, it
 //   dozes for a millisecond and takes what has gathered.
+// - A program that has a clock of its own to watch (an open loop of calls) may ask to be called
+//   after every turn: then nothing waits or sleeps until it has enough.
 // - One thread: kernel, rings and servers. An idle machine costs a timer now and then.
 
 import type { Kernel } from "../kernel/kernel.js";
@@ -60,6 +62,7 @@ export class Loop {
   #lastYield = 0;
   #timer: NodeJS.Timeout | undefined;
   #failed: ((error: unknown) => void) | null = null;
+  #everyTurn: (() => boolean) | null = null;
   readonly #awake = (): void => this.#wake();
   readonly #frameCame = (): void => {
     const quick = microseconds() - this.#sleptAt < streamUs;
@@ -83,6 +86,12 @@ export class Loop {
     this.#wake();
   }
 
+  /** Calls it after every turn until it answers false; the core is this program's so long. */
+  everyTurn(look: () => boolean): void {
+    this.#everyTurn = look;
+    this.#wake();
+  }
+
   #wake(): void {
     this.#turns = quietTurns; // whoever called has something to send: no need to wait for it
     if (this.#turning || this.#closed) return;
@@ -97,14 +106,20 @@ export class Loop {
     try {
       const kernel = this.#kernel;
       for (let row = 1; !this.#closed; row++) {
-        const work = kernel.turn(this.spins && this.#turns >= quietTurns ? spinTurnUs : 0);
+        const waits = this.spins && this.#turns >= quietTurns && this.#everyTurn === null;
+        const work = kernel.turn(waits ? spinTurnUs : 0);
         const now = kernel.turnedAt;
+        if (this.#everyTurn !== null && !this.#everyTurn()) this.#everyTurn = null;
         const sends = kernel.sendsPending;
         if (work > 0) {
           this.#turns = sends ? quietTurns : 0;
           this.#lastWork = now;
           this.#works++;
-        } else if (this.#turns >= quietTurns && (!this.spins || this.#looksOver(now))) {
+        } else if (
+          this.#turns >= quietTurns &&
+          this.#everyTurn === null &&
+          (!this.spins || this.#looksOver(now))
+        ) {
           this.#sleep();
           return;
         } else {

@@ -26,6 +26,8 @@ export interface RunningKernel {
   readonly interfaces: readonly Device[];
   /** Whether it looks for frames again and again for a while before it sleeps; on from the start. */
   spin(on: boolean): void;
+  /** Loop.everyTurn: calls `look` after every turn until it answers false. */
+  everyTurn(look: () => boolean): void;
   /** Waits until no call owes an acknowledgement, at most a tenth of a second, and closes. */
   finish(): Promise<void>;
   /** Closes at once. */
@@ -83,7 +85,8 @@ export async function startKernel(options: StartOptions): Promise<RunningKernel>
     const spin = (on: boolean) => {
       loop.spins = on;
     };
-    return { kernel, interfaces: devices, spin, finish, close: () => loop.close() };
+    const everyTurn = (look: () => boolean) => loop.everyTurn(look);
+    return { kernel, interfaces: devices, spin, everyTurn, finish, close: () => loop.close() };
   } catch (error) {
     for (const device of devices) device.close();
     throw error;

@@ -51,7 +51,7 @@ export type Stub<Ops extends Operations> = {
  * @example const { data } = await stub(kernel, randomTable, portOnly(port)).get({ count: 8 });
  */
 export function stub<Ops extends Operations>(
-  kernel: Kernel,
+  kernel: Kernel | Transact,
   table: ServerTable<Ops>,
   capability: Capability,
   options: CallOptions = {},

@@ -139,6 +139,16 @@ function viewAfter(group: Group, record: Record): u64 {
   return view;
 }
 
+/**
+ * The incarnation that a message is told with: of a reset its own, for another may have come
+ * since; of others the group's. So whoever has not seen the reset of an incarnation yet knows
+ * that what is told with it may have become final by that reset alone.
+ */
+function incarnationOf(group: Group, record: Record): u32 {
+  if (record.kind != wire.GROUP_RESULT) return group.incarnation;
+  return wire.resultIncarnation(wire.resultTail(payloadOf(record), record.length));
+}
+
 /** Hands final messages to the receives that wait. */
 export function deliver(group: Group): void {
   while (group.firstReceive != 0 && group.delivered != group.accepted) {
@@ -170,7 +180,7 @@ function hand(group: Group, record: Record, operation: Operation): void {
   store<u32>(at, kindOf(record), layout.DELIVERY_KIND);
   store<u32>(at, record.message, layout.DELIVERY_MESSAGE);
   store<u32>(at, group.accepted - group.delivered, layout.DELIVERY_MORE);
-  store<u32>(at, group.incarnation, layout.DELIVERY_INCARNATION);
+  store<u32>(at, incarnationOf(group, record), layout.DELIVERY_INCARNATION);
   store<u32>(at, data, layout.DELIVERY_LENGTH);
   store<u64>(at, group.view, layout.DELIVERY_VIEW);
   operationEnd(operation, STD_OK, at as u32, length);

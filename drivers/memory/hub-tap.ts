@@ -8,12 +8,12 @@
 
 import { createConnection, type Socket } from "node:net";
 import type { Tap, TapFrame } from "../tap.js";
+import { WaitingFrames } from "../waiting-frames.js";
 import { HubError, MessageReader } from "./hub.js";
 
 const headBytes = 16;
 const droppedAt = 8;
 const outgoingAt = 12;
-const waitingFramesMax = 65_536;
 
 /** The message of a frame for a tap, without the length in front. */
 export function tapHead(timeUs: number, dropped: number, outgoing: boolean): Buffer {
@@ -26,10 +26,8 @@ export function tapHead(timeUs: number, dropped: number, outgoing: boolean): Buf
 
 class HubTap implements Tap {
   readonly #socket: Socket;
-  #waiting: TapFrame[] = [];
-  #watcher: (() => void) | null = null;
+  readonly #waiting = new WaitingFrames();
   #dropped = 0;
-  #overrun = 0;
 
   constructor(
     readonly name: string,
@@ -41,11 +39,7 @@ class HubTap implements Tap {
   receive(message: Buffer): void {
     if (message.length < headBytes) return;
     this.#dropped = message.readUInt32BE(droppedAt);
-    if (this.#waiting.length === waitingFramesMax) {
-      this.#overrun++;
-      return;
-    }
-    this.#waiting.push({
+    this.#waiting.take({
       timeUs: message.readDoubleBE(),
       outgoing: message.readUInt32BE(outgoingAt) === 1,
       bytes: message.subarray(headBytes),
@@ -53,26 +47,23 @@ class HubTap implements Tap {
   }
 
   wake(): void {
-    if (this.#waiting.length > 0) this.#watcher?.();
+    this.#waiting.wake();
   }
 
   poll(): readonly TapFrame[] {
-    const frames = this.#waiting;
-    this.#waiting = [];
-    return frames;
+    return this.#waiting.poll();
   }
 
   watch(callback: (() => void) | null): void {
-    this.#watcher = callback;
-    if (callback !== null) setImmediate(() => this.wake());
+    this.#waiting.watch(callback);
   }
 
   dropped(): number {
-    return this.#dropped + this.#overrun;
+    return this.#dropped + this.#waiting.overrun;
   }
 
   close(): void {
-    this.#watcher = null;
+    this.#waiting.watch(null);
     this.#socket.destroy();
   }
 }

@@ -4,7 +4,7 @@
 // - Any daemon is asked to drain and undrain any machine, daemons leave and come back, and now
 //   and then the power of all of them goes at once: their disks lose what was not flushed.
 // - When the faults are over every daemon must show the machines as they are, and the same
-//   records; what was decided last must have come to all of them in one order.
+//   records, for a while; what was decided last must have come to all of them in one order.
 // - A decision that was acknowledged is never lost: checkers/pool.ts.
 
 import type { After } from "../../control/group/timer.js";
@@ -30,6 +30,8 @@ const blackoutChance = 0.04;
 /** What every machine's calendar begins with: the first of January 2026. */
 const calendarMs = 1_767_225_600_000;
 const diskBlocks = 256;
+/** So long all must be well before it counts: a partition that ended a moment ago is noticed meanwhile. */
+const calm = 5 * SECOND;
 const expectedCodes = new Set(["NODE_UNKNOWN", "NODE_AMBIGUOUS", "POOL_ALONE", "POOL_CLOSED"]);
 
 /** The workload. */
@@ -64,6 +66,7 @@ class PoolRun implements Activity {
   readonly #names: ReadonlyMap<Machine, string>;
   readonly #decisions = new Decisions();
   #phase: "faults" | "healing" | "deciding" | "over" = "faults";
+  #wellSince: number | null = null; // nothing was pending since then
   #open = 0; // last decisions that are under way
   #decidedFrom = 0; // the order of the last event before those
 
@@ -264,9 +267,15 @@ class PoolRun implements Activity {
   }
 
   idle(): boolean {
-    if (this.#phase === "healing" && this.#pending().length === 0) this.#decideLast();
+    if (this.#phase === "healing" && this.#isCalm()) this.#decideLast();
     if (this.#phase === "deciding" && this.#open === 0 && this.#pending().length === 0) this.#phase = "over";
     return this.#phase === "over";
+  }
+
+  #isCalm(): boolean {
+    const { now } = this.#cluster.world;
+    this.#wellSince = this.#pending().length === 0 ? (this.#wellSince ?? now) : null;
+    return this.#wellSince !== null && now - this.#wellSince >= calm;
   }
 
   /** All is well again: every daemon decides about every machine, at once. */

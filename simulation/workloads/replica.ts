@@ -4,6 +4,8 @@
 // - Every machine has a replica and submits reads, writes and compare-and-swaps; the history
 //   that the callers saw must be linearizable, register by register.
 // - A register is used for half a minute, then another takes its place: histories stay short.
+// - Degrees of resilience by which what was delivered is with a majority, which is also what the
+//   group must have to go on: with less a part that goes on may lack what another acknowledged.
 // - An operation whose replica ended, or whose machine crashed, may have happened or not.
 // - A group that makes no progress is given up and made anew, with registers of its own.
 
@@ -96,7 +98,7 @@ class Replicas implements Activity {
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
-    this.#resilience = cluster.random.below(3);
+    this.#resilience = (cluster.machines.length >> 1) + cluster.random.below(2);
     for (const machine of cluster.machines) cluster.program(machine, () => this.#start(machine));
     this.#watch();
   }

@@ -4,7 +4,7 @@
 // - How calls are timed: clock.ts, and open-loop.ts for latency against load.
 
 import { timeClients } from "../clock.js";
-import { timeCurve } from "../open-loop.js";
+import { immediately, timeCurve } from "../open-loop.js";
 import type { Run } from "../types.js";
 import type { Facts, Job, System } from "./system.js";
 
@@ -20,7 +20,7 @@ export async function measure(
   const { milliseconds, callsMin } = job;
   try {
     if (job.test === "open-loop") {
-      const { begins, pace = "immediate" } = client;
+      const { begins, pace = immediately } = client;
       return { run: await timeCurve({ begins, pace, milliseconds }) };
     }
     const { request, reply, from } = job;

@@ -78,7 +78,7 @@ function clientOf(kernel: Kernel, job: Job, port: string): Begin {
 async function connect(job: Job, { port = "" }: Facts): Promise<Client> {
   const running = await start(job);
   const begins = Array.from({ length: job.clients }, () => clientOf(running.kernel, job, port));
-  return { begins, pace: "microtask", close: () => running.finish() };
+  return { begins, pace: running.everyTurn, close: () => running.finish() };
 }
 
 /** Forwards between interfaces until the process ends. */

@@ -48,7 +48,7 @@ export interface Serving {
 export interface Client {
   /** One for each client that was asked for. */
   readonly begins: readonly Begin[];
-  /** How an open loop looks at the clock; setImmediate when left out. */
+  /** How an open loop looks at the clock; in the event loop when left out. */
   readonly pace?: Pace;
   readonly close: () => Promise<void>;
 }

@@ -11,6 +11,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { exitCodes, ProteusError } from "../../kernel/errors.js";
+import { unreadable } from "../../kernel/file-errors.js";
 import { type Leaf, readDocument } from "./document.js";
 import { isLocal, parseListen } from "./listen.js";
 import {
@@ -122,15 +123,10 @@ function readFile(path: string): string {
       throw new Error(`it has ${size} bytes; a config file has at most ${fileBytesMax}`);
     return readFileSync(path, "utf8");
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw new ProteusError({
+    throw unreadable(`the config file ${path}`, cause, {
       code: "CONFIG_UNREADABLE",
-      exit: code === "ENOENT" ? exitCodes.notFound : code === "EACCES" ? exitCodes.denied : exitCodes.failed,
-      message: `the config file ${path} cannot be read`,
-      why: code === "ENOENT" ? "there is no such file" : message,
       unchanged: "nothing was started",
       hint: "name another with --config or PROTEUS_CONFIG; `none` reads no file",
-      cause,
     });
   }
 }

@@ -32,6 +32,8 @@ const list = (text: string): unknown =>
 const yesOrNo = (text: string): unknown =>
   /^(1|true|yes|on)$/i.test(text) ? true : /^(0|false|no|off)$/i.test(text) ? false : text;
 
+const plainNumber = (text: string): unknown => (/^\d+$/.test(text) ? Number(text) : text);
+
 const MiB = 1024 * 1024;
 const memoryLeast = 32 * MiB;
 const memoryMost = 2048 * MiB;
@@ -39,16 +41,27 @@ const units: Readonly<Record<string, number>> = { K: 1024, M: MiB, G: 1024 * MiB
 
 function bytesOf(value: string | number): number {
   if (typeof value === "number") return value;
-  const match = /^(\d{1,12})([KMG]?)(?:i?B)?$/i.exec(value);
+  const match = /^(\d{1,14})([KMG]?)(?:i?B)?$/i.exec(value);
   return match === null ? Number.NaN : Number(match[1]) * (units[(match[2] ?? "").toUpperCase()] ?? 1);
 }
 
-const size = z
-  .union([z.string(), z.number()], { error: "it is a size: 128M, 1G" })
-  .refine((value) => bytesOf(value) >= memoryLeast && bytesOf(value) <= memoryMost, {
-    error: "it is a size from 32M to 2G",
-  })
-  .transform(bytesOf);
+/** A size between two others, which `range` says in words. */
+const sizeBetween = (least: number, most: number, range: string) =>
+  z
+    .union([z.string(), z.number()], { error: "it is a size: 128M, 1G" })
+    .refine((value) => bytesOf(value) >= least && bytesOf(value) <= most, {
+      error: `it is a size from ${range}`,
+    })
+    .transform(bytesOf);
+
+const size = sizeBetween(memoryLeast, memoryMost, "32M to 2G");
+/** How large the file of a Bullet server may be made. */
+export const mediumSize = sizeBetween(8 * MiB, 2 ** 44, "8M to 16384G");
+const cacheSize = sizeBetween(MiB, 1024 ** 4, "1M to 1024G");
+const inodes = z
+  .int({ error: "it is a whole number of files" })
+  .min(0, { error: "it is 0 or more" })
+  .max(0xff_ffff, { error: "it is at most 16777215: object numbers have 24 bits" });
 
 const name = z.string({ error: "it is a name in quotes" }).regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u, {
   error: "it is 1 to 63 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
@@ -153,6 +166,39 @@ export const settings = {
       "how its servers make capabilities: keyed, or original for programs that know only that (default: keyed)",
     fromText: plain,
   }),
+  "bullet.path": setting({
+    schema: z.string({ error: "it is a path in quotes" }),
+    fallback: () => "",
+    environment: "PROTEUS_BULLET_PATH",
+    flag: "--bullet",
+    about:
+      "file or partition of this machine's Bullet server; a file is made if missing; needs node.state (default: none)",
+    fromText: plain,
+  }),
+  "bullet.size": setting({
+    schema: mediumSize as z.ZodType<number>,
+    fallback: () => 1024 * MiB,
+    environment: "PROTEUS_BULLET_SIZE",
+    flag: "--bullet-size",
+    about: "bytes of that file when it is made; it takes room as it fills (default: 1G)",
+    fromText: plain,
+  }),
+  "bullet.inodes": setting({
+    schema: inodes,
+    fallback: () => 0,
+    environment: "PROTEUS_BULLET_INODES",
+    flag: "--bullet-inodes",
+    about: "files that it can hold, when it is made; 0: one for each 16K of the medium (default: 0)",
+    fromText: plainNumber,
+  }),
+  "bullet.cache": setting({
+    schema: cacheSize as z.ZodType<number>,
+    fallback: () => 64 * MiB,
+    environment: "PROTEUS_BULLET_CACHE",
+    flag: "--bullet-cache",
+    about: "memory for the contents of files; longer ones stream (default: 64M)",
+    fromText: plain,
+  }),
   "pool.name": setting({
     schema: name,
     fallback: () => "pool",
@@ -168,6 +214,17 @@ export const settings = {
     flag: "--announce",
     about: "tell the pool's control daemons that this machine is there (default: true)",
     fromText: yesOrNo,
+  }),
+  "directory.members": setting<readonly string[]>({
+    schema: z
+      .array(name, { error: 'it is a list of names: ["n1", "n2", "n3"]' })
+      .max(9, { error: "a pool has at most 9 directory servers" })
+      .refine((names) => new Set(names).size === names.length, { error: "a machine is named twice" }),
+    fallback: () => [],
+    environment: "PROTEUS_DIRECTORY",
+    flag: "--directory",
+    about: "names of all machines with directory servers; one runs here when this one is among them",
+    fromText: list,
   }),
   "log.level": setting({
     schema: z.enum(levels, { error: `it is one of ${levels.join(", ")}` }),

@@ -6,12 +6,12 @@
 //   socket is not.
 // - Without TLS and a token nothing listens on TCP.
 
-import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { connect } from "node:net";
 import { dirname } from "node:path";
 import { exitCodes, ProteusError } from "../../kernel/errors.js";
+import { isListening, removeLeftSocket } from "../left-socket.js";
 import type { Api } from "./api.js";
 import { Http, serverOptions } from "./http.js";
 import { tokenCheck } from "./token.js";
@@ -38,7 +38,6 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-const probeMs = 2000;
 const unchanged = "the daemon was not started";
 
 /** Serves until it is closed. Rejects with CONTROL_SOCKET, CONTROL_RUNNING, CONTROL_TLS or CONTROL_LISTEN. */
@@ -153,9 +152,8 @@ async function listenAtSocket(server: Server, path: string): Promise<void> {
       process.umask(mask);
     }
     if (await isListening(path)) throw running(path);
-    if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket())
+    if (!(await removeLeftSocket(path)))
       throw socketRefused(path, "there is a file of that name, and it is no socket");
-    rmSync(path, { force: true });
   }
 }
 
@@ -173,19 +171,4 @@ function running(path: string): ProteusError {
 /** Rejects with CONTROL_RUNNING when a daemon answers at a socket: before anything is begun. */
 export async function requireFree(path: string): Promise<void> {
   if (await isListening(path)) throw running(path);
-}
-
-/** Does somebody take connections at a socket? One that is too busy to is there too. */
-function isListening(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    const done = (there: boolean) => () => {
-      probe.destroy();
-      resolve(there);
-    };
-    probe.once("connect", done(true)).setTimeout(probeMs, done(true));
-    probe.once("error", (error: NodeJS.ErrnoException) =>
-      done(error.code !== "ECONNREFUSED" && error.code !== "ENOENT" && error.code !== "ENOTSOCK")(),
-    );
-  });
 }

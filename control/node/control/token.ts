@@ -7,6 +7,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { exitCodes, ProteusError } from "../../kernel/errors.js";
+import { unreadable } from "../../kernel/file-errors.js";
 
 export const tokenCharactersMin = 16;
 const tokenBytesMax = 4096;
@@ -100,16 +101,10 @@ export function readTls({ host, certificate, key, token }: TlsFiles): {
     try {
       return readFileSync(path);
     } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      throw new ProteusError({
+      throw unreadable(`the ${what} ${path}`, cause, {
         code: "CONTROL_TLS",
-        exit:
-          code === "ENOENT" ? exitCodes.notFound : code === "EACCES" ? exitCodes.denied : exitCodes.failed,
-        message: `the ${what} ${path} cannot be read`,
-        why: code === "ENOENT" ? "there is no such file" : message,
         unchanged: "nothing was started",
         hint: makeCertificate(host),
-        cause,
       });
     }
   };

@@ -28,7 +28,12 @@ export interface Measured {
   }[];
   /** Calls that the echo service has executed. */
   readonly executions: () => number;
+  /** How full the Bullet server is, where there is one. */
+  readonly files?: () => FileFigures;
 }
+
+/** What is measured of a Bullet server. */
+type FileFigures = Readonly<Record<keyof typeof fileWords, number>>;
 
 export interface MetricsFacts {
   readonly name: string;
@@ -58,6 +63,17 @@ const tableWords = {
   groupBytes: "bytes that groups hold",
 } as const;
 
+const fileWords = {
+  files: "committed files of the Bullet server",
+  drafts: "files that are not committed",
+  bytes: "bytes of its files, as if none shared its place",
+  sharedBytes: "bytes that files would take and do not, since the same content lies there once",
+  freeBytes: "bytes that are free on its medium",
+  largestFreeBytes: "bytes that one file can take without a compaction",
+  freeInodes: "files that can be added",
+  cachedBytes: "bytes of contents in memory",
+} as const;
+
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** The metric of a counter of the kernel: `proteus_kernel_frames_in_total`. */
@@ -75,6 +91,7 @@ export class NodeMetrics {
     this.#build(facts);
     this.#kernel();
     this.#interfaces();
+    this.#files();
   }
 
   /** Adds a counter whose total is looked up when it is asked for. */
@@ -120,6 +137,13 @@ export class NodeMetrics {
     for (const [name, help] of Object.entries(tableWords) as [keyof typeof tableWords, string][])
       this.#gauge(`proteus_kernel_${snake(name)}`, help, () => kernel[name]);
     this.#counter("proteus_echo_executions_total", "calls that the echo service has executed", executions);
+  }
+
+  #files(): void {
+    const { files } = this.#measured;
+    if (files === undefined) return;
+    for (const [name, help] of Object.entries(fileWords) as [keyof typeof fileWords, string][])
+      this.#gauge(`proteus_bullet_${snake(name)}`, help, () => files()[name]);
   }
 
   #interfaces(): void {

@@ -2,14 +2,14 @@
 // Unix socket. /metrics is for Prometheus, /status the document of the status service.
 //
 // - Reads only, and nothing in it is secret. A socket is for its owner alone.
-// - A socket that a crash left is replaced; one that somebody listens to is not.
+// - A socket that a crash left is replaced; one that somebody listens to, or a file, is not.
 // - A request that is slow or too large is ended: what asks can never hold the node up.
 
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { connect } from "node:net";
 import { exitCodes, ProteusError } from "../../kernel/errors.js";
 import type { Listen } from "../config/listen.js";
+import { removeLeftSocket } from "../left-socket.js";
 
 export interface Pages {
   /** The text and its type. */
@@ -66,7 +66,7 @@ function httpName(server: Server): string {
 
 async function start(server: Server, listen: Exclude<Listen, { kind: "off" }>): Promise<void> {
   try {
-    if (listen.kind === "unix" && !(await isListening(listen.path))) rmSync(listen.path, { force: true });
+    if (listen.kind === "unix") await removeLeftSocket(listen.path); // else listening says why not
     await new Promise<void>((resolve, reject) => {
       const target =
         listen.kind === "unix" ? { path: listen.path } : { host: listen.host, port: listen.port };
@@ -89,18 +89,6 @@ async function start(server: Server, listen: Exclude<Listen, { kind: "off" }>): 
       cause,
     });
   }
-}
-
-/** Does somebody answer at a socket? */
-function isListening(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    const done = (there: boolean) => () => {
-      probe.destroy();
-      resolve(there);
-    };
-    probe.once("connect", done(true)).once("error", done(false)).setTimeout(patienceMs, done(true));
-  });
 }
 
 async function respond(request: IncomingMessage, response: ServerResponse, pages: Pages): Promise<void> {

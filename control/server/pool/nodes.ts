@@ -1,9 +1,10 @@
-// The machines of a pool as people see them, and how one is found by what people call it. Pure.
+// The machines of a pool as people see them, how one is found by what people call it, and what
+// is wrong with the control daemons themselves. Pure.
 //
 // - Machines of one name are told apart by their addresses (tellApart); a machine that is
 //   drained and does not answer is unreachable first, and still says that it is drained.
 
-import { tellApart } from "../../interface/node-faults.js";
+import { type NodeFault, tellApart } from "../../interface/node-faults.js";
 import type { PoolNode } from "../../interface/pool.js";
 import { nodeAmbiguous, nodeUnknown } from "./errors.js";
 import type { Machine } from "./records.js";
@@ -52,4 +53,31 @@ export function findNode(nodes: readonly PoolNode[], asked: string): PoolNode {
   if (first === undefined) throw nodeUnknown(asked, labels(nodes));
   if (found.length > 1) throw nodeAmbiguous(asked, labels(found));
   return first;
+}
+
+/** What people should know of a daemon's connection to the others. */
+export function daemonFaults(of: {
+  /** The daemon that says so. */
+  readonly name: string;
+  readonly inGroup: boolean;
+  /** Daemons that went without a word. */
+  readonly lost: readonly string[];
+}): NodeFault[] {
+  const { name, inGroup, lost } = of;
+  const faults: NodeFault[] = [];
+  if (!inGroup)
+    faults.push({
+      kind: "daemonsLost",
+      nodes: [name],
+      message: `the control daemon ${name} is in no group at the moment: what it says may be old`,
+      hint: "it looks for the others by itself; look at its network when this lasts",
+    });
+  if (lost.length > 0)
+    faults.push({
+      kind: "daemonsLost",
+      nodes: lost,
+      message: `control daemons went without a word: ${lost.join(", ")}`,
+      hint: `start them again, or mend the network; one that is gone for good: proteus node forget ${lost[0]}`,
+    });
+  return faults;
 }

@@ -31,13 +31,13 @@ import { Daemons } from "./daemons.js";
 import { nameShared, nodeInUse, nodeUnknown, notStored, poolClosed } from "./errors.js";
 import { Ledger } from "./ledger.js";
 import { Meeting } from "./meeting.js";
-import { findNode, nodesOf } from "./nodes.js";
+import { daemonFaults, findNode, nodesOf } from "./nodes.js";
 import {
   type Command,
-  encode,
   type Facts,
   factsText,
   keyOf,
+  mergeBatches,
   type PoolRecord,
   supersedes,
 } from "./records.js";
@@ -68,8 +68,6 @@ export interface PoolOptions {
 const freshMs = 10_000;
 const leavingMs = 1000;
 const verifyingMax = 16;
-const mergeBytesMax = 6000;
-const mergeRecordsMax = 200;
 const flushMs = 2000;
 
 export class Pool implements PoolService {
@@ -168,20 +166,8 @@ export class Pool implements PoolService {
     const { name } = this.#options;
     for (const record of this.#registry.records()) this.#ledger.put(record);
     const isNewer = (record: PoolRecord) => supersedes(record, this.#registry.record(keyOf(record)));
-    let records: PoolRecord[] = [];
-    let bytes = 0;
-    const send = async (): Promise<void> => {
-      if (records.length > 0) await this.#submit({ do: "merge", records });
-      records = [];
-      bytes = 0;
-    };
-    for (const record of this.#ledger.records().filter(isNewer)) {
-      const length = encode(record).length;
-      if (bytes + length > mergeBytesMax || records.length >= mergeRecordsMax) await send();
-      records.push(record);
-      bytes += length;
-    }
-    await send();
+    for (const records of mergeBatches(this.#ledger.records().filter(isNewer)))
+      await this.#submit({ do: "merge", records });
     // Last: whoever sees our name has what we knew.
     await this.#submit({ do: "daemon", name, clock: Math.max(this.#told, this.#registry.clock) });
   }
@@ -293,27 +279,8 @@ export class Pool implements PoolService {
       const last = this.#watch?.last(address);
       return state === "up" && last?.last != null && last.silentMs <= freshMs ? [last.last] : [];
     });
-    return [...judgeNodes(seen), ...this.#daemonFaults()];
-  }
-
-  #daemonFaults(): NodeFault[] {
-    const lost = this.#registry.lostDaemons;
-    const faults: NodeFault[] = [];
-    if (!this.#inGroup)
-      faults.push({
-        kind: "daemonsLost",
-        nodes: [this.#options.name],
-        message: `the control daemon ${this.#options.name} is in no group at the moment: what it says may be old`,
-        hint: "it looks for the others by itself; look at its network when this lasts",
-      });
-    if (lost.length > 0)
-      faults.push({
-        kind: "daemonsLost",
-        nodes: lost,
-        message: `control daemons went without a word: ${lost.join(", ")}`,
-        hint: `start them again, or mend the network; one that is gone for good: proteus node forget ${lost[0]}`,
-      });
-    return faults;
+    const daemons = { name: this.#options.name, inGroup: this.#inGroup, lost: this.#registry.lostDaemons };
+    return [...judgeNodes(seen), ...daemonFaults(daemons)];
   }
 
   daemons(): readonly PoolDaemon[] {
@@ -329,20 +296,18 @@ export class Pool implements PoolService {
     }));
   }
 
-  async drain(name: string): Promise<PoolNode> {
-    const before = this.node(name);
-    await this.decide(name, true);
-    return this.#again(before);
+  drain(name: string): Promise<PoolNode> {
+    return this.#decided(name, true);
   }
 
-  async undrain(name: string): Promise<PoolNode> {
-    const before = this.node(name);
-    await this.decide(name, false);
-    return this.#again(before);
+  undrain(name: string): Promise<PoolNode> {
+    return this.#decided(name, false);
   }
 
-  /** A machine as it is now; as it was when it has been struck from the list since. */
-  #again(before: PoolNode): PoolNode {
+  /** Decides; the machine as it is then, or as it was when it has been struck from the list since. */
+  async #decided(name: string, draining: boolean): Promise<PoolNode> {
+    const before = this.node(name);
+    await this.decide(name, draining);
     return this.nodes().find((node) => node.address === before.address) ?? before;
   }
 

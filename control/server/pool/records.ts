@@ -102,6 +102,26 @@ const decoder = new TextDecoder();
 
 export const encode = (value: object): Uint8Array => encoder.encode(JSON.stringify(value));
 
+const mergeBytesMax = 6000;
+const mergeRecordsMax = 200;
+
+/** Records in portions that a command each can carry. */
+export function* mergeBatches(all: Iterable<PoolRecord>): Generator<PoolRecord[]> {
+  let records: PoolRecord[] = [];
+  let bytes = 0;
+  for (const record of all) {
+    const length = encode(record).length;
+    if (records.length > 0 && (bytes + length > mergeBytesMax || records.length >= mergeRecordsMax)) {
+      yield records;
+      records = [];
+      bytes = 0;
+    }
+    records.push(record);
+    bytes += length;
+  }
+  if (records.length > 0) yield records;
+}
+
 /** What JSON of a schema is in some bytes; null when it is none. */
 export function decode<Value>(schema: z.ZodType<Value>, bytes: Uint8Array): Value | null {
   try {

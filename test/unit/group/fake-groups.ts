@@ -140,7 +140,7 @@ export class FakeNetwork {
       const next = group.order[member.expect - 1];
       if (next === undefined) return;
       const receive = member.receives.shift() as Receive;
-      member.host.write(receive, next);
+      member.host.write(receive, group, next);
       member.expect++;
       if (next.kind === layout.DELIVERED_LEAVE && next.member === member.id) member.gone = true;
       receive.done(0, next.data.length, 0);
@@ -291,7 +291,8 @@ export class FakeGroups {
     return handle;
   }
 
-  write({ delivery, buffer }: { delivery: number; buffer: number }, ordered: Ordered): void {
+  /** As the kernel does: a reset with the incarnation that it began, others with the group's. */
+  write({ delivery, buffer }: { delivery: number; buffer: number }, group: Group, ordered: Ordered): void {
     const { bytes, view } = this.#kernel;
     bytes.set(ordered.header, delivery);
     bytes.set(ordered.data, buffer);
@@ -301,7 +302,10 @@ export class FakeGroups {
       [layout.DELIVERY_KIND, ordered.kind],
       [layout.DELIVERY_MESSAGE, ordered.message],
       [layout.DELIVERY_MORE, 0],
-      [layout.DELIVERY_INCARNATION, ordered.incarnation],
+      [
+        layout.DELIVERY_INCARNATION,
+        ordered.kind === layout.DELIVERED_RESET ? ordered.incarnation : group.incarnation,
+      ],
       [layout.DELIVERY_LENGTH, ordered.data.length],
     ] as const;
     for (const [offset, value] of fields) view.setUint32(delivery + offset, value, true);

@@ -63,3 +63,29 @@ describe.each([0, 1, 2])("a group with resilience %i", (resilience) => {
     expect(first.sendNow(bytes(1))).toBe(0);
   });
 });
+
+describe("what became final by a reset alone", () => {
+  it("is told with the new incarnation, before the reset that says which one it began", () => {
+    const { users, world } = group(3, { resilience: 2 });
+    const [first, second, third] = users as [User, User, User];
+    expect(first.sendNow(bytes(1))).toBe(0);
+    world.run(undefined, SECOND);
+    second.machine.crash();
+    third.machine.crash();
+    first.send(bytes(2)); // nobody else has it
+    world.run(() => first.info?.state === "aborted", 2 * SECOND);
+    const told = (): (readonly [string, number])[] =>
+      first.got.map(({ delivery }) => [delivery.kind, delivery.incarnation] as const);
+    const before = told().at(-1)?.[1] as number;
+    expect(told().filter(([kind]) => kind === "data")).toEqual([["data", before]]);
+    const reset = first.beginReset(1);
+    world.run(() => reset.status !== null, 5 * SECOND);
+    first.receive();
+    world.run(undefined, SECOND);
+    expect(told().slice(-2)).toEqual([
+      ["data", first.info?.incarnation],
+      ["reset", first.info?.incarnation],
+    ]);
+    expect(first.info?.incarnation).toBeGreaterThan(before);
+  });
+});

@@ -1,7 +1,8 @@
 // If one of these fails, Prometheus cannot read a node, reads wrong figures, or a stranger on
 // the LAN can.
 
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -135,11 +136,21 @@ describe("the place where they are asked for", () => {
 
   it("takes a socket that a crash left, and not one in use", async () => {
     const path = join(folder, "b.sock");
-    writeFileSync(path, "");
+    const dies = `() => process.kill(process.pid, "SIGKILL")`;
+    const program = `require("node:net").createServer().listen(${JSON.stringify(path)}, ${dies})`;
+    spawnSync(process.execPath, ["-e", program]);
+    expect(statSync(path).isSocket()).toBe(true);
     const first = await serve(`unix:${path}`);
     await expect(serve(`unix:${path}`)).rejects.toMatchObject({ code: "METRICS_LISTEN", exit: 1 });
     expect(await ask(`unix:${path}`)).toBe("a 1\n");
     await first?.close();
+  });
+
+  it("leaves a file that happens to have the name of the socket", async () => {
+    const path = join(folder, "notes.txt");
+    writeFileSync(path, "mine");
+    await expect(serve(`unix:${path}`)).rejects.toMatchObject({ code: "METRICS_LISTEN", exit: 1 });
+    expect(readFileSync(path, "utf8")).toBe("mine");
   });
 
   it("is nowhere when it is off", async () => {

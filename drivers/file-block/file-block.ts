@@ -1,0 +1,165 @@
+// A file or a partition as a block device, with the kernel's real flush.
+//
+// - One process has it: an advisory lock of the open file, which ends with the process. The
+//   program `flock` sets it; it belongs to Debian's essential packages.
+// - Blocks that a file has never held take no room until they are written: BLOCK_FULL when what
+//   it lies on has none then. A file that became shorter is unreadable there.
+// - A flush that fails leaves open what the medium has, and the kernel may have forgotten what it
+//   should have written: from then on the device is gone (BLOCK_GONE) until it is opened again.
+// - No checksums: what is above has them. Opening throws the system's own errors, or
+//   FileBlockError.
+
+import { spawnSync } from "node:child_process";
+import { constants, readFileSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { type BlockDevice, BlockError, type BlockErrorCode, checkBlocks, SECTOR_BYTES } from "../block.js";
+
+/** Why a file or partition cannot be a device. */
+export class FileBlockError extends Error {
+  override readonly name = "FileBlockError";
+
+  constructor(
+    readonly code: "BLOCK_IN_USE" | "BLOCK_NO_MEDIUM",
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message);
+  }
+}
+
+const blockBytesDefault = 4096;
+const lockTimeoutMs = 5000;
+/** errno of a medium that is not there any more. */
+const goneCodes = new Set(["ENXIO", "ENODEV", "EBADF", "ENOENT", "ESTALE"]);
+const fullCodes = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** Locks an open file for this process: the lock is the open file's, which the child shares. */
+function lock(descriptor: number, path: string): void {
+  const { status, error } = spawnSync("flock", ["--exclusive", "--nonblock", "3"], {
+    stdio: ["ignore", "ignore", "ignore", descriptor],
+    timeout: lockTimeoutMs,
+  });
+  if (error !== undefined) throw error;
+  if (status !== 0)
+    throw new FileBlockError(
+      "BLOCK_IN_USE",
+      `${path} is in use by another process`,
+      "stop that process, or use another file",
+    );
+}
+
+/** Bytes of a partition, by its device number. */
+function partitionBytes(device: number): number {
+  const major = Math.floor(device / 256) & 0xfff;
+  const minor = (device & 0xff) | (Math.floor(device / 4096) & 0xfff00);
+  return Number(readFileSync(`/sys/dev/block/${major}:${minor}/size`, "utf8")) * 512;
+}
+
+export class FileBlockDevice implements BlockDevice {
+  readonly blockBytes: number;
+  readonly blocks: number;
+  readonly #file: FileHandle;
+  #gone: string | null = null;
+
+  private constructor(file: FileHandle, blockBytes: number, blocks: number) {
+    this.#file = file;
+    this.blockBytes = blockBytes;
+    this.blocks = blocks;
+  }
+
+  /** Opens what is there, for this process alone. */
+  static async open(path: string, blockBytes = blockBytesDefault): Promise<FileBlockDevice> {
+    if (blockBytes < SECTOR_BYTES || (blockBytes & (blockBytes - 1)) !== 0)
+      throw new RangeError(`a block of ${blockBytes} bytes`);
+    const file = await open(path, constants.O_RDWR);
+    try {
+      const facts = await file.stat();
+      if (!facts.isFile() && !facts.isBlockDevice())
+        throw new FileBlockError(
+          "BLOCK_NO_MEDIUM",
+          `${path} is no file and no partition`,
+          "name one of these",
+        );
+      const bytes = facts.isFile() ? facts.size : partitionBytes(facts.rdev);
+      lock(file.fd, path);
+      return new FileBlockDevice(file, blockBytes, Math.floor(bytes / blockBytes));
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Makes a new file of so many bytes, all zeros, and opens it. EEXIST when there is one. */
+  static async create(path: string, bytes: number, blockBytes = blockBytesDefault): Promise<FileBlockDevice> {
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+    try {
+      lock(file.fd, path);
+      const blocks = Math.floor(bytes / blockBytes);
+      await file.truncate(blocks * blockBytes);
+      return new FileBlockDevice(file, blockBytes, blocks);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  async read(block: number, buffer: Uint8Array): Promise<void> {
+    this.#check(block, buffer.length);
+    const from = block * this.blockBytes;
+    try {
+      for (let done = 0; done < buffer.length; ) {
+        const { bytesRead } = await this.#file.read(buffer, done, buffer.length - done, from + done);
+        if (bytesRead === 0) throw new BlockError("BLOCK_UNREADABLE", `block ${block} is not there`, block);
+        done += bytesRead;
+      }
+    } catch (error) {
+      throw this.#mapped(error, "BLOCK_UNREADABLE", block);
+    }
+  }
+
+  async write(block: number, data: Uint8Array): Promise<void> {
+    this.#check(block, data.length);
+    const from = block * this.blockBytes;
+    try {
+      for (let done = 0; done < data.length; ) {
+        const { bytesWritten } = await this.#file.write(data, done, data.length - done, from + done);
+        done += bytesWritten;
+      }
+    } catch (error) {
+      throw this.#mapped(error, "BLOCK_UNWRITABLE", block);
+    }
+  }
+
+  async flush(): Promise<void> {
+    this.#check(0, 0);
+    try {
+      await this.#file.datasync();
+    } catch (error) {
+      this.#gone = error instanceof Error ? error.message : String(error);
+      throw new BlockError("BLOCK_GONE", `the flush failed: ${this.#gone}`, 0);
+    }
+  }
+
+  #check(block: number, bytes: number): void {
+    if (this.#gone !== null) throw new BlockError("BLOCK_GONE", this.#gone, block);
+    checkBlocks(this, block, bytes);
+  }
+
+  #mapped(error: unknown, otherwise: BlockErrorCode, block: number): unknown {
+    if (error instanceof BlockError || !(error instanceof Error) || !("code" in error)) return error;
+    const code = String(error.code);
+    if (fullCodes.has(code)) return new BlockError("BLOCK_FULL", error.message, block);
+    if (!goneCodes.has(code)) return new BlockError(otherwise, error.message, block);
+    this.#gone = error.message;
+    return new BlockError("BLOCK_GONE", error.message, block);
+  }
+
+  /** Ends it; what was not flushed may be lost. */
+  async close(): Promise<void> {
+    if (this.#gone === closed) return;
+    this.#gone = closed;
+    await this.#file.close();
+  }
+}
+
+const closed = "the device is closed";
