@@ -13,6 +13,7 @@ import { links, placements, standardMtus, standardRuns, systems, tests } from ".
 import { exitCodes, usageError } from "../kernel/errors.js";
 import { findMachine } from "../machine/find.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
+import { registerBenchCapability } from "./bench-capability.js";
 import { registerBenchCompare } from "./bench-compare.js";
 import { registerBenchFiles } from "./bench-files.js";
 import { registerBenchGroup } from "./bench-group.js";
@@ -145,6 +146,7 @@ export function registerBench(program: Command): void {
   registerBenchFiles(bench as unknown as Command);
   registerBenchGroup(bench as unknown as Command);
   registerBenchAlarm(bench as unknown as Command);
+  registerBenchCapability(bench as unknown as Command);
   registerBenchKernel(bench as unknown as Command);
   registerBenchWorker(bench as unknown as Command);
 }
