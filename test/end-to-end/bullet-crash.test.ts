@@ -91,7 +91,7 @@ describe.skipIf(!isWanted)("a volume whose process is killed", () => {
   afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
   it("has all that it acknowledged, and nothing half-made", async () => {
-    const stride = perTier({ quick: 29, long: 1, nightly: 1 });
+    const stride = perTier({ quick: 17, long: 1, nightly: 1 });
     let kills = 0;
     let isThrough = false;
     for (let step = 1; step < stepsMax && !isThrough; step += stride) {
