@@ -50,3 +50,8 @@ export const STD_INTR = -1010;
 export const STD_OVERFLOW = -1011;
 export const STD_WRITEPROT = -1012;
 export const STD_NOMEDIUM = -1013;
+
+export const SP_UNAVAIL = -2101; // no directory server answers, or the group has no majority
+export const SP_NOTEMPTY = -2102; // a directory that is to go has rows
+export const SP_UNREACH = -2103; // what the directory names cannot be asked
+export const SP_CLASH = -2104; // the row has changed meanwhile

@@ -19,7 +19,7 @@ import type { ConfigValues } from "../node/config/settings.js";
 import type { Log } from "../node/log.js";
 import { NodeMetrics } from "../node/metrics/metrics.js";
 import { servePages } from "../node/metrics/server.js";
-import { openSecrets } from "../node/secrets.js";
+import { openSecrets, secretsFolder } from "../node/secrets.js";
 import { type RunningKernel, startKernel } from "../node/start.js";
 import { unitText } from "../node/unit.js";
 import { Watch } from "../node/watch.js";
@@ -141,11 +141,20 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
     const announced = values["pool.announce"] ? { pool } : {};
     const noticed = (what: keyof typeof noticedWords) => log.info({ pool }, noticedWords[what]);
     const state = values["node.state"];
-    const secrets = (server: string) => openSecrets(join(state, "secrets"), server, randomBytes);
+    const secrets = (server: string) => openSecrets(secretsFolder(state), server, randomBytes);
+    // A server whose own capabilities were revoked has others: those in the file stay good.
+    let writeReady = (): void => undefined;
     const files = await openFiles(values, log);
     const agent = new Agent(running, {
       ...{ name, version, random: randomBytes, failed, noticed, ...announced },
       secrets: state === "" ? undefined : secrets,
+      renewed() {
+        try {
+          writeReady();
+        } catch (error) {
+          failed(error); // it serves on
+        }
+      },
       scheme: values["node.capabilities"],
       files: files?.volume,
     });
@@ -166,7 +175,12 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
     try {
       watch.start();
       const ready = { ...describe(running, agent, name), metrics: pages?.where ?? null };
-      writeReadyFile(values["node.ready_file"], ready);
+      writeReady = () =>
+        writeReadyFile(values["node.ready_file"], {
+          ...ready,
+          capabilities: agent.capabilities(),
+        });
+      writeReady();
       emit("node start", json, ready, () =>
         [
           `${name} serves on ${ready.interfaces.map((i) => i.name).join(", ")}`,

@@ -3,9 +3,7 @@
 //
 // - Names, help and errors are the table's own; nothing here knows a server. What a command can
 //   beyond one call of its operation is given to registerServer as a Special.
-// - A call goes through the control daemon where there is one, with the caller's capability.
-//   With --interface, inside a lab's machine, without a daemon, or for a Special, it goes by a
-//   kernel of its own, which lives for the one command.
+// - How a call goes: calling.ts. For a Special it goes by a kernel of the command's own.
 
 import type { Command } from "@commander-js/extra-typings";
 import type { Capability } from "../capability/capability.js";
@@ -15,13 +13,10 @@ import { allOperations, defineServer, type ServerTable } from "../interface/tabl
 import { serverTables } from "../interface/tables.js";
 import { type ExitCode, exitCodes } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
-import { startKernel } from "../node/start.js";
 import { callOperation } from "../stub/client.js";
-import { type Access, findAnyControl, ownNetwork, withAccess } from "./control-access.js";
-import { collect } from "./foreground.js";
+import { type CallingOptions, calling, locateTimeout, onOwnKernel, withCalling } from "./calling.js";
 import { emit, narrate } from "./output.js";
-import { kernelBytes, offlineKernel } from "./package-files.js";
-import { parseDuration } from "./quantity.js";
+import { offlineKernel } from "./package-files.js";
 import { parseTarget } from "./target.js";
 import { parseValue, plain, replyText } from "./values.js";
 
@@ -38,8 +33,9 @@ export const anyTable = defineServer({
 /** A name of a table as an option: `--milliseconds`. */
 const optionName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-const objectHelp = `OBJECT is a capability (32 hex digits, or its text form), a port (12 hex digits) for what
-anyone may ask, or NODE:SERVER of a running lab (with all rights), or of a pool (its port).
+const objectHelp = `OBJECT is a capability (32 hex digits, its text form, or @FILE with one of them), a port (12
+hex digits) for what anyone may ask, or NODE:SERVER of a running lab (with all rights), or of
+a pool (its port).
 The call goes through the control daemon (--control, PROTEUS_CONTROL, the lab's, this
 machine's); with --interface, or without a daemon, it needs no one's help.`;
 
@@ -126,11 +122,8 @@ function addOptions(command: Command, operation: Operation, instead: readonly st
   }
 }
 
-/** Options that every such command has, as commander gives them. */
-interface Options extends Access {
-  readonly interface: readonly string[];
-  readonly timeout: string;
-  readonly json: boolean;
+/** Options of such a command, as commander gives them. */
+interface Options extends CallingOptions {
   readonly [option: string]: unknown;
 }
 
@@ -153,34 +146,18 @@ async function run(
     else if (typeof text === "string") given[key] = parseValue(field, text, offlineKernel);
   }
   Object.assign(given, special?.given?.(options));
-  const locateTimeoutMs = Math.ceil(parseDuration(options.timeout));
-  const answered = (reply: Readonly<Record<string, unknown>>): void => {
-    show(`${table.name} ${name}`, options.json, reply);
-    const exit = special?.exit?.(reply) ?? exitCodes.ok;
-    if (exit !== exitCodes.ok) process.exitCode = exit;
-  };
+  const locateTimeoutMs = locateTimeout(options);
   const planned = special?.plan?.(given, options);
-  const direct = planned !== undefined || ownNetwork(options.interface, options);
-  const daemon = direct ? null : findAnyControl(options);
-  if (daemon !== null) {
-    const { call } = daemon.client;
-    answered(await callOperation(call, table, name, capability, given, { locateTimeoutMs }));
+  if (planned !== undefined) {
+    await onOwnKernel(options, (kernel) => planned({ kernel, capability, locateTimeoutMs }));
     return;
   }
-  const running = await startKernel({
-    wasm: kernelBytes(),
-    interfaces: options.interface,
-    say: narrate,
-  });
-  try {
-    if (planned !== undefined) {
-      await planned({ kernel: running.kernel, capability, locateTimeoutMs });
-      return;
-    }
-    answered(await callOperation(running.kernel, table, name, capability, given, { locateTimeoutMs }));
-  } finally {
-    await running.finish();
-  }
+  const reply = await calling(options, (via) =>
+    callOperation(via, table, name, capability, given, { locateTimeoutMs }),
+  );
+  show(`${table.name} ${name}`, options.json, reply);
+  const exit = special?.exit?.(reply) ?? exitCodes.ok;
+  if (exit !== exitCodes.ok) process.exitCode = exit;
 }
 
 function show(command: string, json: boolean, reply: Readonly<Record<string, unknown>>): void {
@@ -208,10 +185,7 @@ function addOperation(
     .argument("<object>", "what it is done to");
   addOptions(command as unknown as Command, operation, special?.instead ?? []);
   for (const [flags, summary] of Object.entries(special?.options ?? {})) command.option(flags, summary);
-  command.option("--interface <name>", "network to call on, without a daemon; may be repeated", collect, []);
-  withAccess(command as unknown as Command)
-    .option("--timeout <duration>", "how long to look for the server", "5s")
-    .option("--json", "one JSON document on stdout", false)
+  withCalling(command as unknown as Command)
     .addHelpText("after", operationHelp(table, name, operation, special?.notes))
     .action((...given: readonly unknown[]) =>
       run(table, name, operation, String(given[0]), given[1] as Options, special),

@@ -89,7 +89,7 @@ const entries: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./port.js")).registerPort,
   },
   capability: {
-    summary: "capabilities: make, check and restrict their private part, offline",
+    summary: "capabilities: show, restrict, hand on and revoke them; their private part, offline",
     load: async () => (await import("./capability.js")).registerCapability,
   },
   capture: {

@@ -1,18 +1,19 @@
 // What a command is done to: a capability in full, a port, or a server of a machine in a lab or
-// in a deployed pool.
+// in a deployed pool. resolveTarget is the one place where a text becomes a capability.
 //
-// - 32 hex digits or PORT/OBJECT(RIGHTS)/CHECK: the capability itself. 12 hex digits: a port
-//   alone, for what anyone may ask. NODE or NODE:SERVER: the capability that the machine's agent
-//   gave out at its start, as the lab has written it down (--lab, PROTEUS_LAB, or the lab that
-//   runs). With that somebody has all rights: it is the lab's owner who can read it.
+// - 32 hex digits or PORT/OBJECT(RIGHTS)/CHECK: the capability itself; @FILE: a file that holds
+//   one. 12 hex digits: a port alone, for what anyone may ask. NODE or NODE:SERVER: the capability
+//   that the machine's agent gave out, as the lab has written it down (--lab, PROTEUS_LAB, or the
+//   lab that runs). With that somebody has all rights: it is the lab's owner who can read it.
 // - Outside of a lab, or with --control, a machine is known by its control daemon, and its
 //   servers by their ports: for what anyone may ask.
+// - serverAt says whose port it is, as far as lab and daemon know.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { type Capability, parseCapability, portOnly } from "../capability/capability.js";
-import { parsePort } from "../capability/port.js";
+import { parsePort, portHex } from "../capability/port.js";
 import { exitCodes, ProteusError, usageError } from "../kernel/errors.js";
 import { requireLab, runningLabs } from "../lab/lab.js";
 import { nodeFolder } from "../lab/state.js";
@@ -21,20 +22,64 @@ import { type Access, type Found, findAnyControl, findControl } from "./control-
 import { offlineKernel } from "./package-files.js";
 
 const readySchema = z.object({ capabilities: z.record(z.string(), z.string()) });
+const fileBytesMax = 4096;
+
+/** A server of a machine, by name. */
+export interface NamedServer {
+  readonly node: string;
+  readonly server: string;
+}
+
+export interface Target {
+  readonly capability: Capability;
+  /** When the text named it. */
+  readonly named?: NamedServer;
+}
 
 /** What an argument names; `server` is meant when only a node is named. */
-export async function parseTarget(text: string, server: string, access: Access = {}): Promise<Capability> {
-  if (/^[0-9a-fA-F]{32}$/.test(text) || text.includes("/")) return parseCapability(offlineKernel(), text);
-  if (/^[0-9a-fA-F]{12}$/.test(text)) return portOnly(parsePort(text));
-  const [node = "", named = server, more] = text.split(":");
-  if (node === "" || more !== undefined)
-    throw usageError(
-      `"${text}" names nothing`,
-      "give a capability of 32 hex digits, a port of 12, or NODE:SERVER",
-      "TARGET_INVALID",
-    );
+export async function resolveTarget(text: string, server: string, access: Access = {}): Promise<Target> {
+  if (text.startsWith("@")) return { capability: ofFile(text.slice(1)) };
+  if (/^[0-9a-fA-F]{32}$/.test(text) || text.includes("/"))
+    return { capability: parseCapability(offlineKernel(), text) };
+  if (/^[0-9a-fA-F]{12}$/.test(text)) return { capability: portOnly(parsePort(text)) };
+  const named = parseNamed(text, server);
   const pool = poolFor(access);
-  return pool === null ? ofNode(node, named, access.lab) : ofPool(pool, node, named);
+  const capability = await (pool === null ? ofNode(named, access.lab) : ofPool(pool, named));
+  return { capability, named };
+}
+
+/** The capability that an argument names. */
+export async function parseTarget(text: string, server: string, access: Access = {}): Promise<Capability> {
+  return (await resolveTarget(text, server, access)).capability;
+}
+
+/** NODE:SERVER, or NODE with the server that is meant then. */
+export function parseNamed(text: string, otherwise?: string): NamedServer {
+  const [node = "", server = otherwise, more] = text.split(":");
+  if (node !== "" && server !== undefined && server !== "" && more === undefined) return { node, server };
+  throw usageError(
+    `"${text}" names nothing`,
+    "give a capability of 32 hex digits, @FILE with one, a port of 12 digits, or NODE:SERVER",
+    "TARGET_INVALID",
+  );
+}
+
+/** The capability in a file; what it holds is not repeated in an error. */
+function ofFile(path: string): Capability {
+  const text = statSync(path).size > fileBytesMax ? "" : readFileSync(path, "utf8").trim();
+  try {
+    return parseCapability(offlineKernel(), text);
+  } catch (cause) {
+    throw new ProteusError({
+      code: "CAPABILITY_INVALID",
+      exit: exitCodes.usage,
+      message: `${path} holds no capability`,
+      why: "it is one line: 32 hex digits, or PORT/OBJECT(RIGHTS)/CHECK",
+      unchanged: "nothing was asked",
+      hint: `proteus capability give CAPABILITY -o ${path} writes such a file`,
+      cause,
+    });
+  }
 }
 
 /** The daemon that knows the machine: the one that is named, or this machine's when no lab runs. */
@@ -45,20 +90,23 @@ function poolFor(access: Access): Found | null {
   return runningLabs().length > 0 ? null : findAnyControl(access);
 }
 
-async function ofPool({ client }: Found, name: string, server: string): Promise<Capability> {
-  const { servers } = await client.node(name);
+async function ofPool({ client }: Found, { node, server }: NamedServer): Promise<Capability> {
+  const { servers } = await client.node(node);
   const port = servers[server];
   if (port !== undefined) return portOnly(parsePort(port));
-  throw serverUnknown(name, server, Object.keys(servers));
+  throw serverUnknown(node, server, Object.keys(servers));
 }
 
-function ofNode(name: string, server: string, among: string | undefined): Capability {
+/** The capabilities that the agent of a lab's machine gave out; throws when it gave out none. */
+const givenBy = (lab: string, node: string): Readonly<Record<string, string>> =>
+  readySchema.parse(JSON.parse(readFileSync(join(nodeFolder(lab, node), "ready.json"), "utf8"))).capabilities;
+
+function ofNode({ node: name, server }: NamedServer, among: string | undefined): Capability {
   const lab = requireLab(among);
   const node = requireNode(lab.topology, name);
-  const path = join(nodeFolder(lab.topology.name, node.name), "ready.json");
   let given: Readonly<Record<string, string>>;
   try {
-    given = readySchema.parse(JSON.parse(readFileSync(path, "utf8"))).capabilities;
+    given = givenBy(lab.topology.name, node.name);
   } catch (cause) {
     throw new ProteusError({
       code: "NODE_SILENT",
@@ -82,4 +130,33 @@ function serverUnknown(name: string, server: string, known: readonly string[]): 
     why: `it has ${known.join(", ")}`,
     hint: `name one: ${name}:SERVER`,
   });
+}
+
+/** Whose port it is, as far as the lab or the control daemon knows; null when nobody does. */
+export async function serverAt(port: Uint8Array, access: Access = {}): Promise<NamedServer | null> {
+  const hex = portHex(port);
+  try {
+    const pool = poolFor(access);
+    if (pool === null) return serverInLab(hex, access.lab);
+    for (const { name, servers } of await pool.client.nodes())
+      for (const [server, own] of Object.entries(servers)) if (own === hex) return { node: name, server };
+  } catch (error) {
+    if (!(error instanceof ProteusError)) throw error; // without lab and daemon it stays nameless
+  }
+  return null;
+}
+
+function serverInLab(port: string, among: string | undefined): NamedServer | null {
+  const { topology } = requireLab(among);
+  for (const { name } of topology.nodes) {
+    let given: Readonly<Record<string, string>> = {};
+    try {
+      given = givenBy(topology.name, name);
+    } catch {
+      // A machine that is off, or a host.
+    }
+    for (const [server, hex] of Object.entries(given))
+      if (hex.startsWith(port)) return { node: name, server };
+  }
+  return null;
 }

@@ -62,6 +62,8 @@ export interface ReplicaOptions {
   readonly machine: StateMachine;
   /** Creates the group when it does not exist. */
   readonly create: boolean;
+  /** With `create`: the caller knows that nobody else has created it, or will. Nobody is looked for. */
+  readonly alone?: boolean;
   /** Of a group that we create; what is left out is standard. */
   readonly parameters?: Partial<GroupParameters>;
   /** Silence after which a member is dead, of a group that we create; default 0: the kernel's own. */
@@ -123,6 +125,7 @@ export class Replica {
    */
   async #enter(create: boolean, patient: boolean): Promise<void> {
     const { kernel, after, port, name, wishes = {} } = this.#options;
+    if (create && this.#options.alone === true) return this.#create();
     let last: unknown = statusError(BC_FAIL, `joining group ${name}`);
     for (let round = 1; round <= roundsMax && !this.#over; round++) {
       const found = await findGroup(kernel, port);

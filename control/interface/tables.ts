@@ -6,6 +6,13 @@
 // - Plain data: knownOperations() may be written to JSON or Lua as it is.
 
 import { bulletTable } from "./bullet.js";
+import {
+  DIRECTORY_ASK,
+  DIRECTORY_LEASE,
+  DIRECTORY_PROMISE,
+  DIRECTORY_STORED,
+  directoryTable,
+} from "./directory.js";
 import { ECHO_EXECUTIONS, ECHO_SINK, ECHO_SOURCE } from "./echo.js";
 import {
   GROUP_COMMAND,
@@ -31,6 +38,7 @@ export const serverTables: readonly ServerTable[] = [
   randomTable,
   timeTable,
   poolTable,
+  directoryTable,
 ];
 
 /** An operation as others may name it. */
@@ -51,6 +59,15 @@ const withoutTable: readonly KnownOperation[] = [
   { server: "group", number: GROUP_SNAPSHOT, name: "snapshot", summary: "a piece of a member's state" },
   { server: "group", number: GROUP_SNAPSHOT_DONE, name: "snapshot-done", summary: "the state has arrived" },
   { server: "group", number: GROUP_COMMAND, name: "command", summary: "a command of a replica" },
+  {
+    server: "directory",
+    number: DIRECTORY_ASK,
+    name: "ask",
+    summary: "where another directory server stands",
+  },
+  { server: "directory", number: DIRECTORY_PROMISE, name: "promise", summary: "a promise to who founds" },
+  { server: "directory", number: DIRECTORY_STORED, name: "stored", summary: "when an update is stored" },
+  { server: "directory", number: DIRECTORY_LEASE, name: "lease", summary: "leave to answer look-ups" },
   { server: "group", number: GROUP_JOIN, name: "join", summary: "who joins, and asks for the state" },
 ];
 

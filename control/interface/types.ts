@@ -10,6 +10,7 @@
 
 import { CAPABILITY_BYTES, FLIP_ADDRESS, PORT_BYTES, PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import { type Capability, capabilityBytes, capabilityOf } from "../capability/capability.js";
+import { type CapabilitySet, MEMBERS_MAX } from "../capability/set.js";
 
 /** A value that a type cannot carry. */
 export class Unfit extends RangeError {
@@ -247,6 +248,37 @@ export const capability: WireType<Capability> = {
   read(from) {
     const at = from.take(CAPABILITY_BYTES);
     return capabilityOf(from.bytes.subarray(at, at + CAPABILITY_BYTES));
+  },
+};
+
+/** Two counts of 16 bits, then each capability with 16 bits that say whether it is current. */
+export const capabilitySet: WireType<CapabilitySet> = {
+  name: "capability set",
+  kind: "compound",
+  size({ initial, final, members }) {
+    if (final !== members.length) throw new Unfit(`a set of ${members.length} says that it has ${final}`);
+    if (final > MEMBERS_MAX || initial < 0 || initial > MEMBERS_MAX)
+      throw new Unfit(`a set has at most ${MEMBERS_MAX} members`);
+    return members.reduce((sum, member) => sum + capability.size(member.capability) + 2, 4);
+  },
+  write(to, { initial, final, members }) {
+    int16.write(to, initial);
+    int16.write(to, final);
+    for (const member of members) {
+      capability.write(to, member.capability);
+      int16.write(to, member.current ? 1 : 0);
+    }
+  },
+  read(from) {
+    const initial = int16.read(from);
+    const final = int16.read(from);
+    if (initial < 0 || initial > MEMBERS_MAX || final < 0 || final > MEMBERS_MAX)
+      throw new Malformed(`a set has 0 to ${MEMBERS_MAX} members, not ${final} of ${initial}`);
+    const members = Array.from({ length: final }, () => ({
+      capability: capability.read(from),
+      current: int16.read(from) !== 0,
+    }));
+    return { initial, final, members };
   },
 };
 

@@ -255,6 +255,29 @@ const words: Readonly<Record<StatusName, StatusWords>> = {
     exit: exitCodes.notFound,
     why: "there is no medium in the drive",
   },
+  SP_UNAVAIL: {
+    exit: exitCodes.unreachable,
+    why: "no directory server can do it: fewer than a majority of them are together",
+    unchanged: "it may or may not have been done",
+    hint: "`proteus directory members` says which are missing; look, then try again",
+  },
+  SP_NOTEMPTY: {
+    exit: exitCodes.failed,
+    why: "the directory has entries",
+    unchanged: "nothing was removed",
+    hint: "remove its entries first",
+  },
+  SP_UNREACH: {
+    exit: exitCodes.unreachable,
+    why: "the server of what the directory names cannot be asked for a capability with fewer rights",
+    hint: "try again when that server answers, or use a capability that shows the column as it is",
+  },
+  SP_CLASH: {
+    exit: exitCodes.failed,
+    why: "somebody has changed the entry meanwhile",
+    unchanged: "nothing was changed",
+    hint: "look it up again",
+  },
 };
 
 /** What every status means, for the reference of error codes. */

@@ -265,6 +265,13 @@ export class Kernel {
     return this.#waiting;
   }
 
+  /** So many random bytes, from where the kernel has its own. */
+  random(count: number): Uint8Array {
+    const bytes = new Uint8Array(count);
+    this.#options.random(bytes);
+    return bytes;
+  }
+
   /** When the last turn looked at the clock. */
   get turnedAt(): number {
     return this.#time.last;

@@ -26,6 +26,9 @@ export function metricsOf(lab: string, node: string): Listen {
   return parseListen(metricsText(lab, node)).listen;
 }
 
+/** Where a node keeps what outlives a power cut. */
+export const nodeState = (lab: string, node: string): string => join(nodeFolder(lab, node), "state");
+
 /** Off where the path is longer than a socket's may be. */
 function metricsText(lab: string, node: string): string {
   const text = `unix:${join(nodeFolder(lab, node), "metrics.sock")}`;
@@ -78,7 +81,7 @@ function programOf(lab: string, { name, bullet }: LabNode): Program {
     words: ["node", "start"],
     environment: {
       ...{ PROTEUS_READY_FILE: ready, PROTEUS_METRICS_LISTEN: metricsText(lab, name) },
-      PROTEUS_STATE: join(nodeFolder(lab, name), "state"),
+      PROTEUS_STATE: nodeState(lab, name),
       PROTEUS_BULLET_PATH: bullet === undefined ? "" : join(nodeFolder(lab, name), "bullet.volume"),
       ...(bullet === undefined ? {} : { PROTEUS_BULLET_SIZE: String(bullet.bytes) }),
     },

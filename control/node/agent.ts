@@ -12,7 +12,12 @@
 import { freemem, loadavg, networkInterfaces, totalmem } from "node:os";
 import { sharedMemory } from "../../drivers/shared-memory/pages.js";
 import { type Capability, capabilityHex } from "../capability/capability.js";
-import { passingSecrets, type ServerIdentity, type ServerSecrets } from "../capability/secrets.js";
+import {
+  type OwnGeneration,
+  passingSecrets,
+  type ServerIdentity,
+  type ServerSecrets,
+} from "../capability/secrets.js";
 import { type NodeDocument, spoken } from "../interface/node.js";
 import type { Announcement } from "../interface/pool.js";
 import { toHex } from "../kernel/bytes.js";
@@ -37,6 +42,8 @@ export interface AgentOptions {
   readonly random: (bytes: number) => Uint8Array;
   /** The secrets of a server; default: others at every start. */
   readonly secrets?: ((server: string) => ServerSecrets) | undefined;
+  /** Told when a server's own generation is another: the capabilities that were given out have ended. */
+  readonly renewed?: () => void;
   /** How capabilities are made; default keyed. */
   readonly scheme?: "keyed" | "original";
   /** The files of its Bullet server; default: it has none. Who opened them closes them. */
@@ -72,7 +79,7 @@ export class Agent {
   #draining = false;
 
   constructor(running: RunningKernel, options: AgentOptions) {
-    const { name, version, random, failed, pool, noticed, scheme = "keyed" } = options;
+    const { name, version, random, failed, pool, noticed, renewed, scheme = "keyed" } = options;
     const { kernel } = running;
     this.#running = running;
     this.#name = name;
@@ -80,7 +87,15 @@ export class Agent {
     const secrets = options.secrets ?? (() => passingSecrets(random));
     const given = (server: AgentServer) => {
       const { getPort, key, own } = secrets(server);
-      const identity: ServerIdentity = { getPort, own, ...(scheme === "keyed" ? { key } : {}) };
+      const told: OwnGeneration = {
+        generation: own.generation,
+        renew() {
+          const generation = own.renew();
+          queueMicrotask(() => renewed?.()); // the server has it then
+          return generation;
+        },
+      };
+      const identity: ServerIdentity = { getPort, own: told, ...(scheme === "keyed" ? { key } : {}) };
       return { kernel, random, failed, ...identity };
     };
     this.#echo = new EchoServer(kernel, secrets("echo").getPort, { threads: 4 });
@@ -99,7 +114,12 @@ export class Agent {
     const shared = sharedMemory();
     this.segments = new SegmentServer({ ...given("segment"), memory: kernel.segments, draining, shared });
     this.bullet =
-      options.files === undefined ? null : this.#serveFiles(options.files, secrets("bullet"), failed);
+      options.files === undefined
+        ? null
+        : new BulletServer({
+            ...{ kernel, engine: options.files, after, failed, draining, renewed },
+            ...{ getPort: secrets("bullet").getPort, key: secrets("bullet").key },
+          });
     this.#random = serveRandom(given("random"));
     this.#time = serveTime({ ...given("time"), clock: Date.now });
     this.#announcer =
@@ -115,11 +135,6 @@ export class Agent {
             },
             found: (found) => noticed?.(found ? "found" : "lost"),
           });
-  }
-
-  #serveFiles(engine: FileEngine, { getPort, key }: ServerSecrets, failed: (error: unknown) => void) {
-    const { kernel } = this.#running;
-    return new BulletServer({ kernel, engine, getPort, key, after, failed, draining: () => this.#draining });
   }
 
   /** What it says to the pool's control daemons. */

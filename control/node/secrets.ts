@@ -29,6 +29,9 @@ const othersBits = 0o077;
 const fileBytesMax = 4096;
 const unfinishedMark = ".new."; // and the program's number
 
+/** The folder of secrets in a machine's state folder. */
+export const secretsFolder = (state: string): string => join(state, "secrets");
+
 /** Where a server's secrets lie in a folder. */
 export const secretPath = (folder: string, server: string): string => join(folder, `${server}.secret`);
 

@@ -3,6 +3,7 @@
 
 import { usageError } from "../../control/kernel/errors.js";
 import { callsWorkload } from "./calls.js";
+import { directoriesWorkload } from "./directories.js";
 import { groupsWorkload } from "./groups.js";
 import { mixedWorkload } from "./mixed.js";
 import { poolWorkload } from "./pool.js";
@@ -12,6 +13,7 @@ import type { Workload } from "./workload.js";
 
 const builders: Readonly<Record<string, () => Workload>> = {
   calls: () => callsWorkload(),
+  directories: () => directoriesWorkload(),
   groups: () => groupsWorkload(),
   mixed: () => mixedWorkload(),
   pool: () => poolWorkload(),

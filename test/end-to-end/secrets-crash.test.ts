@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseSecrets } from "../../control/capability/secrets.js";
 import { toHex } from "../../control/kernel/bytes.js";
 import { openSecrets } from "../../control/node/secrets.js";
+import { perTier } from "../simulation/seeds.js";
 
 const built = fileURLToPath(new URL("../../dist/control/node/secrets.js", import.meta.url));
 const calls = "write,fsync,link,rename,unlink,mkdir";
@@ -76,7 +77,7 @@ describe.skipIf(!isWanted)("secrets whose program is killed", () => {
   it("has them whole or not at all, whenever that is", () => {
     const moments = { before: 0, made: 0 };
     // strace counts the calls of each kind by themselves.
-    for (const call of calls.split(",")) {
+    for (const call of perTier({ quick: "fsync,link,rename", long: calls, nightly: calls }).split(",")) {
       let isThrough = false;
       for (let step = 1; step < stepsMax && !isThrough; step++) {
         const folder = join(parent, `${call}-${step}`);
@@ -90,7 +91,7 @@ describe.skipIf(!isWanted)("secrets whose program is killed", () => {
       }
       expect(isThrough, call).toBe(true);
     }
-    expect(Math.min(moments.before, moments.made)).toBeGreaterThan(2);
+    expect(Math.min(moments.before, moments.made)).toBeGreaterThan(1);
   });
 
   it("says that they are made, or renewed, only when the medium has file and name", () => {

@@ -9,7 +9,8 @@ import { workloadNames } from "../../../simulation/workloads/registry.js";
 import { groupSystems, groupTests, senderChoices } from "../../bench/group/types.js";
 import { kernelSystems, kernelTests } from "../../bench/kernel/types.js";
 import { links, placements, systems, tests } from "../../bench/types.js";
-import { formats, levels } from "../../node/config/settings.js";
+import { serverTables } from "../../interface/tables.js";
+import { formats, levels, schemes } from "../../node/config/settings.js";
 
 /** What there is now, by who is asked for it (names.ts). */
 export type Kind = "lab" | "node" | "tap" | "link" | "object" | "interface";
@@ -64,13 +65,16 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "--log-level": words(levels),
   "--log-format": words(formats),
   "--ready-file": file,
+  "--state": { path: "folder" },
+  "--capabilities": words(schemes),
+  "--server": words(serverTables.map(({ name }) => name)),
   "--control": file,
 };
 
 /** What an argument of a command takes; `undefined` when it is free. */
 export function valueOfArgument(command: string, argument: Argument): Value | undefined {
   if (argument.argChoices !== undefined) return words(argument.argChoices);
-  if (argument.name() === "object") return { kind: "object" };
+  if (["object", "target", "secrets"].includes(argument.name())) return { kind: "object" };
   return ofArguments[`${command} ${argument.name()}`];
 }
 

@@ -1,6 +1,12 @@
 // If one of these fails, a script that reads a command's output or exit code breaks.
 
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { toHex } from "../../../control/kernel/bytes.js";
+import { openSecrets } from "../../../control/node/secrets.js";
 import { proteus } from "./command.js";
 
 describe("proteus port public", () => {
@@ -123,5 +129,29 @@ describe("the program", () => {
   it("has its version from package.json", async () => {
     const { stdout } = await proteus("--version");
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe("proteus port secret", () => {
+  it("prints the secrets in a file, and refuses one that others may read", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "proteus-port-"));
+    try {
+      const { getPort, key } = openSecrets(join(folder, "secrets"), "bullet", randomBytes);
+      const path = join(folder, "secrets", "bullet.secret");
+      const { stdout, exit } = await proteus("port", "secret", path, "--json");
+      expect(exit).toBe(0);
+      const shown = JSON.parse(stdout);
+      expect(shown).toMatchObject({ schema: 1, private: toHex(getPort), key: toHex(key) });
+      const { stdout: put } = await proteus("port", "public", shown.private);
+      expect(put).toContain(shown.public);
+      chmodSync(path, 0o640);
+      const refused = await proteus("port", "secret", path);
+      expect([refused.exit, refused.stdout]).toEqual([4, ""]);
+      expect(refused.stderr).toContain("others than its owner");
+      expect((await proteus("port", "secret", join(folder, "none.secret"))).exit).toBe(3);
+      expect((await proteus("port", "secret", "n1:")).exit).toBe(2);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -6,7 +6,7 @@
 //   blocks asked for are read.
 
 import { crc32c } from "../../../store/disk/crc32c.js";
-import { corruptBlock } from "./errors.js";
+import { corruptBlock, VolumeError } from "./errors.js";
 import type { Corruption, Extent } from "./extent.js";
 import { checksumsPerBlock, decodeChecksums } from "./layout.js";
 import { type Medium, PIECE_BYTES } from "./medium.js";
@@ -46,6 +46,19 @@ export class Reader {
     const each = PIECE_BYTES / this.#medium.blockBytes;
     for (let block = 0; block < extent.contentBlocks; block += each)
       yield await this.blocks(extent, block, Math.min(each, extent.contentBlocks - block));
+  }
+
+  /** Reads all of it: is it what was written? */
+  async isWhole(extent: Extent): Promise<boolean> {
+    try {
+      for await (const _ of this.pieces(extent));
+      return true;
+    } catch (error) {
+      if (error instanceof VolumeError && error.code === "VOLUME_CORRUPT") return false;
+      throw error;
+    } finally {
+      this.forget(extent); // another may seem to lie at the same place
+    }
   }
 
   #load(extent: Extent): Promise<Uint8Array> {

@@ -7,7 +7,7 @@
 // - Two files cannot have a block in common unless they have the same content. If they seem to,
 //   the one that is not what was written is given up; so is what lies outside of the volume.
 
-import { corruptVolume, unknownFormat, VolumeError } from "./errors.js";
+import { corruptVolume, unknownFormat, type VolumeError } from "./errors.js";
 import { contentKey, Extent, type Inode } from "./extent.js";
 import {
   contentArea,
@@ -165,20 +165,8 @@ async function isBetter(
   b: { extent: Extent; sequence: number },
   reader: Reader,
 ): Promise<boolean> {
-  const [isGoodA, isGoodB] = [await isWhole(a.extent, reader), await isWhole(b.extent, reader)];
+  const [isGoodA, isGoodB] = [await reader.isWhole(a.extent), await reader.isWhole(b.extent)];
   return isGoodA === isGoodB ? a.sequence > b.sequence : isGoodA;
-}
-
-async function isWhole(extent: Extent, reader: Reader): Promise<boolean> {
-  try {
-    for await (const _ of reader.pieces(extent));
-    return true;
-  } catch (error) {
-    if (error instanceof VolumeError && error.code === "VOLUME_CORRUPT") return false;
-    throw error;
-  } finally {
-    reader.forget(extent); // the other one may lie at the same place
-  }
 }
 
 function freeSpace(extents: ReadonlySet<Extent>, geometry: Geometry): Space {

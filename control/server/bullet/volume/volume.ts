@@ -88,7 +88,6 @@ export class FileVolume implements Volume {
     this.#lost = new Set(recovered.report.lostInodes.filter((number) => number > 0));
     this.#self = newInode(0, recovered.generation ?? options.random(GENERATION_BYTES));
     this.#last = largest(this.#inodes.keys());
-    for (const extent of this.#extents) this.#contents.set(contentKey(extent.hash, extent.bytes), extent);
     this.#writer = new Writer(medium, this.#table, {
       stored: (inode, before) => this.#stored(inode, before),
     });
@@ -115,7 +114,22 @@ export class FileVolume implements Volume {
     const recovered = await recover(medium, reader);
     const volume = new FileVolume({ options, medium, memory, reader, recovered });
     if (recovered.generation === null) await volume.#writer.submit(volume.#self);
+    await volume.#shareEqual();
     return volume;
+  }
+
+  /** Equal contents lie there twice when a compaction was cut off: their files get one of them. */
+  async #shareEqual(): Promise<void> {
+    for (const extent of [...this.#extents]) {
+      const key = contentKey(extent.hash, extent.bytes);
+      const other = this.#contents.get(key);
+      if (other === undefined) this.#contents.set(key, extent);
+      else if (await this.#reader.isWhole(other)) await this.#replace(extent, other);
+      else {
+        this.#contents.set(key, extent);
+        if (await this.#reader.isWhole(extent)) await this.#replace(other, extent);
+      }
+    }
   }
 
   get inodes(): number {

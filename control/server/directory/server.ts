@@ -1,0 +1,449 @@
+// The directory server's protocol: control/interface/directory.ts says what it answers.
+//
+// - Reading is done here (lookup.ts), on a state that contains everything that was acknowledged;
+//   as long as what was read is not certain yet the answer waits. Changing is a command that all
+//   directory servers execute (order.ts).
+// - A member that cannot know whether its state is current answers STD_NOTNOW to everything:
+//   another one knows.
+// - What a capability allows is checked here. The command carries the generation under which it
+//   was good: when that is another one by the time it is executed, the capability is not.
+
+import { STD_ARGBAD, STD_CAPBAD, STD_DENIED, STD_NOTNOW, STD_OK } from "../../../core-wasm/status.js";
+import { PORT_BYTES, PRIVATE_BYTES, RIGHTS_ALL } from "../../../core-wasm/wire/formats.js";
+import { type Capability, capabilityBytes } from "../../capability/capability.js";
+import { claims } from "../../capability/private-part.js";
+import { type CapabilityScheme, keyedScheme } from "../../capability/scheme.js";
+import { type CapabilitySet, inOrder } from "../../capability/set.js";
+import {
+  COLUMN_RIGHTS,
+  COLUMNS_MAX,
+  directoryTable,
+  LIST_END,
+  type Listing,
+  MODIFY_RIGHT,
+} from "../../interface/directory.js";
+import type { StandardOperations } from "../../interface/standard.js";
+import type { Kernel } from "../../kernel/kernel.js";
+import type { ObjectTable } from "../../stub/objects.js";
+import { Refused, refuse } from "../../stub/refused.js";
+import { type Handlers, Server } from "../../stub/serving.js";
+import {
+  type Command,
+  digestOf,
+  encodeCommand,
+  INSTALL_ROWS_MAX,
+  type Outcome,
+  TOUCH_OBJECTS_MAX,
+} from "./commands.js";
+import { columnsOf, Lookup, type Walked } from "./lookup.js";
+import { Narrowing } from "./narrow.js";
+import { notNow, type Order } from "./order.js";
+import type { Directory, DirectoryState } from "./state.js";
+
+export interface DirectoryServerOptions {
+  readonly kernel: Kernel;
+  readonly getPort: Uint8Array;
+  /** 32 bytes: the same at all directory servers of the pool. */
+  readonly key: Uint8Array;
+  readonly state: DirectoryState;
+  readonly order: Order;
+  readonly random: (bytes: number) => Uint8Array;
+  /** Seconds since 1970. */
+  readonly time: () => number;
+  readonly failed: (error: unknown) => void;
+  readonly threads?: number;
+}
+
+type DirectoryHandlers = Handlers<typeof directoryTable.operations, Directory>;
+type OwnStandard = Pick<Handlers<StandardOperations, Directory>, "age" | "destroy" | "touch">;
+/** What an update is to do, without what is the same for all. */
+type Update = Command extends infer Each
+  ? Each extends Command
+    ? Omit<Each, "request" | "digest" | "time">
+    : never
+  : never;
+
+const noRequest = new Uint8Array(PORT_BYTES);
+const generationBytes = 8;
+const threadsDefault = 32;
+
+/** Who an update says that it is, in h_offset and h_extra. */
+function identityOf({ request, requestMore }: { readonly request: number; readonly requestMore: number }) {
+  const id = new Uint8Array(PORT_BYTES);
+  const view = new DataView(id.buffer);
+  view.setInt32(0, request, true);
+  view.setUint16(4, requestMore, true);
+  return id;
+}
+
+export class DirectoryServer {
+  readonly #options: DirectoryServerOptions;
+  readonly #state: DirectoryState;
+  readonly #order: Order;
+  readonly #scheme: CapabilityScheme;
+  readonly #lookup: Lookup;
+  readonly #narrowing: Narrowing;
+  readonly #putPort: Uint8Array;
+  #server: Server<typeof directoryTable.operations, Directory> | null = null;
+  #touched = new Set<number>();
+  #touching: Promise<void> | null = null;
+  #lookups = 0;
+  #updates = 0;
+
+  /** Serves nothing before `open`. */
+  constructor(options: DirectoryServerOptions) {
+    const { kernel, getPort, key, state, order } = options;
+    this.#options = options;
+    this.#state = state;
+    this.#order = order;
+    this.#putPort = kernel.publicPort(getPort);
+    this.#scheme = current(
+      order,
+      keyedScheme(kernel.privates, key, (object) => state.generation(object)),
+    );
+    const isOwn = (port: Uint8Array) => samePort(port, this.#putPort);
+    this.#lookup = new Lookup(state, this.#scheme, isOwn);
+    this.#narrowing = new Narrowing(kernel, this.#scheme, isOwn);
+  }
+
+  get putPort(): Uint8Array {
+    return this.#putPort;
+  }
+
+  /** Begins to listen, if it does not. Throws ProteusError when a table of the kernel is full. */
+  open(): void {
+    const { kernel, getPort, failed, threads = threadsDefault } = this.#options;
+    this.#server ??= new Server({
+      ...{ kernel, getPort, failed, threads, table: directoryTable, scheme: this.#scheme },
+      objects: this.#objects(),
+      info: (directory) => (directory === undefined ? "directory server" : infoOf(directory)),
+      status: () => this.#status(),
+      handlers: { ...this.#handlers(), ...this.#standard() },
+    });
+  }
+
+  /** Stops listening: clients find another member. Requests being served are given up. */
+  close(): void {
+    this.#server?.close();
+    this.#server = null;
+  }
+
+  /** A capability of the server or of one of its directories. Throws when there is no such directory. */
+  capability(object: number, rights = RIGHTS_ALL): Capability {
+    const part = this.#scheme.make(object, rights);
+    if (typeof part === "number") throw new Error(`there is no directory ${object}`);
+    return { port: this.#putPort, private: part };
+  }
+
+  #status(): string {
+    const { state, majority, members, version } = this.#order.describe();
+    const { directoryCount, rowCount } = this.#state;
+    return [
+      `${state}, version ${version}`,
+      `directories ${directoryCount}, names ${rowCount}`,
+      `look-ups ${this.#lookups}, updates ${this.#updates} here`,
+      `members ${members.map((member) => `${member.name} ${member.state}`).join(", ")} (majority ${majority})`,
+    ].join("\n");
+  }
+
+  // ---- objects, as the standard operations see them ---------------------------------
+
+  #objects(): ObjectTable<Directory> {
+    const server = this;
+    const state = this.#state;
+    return {
+      get lifetime() {
+        return state.standing.lifetime;
+      },
+      set lifetime(ages: number) {
+        server.#submit({ kind: "lifetime", ages }).catch(() => undefined); // GETPARAMS shows whether it was
+      },
+      get count() {
+        return state.directoryCount;
+      },
+      get: (object) => state.get(object),
+      generation: (object) => state.generation(object),
+      renew: async (object) => {
+        const fresh = server.#options.random(generationBytes);
+        await server.#done({ kind: "renew", object, fresh });
+      },
+      touch: (object) => {
+        server.#touch(object).catch(() => undefined); // the next run touches it again
+      },
+      grow: () => [],
+      remove: () => undefined,
+    };
+  }
+
+  /** Notes that an object is in use; many are told in one command. */
+  #touch(object: number): Promise<void> {
+    if (object !== 0) this.#touched.add(object);
+    this.#touching ??= Promise.resolve().then(async () => {
+      while (this.#touched.size > 0) {
+        const objects = [...this.#touched].slice(0, TOUCH_OBJECTS_MAX);
+        for (const each of objects) this.#touched.delete(each);
+        await this.#submit({ kind: "touch", objects });
+      }
+    });
+    const touching = this.#touching;
+    const over = () => {
+      if (this.#touching === touching) this.#touching = null;
+    };
+    touching.then(over, over);
+    return touching;
+  }
+
+  #standard(): OwnStandard {
+    return {
+      touch: async ({ object }) => {
+        await this.#touch(object);
+        return {};
+      },
+      age: async () => {
+        await this.#touching;
+        let { object: left } = await this.#done({ kind: "age", again: 0 });
+        while (left > 0) ({ object: left } = await this.#done({ kind: "age", again: 1 }));
+        return {};
+      },
+      destroy: async ({ object }) => {
+        await this.#done({ kind: "destroy", ...this.#subject(object) });
+        return {};
+      },
+    };
+  }
+
+  // ---- updates ------------------------------------------------------------------------
+
+  /** A directory with the generation under which its capabilities are good now. */
+  #subject(object: number): { readonly object: number; readonly generation: Uint8Array } {
+    return { object, generation: this.#state.generation(object) ?? refuse(STD_CAPBAD) };
+  }
+
+  async #submit(update: Update, request = noRequest, asked: Uint8Array = noRequest): Promise<Outcome> {
+    const common = { request, digest: digestOf(asked), time: Math.floor(this.#options.time()) };
+    this.#updates++;
+    return this.#order.submit(encodeCommand({ ...update, ...common } as Command));
+  }
+
+  /** Has it done, or refuses as the outcome says. */
+  async #done(update: Update, identity?: Identity, asked?: Uint8Array): Promise<Outcome> {
+    const request = identity === undefined ? noRequest : identityOf(identity);
+    const outcome = await this.#submit(update, request, asked ?? digestible(update));
+    return outcome.status === STD_OK ? outcome : refuse(outcome.status);
+  }
+
+  #handlers(): DirectoryHandlers {
+    return {
+      create: async ({ object, rights }, { columns, ...identity }) => {
+        this.#selects(rights);
+        const fresh = this.#options.random(generationBytes);
+        const made = await this.#done(
+          { kind: "create", ...this.#subject(object), fresh, ...columnsFor(columns) },
+          identity,
+        );
+        return { directory: this.capability(made.object) };
+      },
+      discard: ({ object }, identity) =>
+        this.#change({ kind: "discard", ...this.#subject(object) }, identity),
+      append: ({ object, rights }, { name, set, masks, ...identity }) => {
+        this.#selects(rights);
+        if (masks.length > COLUMNS_MAX) refuse(STD_ARGBAD);
+        return this.#change({ kind: "append", ...this.#subject(object), name, set, masks }, identity);
+      },
+      chmod: ({ object, rights }, { name, masks, ...identity }) => {
+        this.#selects(rights);
+        if (masks.length > COLUMNS_MAX) refuse(STD_ARGBAD);
+        return this.#change({ kind: "chmod", ...this.#subject(object), name, masks }, identity);
+      },
+      delete: ({ object, rights }, { name, ...identity }) => {
+        this.#selects(rights);
+        return this.#change({ kind: "delete", ...this.#subject(object), name }, identity);
+      },
+      replace: ({ object, rights }, { name, set, ...identity }) => {
+        this.#selects(rights);
+        return this.#change({ kind: "replace", ...this.#subject(object), name, set }, identity);
+      },
+      setcol: ({ object, rights }, { columns, ...identity }) => {
+        this.#selects(rights);
+        return this.#change({ kind: "setcol", ...this.#subject(object), ...columnsFor(columns) }, identity);
+      },
+      rename: ({ object, rights, source }, { name, directory, to, ...identity }) => {
+        this.#selects(rights);
+        const other = this.#open([directory], MODIFY_RIGHT, source);
+        return this.#change(
+          { kind: "rename", ...this.#subject(object), name, other: this.#subject(other.object), to },
+          identity,
+        );
+      },
+      install: ({ source }, { rows, ...identity }) => {
+        if (rows.length > INSTALL_ROWS_MAX) refuse(STD_ARGBAD);
+        const all = rows.map(({ directory, name, set, expected }) => {
+          const { object } = this.#open(inOrder(directory), MODIFY_RIGHT, source);
+          const former = expected === undefined ? [] : [capabilityBytes(expected)];
+          return { ...this.#subject(object), name, set, expected: former };
+        });
+        return this.#change({ kind: "install", rows: all }, identity);
+      },
+      lookup: ({ object, rights }, { path }) => {
+        this.#lookups++;
+        const names = path.split("/").filter((name) => name !== "");
+        if (names.length === 0) return { rest: "", set: this.#itself(object, rights) };
+        const walked = this.#lookup.walk(object, rights, names);
+        const certain = this.#order.certain(walked.seen);
+        return certain === undefined ? this.#found(walked) : certain.then(() => this.#found(walked));
+      },
+      setlookup: async ({ source }, { names }) => {
+        const walked = names.map(({ directory, name }) => this.#lookOne(directory, name, source));
+        await this.#order.certain(Math.max(0, ...walked.map(({ seen }) => seen)));
+        const found = await Promise.all(walked.map((each) => this.#foundRow(each)));
+        return { found };
+      },
+      list: ({ object, rights, value }, { first }) => {
+        const directory = value ?? refuse(STD_CAPBAD);
+        const answer = this.#page(directory, columnsOf(directory, this.#selects(rights)), first);
+        return this.#whenCertain(this.#state.get(object)?.changed ?? 0, answer);
+      },
+      getmasks: ({ object, rights }, { name }) => {
+        const { status, row, seen } = this.#lookup.row(object, rights, name);
+        return this.#whenCertain(seen, { masks: row?.masks ?? [] }, status);
+      },
+      getseqnr: ({ rights, value }) => {
+        const { changed } = value ?? refuse(STD_CAPBAD);
+        this.#selects(rights);
+        return this.#whenCertain(changed, { high: Math.floor(changed / 2 ** 32), low: changed % 2 ** 32 });
+      },
+      members: () => ({ document: JSON.stringify(this.#order.describe()) }),
+    };
+  }
+
+  async #change(update: Update, identity: Identity): Promise<Record<string, never>> {
+    await this.#done(update, identity);
+    return {};
+  }
+
+  /** Refuses rights that select no column. */
+  #selects(rights: number): number {
+    return (rights & COLUMN_RIGHTS) === 0 ? refuse(STD_DENIED) : rights;
+  }
+
+  /** The first of these capabilities that is a good one of this server, with such rights. */
+  #open(
+    capabilities: readonly Capability[],
+    mask: number,
+    source: bigint,
+  ): { readonly object: number; readonly rights: number } {
+    let status: number = STD_CAPBAD;
+    for (const capability of capabilities) {
+      try {
+        const { object } = this.#served.open(capability, mask, source);
+        const rights = claims(capability.private).rights; // genuine: open has verified it
+        return { object, rights: this.#selects(rights) };
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        status = error.status;
+      }
+    }
+    return refuse(status);
+  }
+
+  get #served(): Server<typeof directoryTable.operations, Directory> {
+    return this.#server ?? refuse(STD_NOTNOW);
+  }
+
+  // ---- answers ------------------------------------------------------------------------
+
+  #whenCertain<Answer>(seen: number, answer: Answer, status: number = STD_OK): Answer | Promise<Answer> {
+    const give = () => (status === STD_OK ? answer : refuse(status));
+    const certain = this.#order.certain(seen);
+    return certain === undefined ? give() : certain.then(give);
+  }
+
+  #itself(object: number, rights: number): CapabilitySet {
+    const part = this.#scheme.make(object, rights);
+    if (typeof part === "number") return refuse(STD_CAPBAD);
+    const capability = { port: this.#putPort, private: part };
+    return { initial: 1, final: 1, members: [{ capability, current: true }] };
+  }
+
+  #found({ status, set, allowed = 0, rest = "" }: Walked) {
+    if (status !== STD_OK || set === undefined) return refuse(status);
+    const narrowed = this.#narrowing.narrow(set, allowed);
+    return narrowed instanceof Promise
+      ? narrowed.then((less) => ({ rest, set: less }))
+      : { rest, set: narrowed };
+  }
+
+  #lookOne(directory: CapabilitySet, name: string, source: bigint): Walked {
+    try {
+      const { object, rights } = this.#open(inOrder(directory), 0, source);
+      return this.#lookup.row(object, rights, name);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      return { status: error.status, seen: this.#state.standing.version };
+    }
+  }
+
+  async #foundRow({ status, row, set, allowed = 0 }: Walked) {
+    if (status !== STD_OK || row === undefined || set === undefined) return { status };
+    try {
+      const narrowed = await this.#narrowing.narrow(set, allowed);
+      const type = { port: new Uint8Array(PORT_BYTES), private: new Uint8Array(PRIVATE_BYTES) };
+      return { status: STD_OK, row: { type, time: row.time, set: narrowed } };
+    } catch (error) {
+      if (error instanceof Refused) return { status: error.status };
+      throw error;
+    }
+  }
+
+  /** As many rows from one on as a reply takes. */
+  #page({ columns, rows }: Directory, selected: readonly number[], first: number) {
+    if (selected.length === 0) refuse(STD_DENIED);
+    const listed: Listing["rows"][number][] = [];
+    let left = directoryTable.replyBytesMax - 4 - columns.reduce((sum, each) => sum + bytesOf(each) + 1, 0);
+    let index = 0;
+    for (const { name, masks } of rows.values()) {
+      if (index++ < first) continue;
+      left -= bytesOf(name) + 1 + 4 * columns.length;
+      if (left < 0) return { next: index - 1, listing: { columns, rows: listed } };
+      listed.push({ name, masks: columns.map((_, column) => masks[column] ?? 0) });
+    }
+    return { next: LIST_END, listing: { columns, rows: listed } };
+  }
+}
+
+interface Identity {
+  readonly request: number;
+  readonly requestMore: number;
+}
+
+const text = new TextEncoder();
+const bytesOf = (name: string): number => text.encode(name).length;
+const samePort = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.every((byte, index) => byte === other[index]);
+
+/** Columns as a command takes them. */
+const columnsFor = (columns: readonly string[]): { readonly columns: readonly string[] } =>
+  columns.length > COLUMNS_MAX ? refuse(STD_ARGBAD) : { columns };
+
+/** What the caller asked for, of an update: not what this member made up for it. */
+const digestible = (update: Update): Uint8Array =>
+  encodeCommand({
+    ...update,
+    ...("fresh" in update ? { fresh: new Uint8Array(generationBytes) } : {}),
+    ...{ request: noRequest, digest: 0, time: 0 },
+  } as Command);
+
+/** As in the original: a slash, then the columns. */
+const infoOf = ({ columns, rows }: Directory): string => `/ ${columns.join(" ")} (${rows.size} names)`;
+
+/** A scheme that knows nothing while the state here may be old. */
+function current(order: Pick<Order, "isCurrent">, scheme: CapabilityScheme): CapabilityScheme {
+  return {
+    make: (object, rights) => scheme.make(object, rights),
+    restrict: (part, mask) => scheme.restrict(part, mask),
+    verify: (part) => {
+      if (!order.isCurrent()) throw notNow();
+      return scheme.verify(part);
+    },
+  };
+}

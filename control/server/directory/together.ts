@@ -1,0 +1,548 @@
+// One of several directory servers: executes the same updates as the others, in a group
+// (control/group), and knows when one of its answers may be given.
+//
+// - An update is certain when every member of the group that has the state has it in its store,
+//   a majority of the configured ones at least. Look-ups are answered from memory while a
+//   lease lasts (leases.ts): without a message, on every member.
+// - A member in no group asks the others where they stand: it joins a group that there is, or
+//   founds one with the promises of a majority (election.ts). It takes the group's state whole,
+//   also when its own store is only a little behind.
+// - Members are known by name; each membership has a number of its own (its nonce), so that one
+//   that was cut off and came back is not taken for its former self.
+// - Assumed: clocks of two machines differ by less than a fifth in speed; stores do not lose what
+//   they have acknowledged. Not assumed: anything about the time of day, or how long messages take.
+
+import { STD_DENIED, STD_NOTNOW, STD_OK } from "../../../core-wasm/status.js";
+import { Replica, type ReplicaEvent, type StateMachine } from "../../group/replica.js";
+import { type After, pause } from "../../group/timer.js";
+import { ROOT_OBJECT, standardColumns } from "../../interface/directory.js";
+import { blob, list, raw, record, string, uint8 } from "../../interface/types.js";
+import { toHex } from "../../kernel/bytes.js";
+import { ProteusError } from "../../kernel/errors.js";
+import type { GroupParameters } from "../../kernel/groups.js";
+import type { Kernel } from "../../kernel/kernel.js";
+import type { Service } from "../../kernel/service.js";
+import { Refused } from "../../stub/refused.js";
+import {
+  type Command,
+  decodeCommand,
+  decodeOutcome,
+  encodeCommand,
+  encodeOutcome,
+  type Outcome,
+} from "./commands.js";
+import { decodeContents, encodeContents } from "./contents.js";
+import { CAMPAIGN_MS, type Candidate, decide, majorityOf, mayPromise } from "./election.js";
+import type { Journal } from "./journal.js";
+import { Grants, LEASE_MS, QUIET_MS, RENEW_MS } from "./leases.js";
+import { type DirectoryMembers, notNow, type Order, unavailable } from "./order.js";
+import { Peer, purposePort, servePeer } from "./peers.js";
+import { comparePositions, decodeAs, encodeAs, type Position } from "./records.js";
+import type { DirectoryState } from "./state.js";
+
+export interface TogetherOptions {
+  readonly kernel: Kernel;
+  readonly after: After;
+  readonly random: (bytes: number) => Uint8Array;
+  /** Milliseconds that never go back; who slept has slept. */
+  readonly now: () => number;
+  /** Of this member: one of `members`. */
+  readonly name: string;
+  /** All that are configured, in the same order everywhere. */
+  readonly members: readonly string[];
+  /** The servers' secret. */
+  readonly getPort: Uint8Array;
+  readonly state: DirectoryState;
+  readonly journal: Journal;
+  /** How long a lease counts here; default LEASE_MS. For tests: more than was granted is wrong. */
+  readonly leaseMs?: number;
+  /** Serving begins or ends here. */
+  readonly changed: (serving: boolean) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+export const directoryParameters: GroupParameters = {
+  resilience: 0,
+  membersMax: 16,
+  logHistory: 8,
+  logMessage: 14,
+};
+
+const patienceMs = 12_000;
+const againMs = 120;
+const askAgainMs = 60;
+const storedMs = 1500;
+const nonceBytes = 8;
+const stateType = record({
+  contents: blob(2 ** 31 - 1),
+  members: list(record({ id: uint8, name: string(64), nonce: raw(nonceBytes) })),
+});
+
+/** A member of the group that has said who it is: it has the state. */
+interface Announced {
+  readonly name: string;
+  /** Of this membership, as hex. */
+  readonly nonce: string;
+}
+
+/** One membership: from joining or founding a group to its end. */
+interface Stay {
+  readonly term: number;
+  readonly nonce: Uint8Array;
+  replica: Replica | null;
+  over: boolean;
+  /** Of the group, by id. */
+  readonly announced: Map<number, Announced>;
+  /** What others have stored of the present view, by nonce. */
+  readonly stored: Map<string, Position>;
+  readonly asking: Set<string>;
+  waiting: (() => void)[];
+}
+
+export class Together implements Order {
+  readonly #options: TogetherOptions;
+  readonly #index: number;
+  readonly #peers: readonly Peer[];
+  readonly #service: Service;
+  readonly #grants = new Grants();
+  readonly #quietUntil: number;
+  #promisedAt: number;
+  #stay: Stay | null = null;
+  #leaseUntil = Number.NEGATIVE_INFINITY;
+  #serving = false;
+  #closed = false;
+  #missing = 0;
+
+  /** Begins at once; the state is that of the journal. Throws ProteusError when a table of the kernel is full. */
+  constructor(options: TogetherOptions) {
+    this.#options = options;
+    const { kernel, getPort, name, members, now, failed } = options;
+    this.#index = members.indexOf(name);
+    const port = (member: string) => purposePort(kernel, getPort, `member ${member}`);
+    this.#peers = members.filter((each) => each !== name).map((each) => new Peer(kernel, each, port(each)));
+    this.#quietUntil = now() + QUIET_MS;
+    this.#promisedAt = now();
+    const answers = {
+      standing: () => this.#candidate(),
+      promise: (term: number, founder: Position) => this.#promise(term, founder),
+      stored: (position: Position) => this.#answerStored(position),
+      lease: (term: number, view: number, holder: Uint8Array) => this.#answerLease(term, view, holder),
+    };
+    this.#service = servePeer(kernel, port(name), answers, failed);
+    this.#run().catch(failed);
+    this.#renew();
+  }
+
+  get #majority(): number {
+    return majorityOf(this.#options.members.length);
+  }
+
+  // ---- finding a group ------------------------------------------------------------------
+
+  #candidate(): Candidate {
+    const { journal } = this.#options;
+    const { term, view, version } = journal.stored;
+    const group = this.#stay !== null && !this.#stay.over ? this.#stay.term : 0;
+    return { term, view, version, index: this.#index, promised: journal.promised, group };
+  }
+
+  async #run(): Promise<void> {
+    const { after, random, journal } = this.#options;
+    for (let troubles = 0; !this.#closed && journal.failure === null; ) {
+      try {
+        if (await this.#enter()) troubles = 0;
+      } catch (error) {
+        if (!(error instanceof ProteusError) && !(error instanceof Refused)) throw error;
+        troubles++;
+      }
+      const most = againMs * 2 ** Math.min(troubles, 4);
+      await pause(after, Math.ceil(most * (0.5 + (random(1)[0] ?? 0) / 512)));
+    }
+    this.#setServing();
+  }
+
+  /** Joins a group or founds one, and stays in it to its end; false: neither could be done. */
+  async #enter(): Promise<boolean> {
+    const { journal, members, now, state } = this.#options;
+    // What was executed in an earlier group is part of where we stand.
+    if (comparePositions(journal.stored, state.standing) < 0) await journal.whenStored(state.standing);
+    const asked = await Promise.all(this.#peers.map((peer) => peer.standing()));
+    const others = asked.flatMap((standing, at) => {
+      const index = members.indexOf(this.#peers[at]?.name ?? "");
+      return standing === null ? [] : [{ ...standing, index }];
+    });
+    const own = this.#candidate();
+    const isVoid = now() - this.#promisedAt > 2 * CAMPAIGN_MS;
+    const bound = isVoid ? own.term : Math.max(own.promised, own.term);
+    const decision = decide(own, others, members.length, bound);
+    this.#missing = decision.kind === "wait" ? decision.missing : 0;
+    if (this.#closed || decision.kind === "wait") return false;
+    if (decision.kind === "found" && !(await this.#campaign(decision.term))) return false;
+    return this.#remain(decision.term, decision.kind === "found");
+  }
+
+  /** Gathers promises of a majority for a term of ours. */
+  async #campaign(term: number): Promise<boolean> {
+    const { journal } = this.#options;
+    await journal.promise(term);
+    this.#promisedAt = this.#options.now();
+    const founder = journal.stored;
+    const promises = await Promise.all(this.#peers.map((peer) => peer.promise(term, founder)));
+    return !this.#closed && 1 + promises.filter((each) => each).length >= this.#majority;
+  }
+
+  async #promise(term: number, founder: Position): Promise<number> {
+    const { journal } = this.#options;
+    if (!mayPromise(this.#candidate(), term, founder)) return STD_DENIED;
+    await journal.promise(term);
+    this.#promisedAt = this.#options.now();
+    // Meanwhile we may have entered a group.
+    return this.#stay === null ? STD_OK : STD_DENIED;
+  }
+
+  async #remain(term: number, isFounder: boolean): Promise<boolean> {
+    const { kernel, after, random, getPort, state, journal } = this.#options;
+    const stay: Stay = {
+      ...{ term, nonce: random(nonceBytes), replica: null, over: false, waiting: [] },
+      ...{ announced: new Map(), stored: new Map(), asking: new Set() },
+    };
+    this.#stay = stay;
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const over = () => {
+      stay.over = true;
+      end();
+    };
+    if (isFounder) journal.write(state.stand(term, 0));
+    try {
+      const replica = await Replica.open({
+        ...{ kernel, after, random, create: isFounder, alone: isFounder, name: `directory-${term}` },
+        port: purposePort(kernel, getPort, `group ${term}`),
+        parameters: directoryParameters,
+        wishes: { minimum: this.#majority },
+        machine: this.#machine(stay),
+        event: (event) => {
+          if (event.kind === "cutOff") {
+            over();
+            stay.replica?.close();
+          } else this.#happened(stay, event);
+        },
+        ended: over,
+      });
+      stay.replica = replica;
+      if (this.#closed || stay.over) return false;
+      if (isFounder)
+        after(CAMPAIGN_MS, () => {
+          if (stay.announced.size < this.#majority) over();
+        });
+      await Promise.race([ended, this.#settle(stay, isFounder)]);
+      await ended;
+      return true;
+    } finally {
+      stay.over = true;
+      stay.replica?.close();
+      if (this.#stay === stay) this.#stay = null;
+      this.#leaseUntil = Number.NEGATIVE_INFINITY;
+      for (const go of stay.waiting.splice(0)) go();
+      this.#setServing();
+    }
+  }
+
+  /** Says who we are, makes the root where there is none. */
+  async #settle(stay: Stay, isFounder: boolean): Promise<void> {
+    const { name, random, state, journal } = this.#options;
+    const submit = (command: object) =>
+      stay.replica?.submit(
+        encodeCommand({ request: new Uint8Array(6), digest: 0, time: 0, ...command } as Command),
+      );
+    try {
+      // A member that has said who it is has the state in its store: so what is counted is there.
+      await journal.whenStored(state.standing);
+      await submit({ kind: "member", name, nonce: stay.nonce });
+      if (isFounder && state.get(ROOT_OBJECT) === undefined)
+        await submit({ kind: "found", root: random(8), server: random(8), columns: standardColumns });
+      await this.#lease(stay);
+    } catch (error) {
+      if (journal.failure === null && !(error instanceof ProteusError)) throw error;
+    }
+  }
+
+  // ---- the group's messages --------------------------------------------------------------
+
+  #machine(stay: Stay): StateMachine {
+    const { state, journal } = this.#options;
+    return {
+      apply: (bytes, _seqno, member) => {
+        const command = decodeCommand(bytes);
+        if (command?.kind === "member") {
+          stay.announced.set(member, { name: command.name, nonce: toHex(command.nonce) });
+          this.#wake(stay);
+        }
+        const { outcome, written } = state.execute(bytes);
+        if (written !== null) journal.write(written);
+        return encodeOutcome(outcome);
+      },
+      snapshot: () => {
+        const members = [...stay.announced].map(([id, { name, nonce }]) => {
+          return { id, name, nonce: Uint8Array.from(Buffer.from(nonce, "hex")) };
+        });
+        return encodeAs(stateType, { contents: encodeContents(state.contents()), members });
+      },
+      restore: (snapshot) => {
+        const { contents, members } = decodeAs(stateType, snapshot);
+        const decoded = decodeContents(contents);
+        stay.announced.clear();
+        for (const { id, name, nonce } of members) stay.announced.set(id, { name, nonce: toHex(nonce) });
+        state.load(decoded);
+        journal.replace(decoded).catch(() => undefined); // `failed` has heard of it
+      },
+    };
+  }
+
+  #happened(stay: Stay, event: ReplicaEvent): void {
+    if (event.kind !== "join" && event.kind !== "leave" && event.kind !== "reset") return;
+    const { state, journal } = this.#options;
+    if (event.kind === "leave") {
+      const left = stay.announced.get(event.member);
+      if (left !== undefined) this.#grants.release(left.nonce);
+    }
+    if (event.kind !== "reset") stay.announced.delete(event.member);
+    for (const id of [...stay.announced.keys()]) if (!event.members.includes(id)) stay.announced.delete(id);
+    if (event.kind === "reset") journal.write(state.stand(stay.term, state.standing.view + 1));
+    this.#wake(stay);
+  }
+
+  #wake(stay: Stay): void {
+    for (const go of stay.waiting.splice(0)) go();
+  }
+
+  /** Those of the group who have the state, ourselves too. */
+  #present(stay: Stay): Announced[] {
+    return [...stay.announced.values()];
+  }
+
+  // ---- what is certain -------------------------------------------------------------------
+
+  async submit(command: Uint8Array): Promise<Outcome> {
+    const { after, now } = this.#options;
+    const until = now() + patienceMs;
+    while (!this.#closed && now() < until) {
+      const stay = this.#stay;
+      if (stay === null || stay.replica === null || stay.over) {
+        await pause(after, askAgainMs);
+        continue;
+      }
+      try {
+        const applied = await this.#within(stay, stay.replica.submit(command));
+        const outcome = decodeOutcome(applied.result);
+        await this.certain(outcome.version);
+        return outcome;
+      } catch (error) {
+        if (!(error instanceof ProteusError) && !(error instanceof Refused)) throw error;
+        if (error instanceof ProteusError && error.code === "BC_TOOBIG") throw error;
+        await pause(after, askAgainMs); // it is known by its request: it is not executed twice
+      }
+    }
+    throw unavailable();
+  }
+
+  /** A promise, or the end of our stay in the group. */
+  async #within<Value>(stay: Stay, promise: Promise<Value>): Promise<Value> {
+    promise.catch(() => undefined);
+    const over = async (): Promise<never> => {
+      while (!stay.over) await new Promise<void>((resolve) => stay.waiting.push(resolve));
+      throw notNow();
+    };
+    return Promise.race([promise, over()]);
+  }
+
+  isCurrent(): boolean {
+    const { now, journal } = this.#options;
+    return this.#stay !== null && !this.#stay.over && now() < this.#leaseUntil && journal.failure === null;
+  }
+
+  certain(version: number): undefined | Promise<void> {
+    const stay = this.#stay;
+    if (stay === null || stay.over) return Promise.reject(notNow());
+    return this.#isCertain(stay, version) ? undefined : this.#makeCertain(stay, version);
+  }
+
+  #at(stay: Stay, version: number): Position {
+    return { term: stay.term, view: this.#options.state.standing.view, version };
+  }
+
+  #isCertain(stay: Stay, version: number): boolean {
+    const { journal, now } = this.#options;
+    const at = this.#at(stay, version);
+    const present = this.#present(stay);
+    const own = toHex(stay.nonce);
+    const has = ({ nonce }: Announced): boolean => {
+      const stored = nonce === own ? journal.stored : stay.stored.get(nonce);
+      return stored !== undefined && comparePositions(stored, at) >= 0;
+    };
+    return (
+      present.length >= this.#majority &&
+      present.some(({ nonce }) => nonce === own) &&
+      present.every(has) &&
+      this.#quietMs(stay, now()) <= 0
+    );
+  }
+
+  /** How long until nobody who is not in the group may hold a lease that we have granted. */
+  #quietMs(stay: Stay, now: number): number {
+    const present = new Set(this.#present(stay).map(({ nonce }) => nonce));
+    return Math.max(this.#quietUntil - now, this.#grants.waitMs(present, now));
+  }
+
+  async #makeCertain(stay: Stay, version: number): Promise<void> {
+    const { journal, now, after } = this.#options;
+    const until = now() + patienceMs;
+    while (!this.#isCertain(stay, version)) {
+      if (stay.over || this.#closed || journal.failure !== null) throw notNow();
+      if (now() > until) throw unavailable();
+      const at = this.#at(stay, version);
+      for (const member of this.#present(stay)) this.#askStored(stay, member, at);
+      const quiet = this.#quietMs(stay, now());
+      const waits = [
+        pause(after, quiet > 0 ? Math.ceil(quiet) : storedMs),
+        new Promise<void>((resolve) => stay.waiting.push(resolve)),
+      ];
+      if (comparePositions(journal.stored, at) < 0) waits.push(journal.whenStored(at).catch(() => undefined));
+      await Promise.race(waits);
+    }
+  }
+
+  /** Asks a member, unless it is being asked, until what it has is known. */
+  #askStored(stay: Stay, { name, nonce }: Announced, at: Position): void {
+    const known = stay.stored.get(nonce);
+    const peer = this.#peers.find((each) => each.name === name);
+    if (peer === undefined || stay.asking.has(nonce)) return;
+    if (known !== undefined && comparePositions(known, at) >= 0) return;
+    stay.asking.add(nonce);
+    const done = (version: number | null) => {
+      stay.asking.delete(nonce);
+      if (version !== null) stay.stored.set(nonce, { ...at, version });
+      this.#wake(stay);
+    };
+    peer.stored(at).then(async (version) => {
+      if (version === null) await pause(this.#options.after, askAgainMs);
+      done(version);
+    }, this.#options.failed);
+  }
+
+  async #answerStored(at: Position) {
+    const { journal, after, now, state } = this.#options;
+    const no = { status: STD_NOTNOW, version: 0 };
+    const until = now() + storedMs;
+    for (;;) {
+      const stay = this.#stay;
+      const { term, view } = state.standing;
+      if (stay === null || stay.over || stay.term !== at.term || term !== at.term || view !== at.view)
+        return no;
+      const { stored } = journal;
+      const isStored = stored.term === term && stored.view === view && stored.version >= at.version;
+      const quiet = this.#quietMs(stay, now());
+      if (isStored && quiet <= 0) return { status: STD_OK, version: stored.version };
+      if (now() > until || journal.failure !== null) return no;
+      const wait = pause(after, quiet > 0 ? Math.min(Math.ceil(quiet), storedMs) : storedMs);
+      await (isStored ? wait : Promise.race([wait, journal.whenStored(at).catch(() => undefined)]));
+    }
+  }
+
+  // ---- leases ------------------------------------------------------------------------------
+
+  #answerLease(term: number, view: number, holder: Uint8Array): number {
+    const stay = this.#stay;
+    const { standing } = this.#options.state;
+    const isOurs = stay !== null && !stay.over && stay.term === term && standing.view === view;
+    const nonce = toHex(holder);
+    if (!isOurs || !this.#present(stay).some((each) => each.nonce === nonce)) return STD_NOTNOW;
+    this.#grants.grant(nonce, this.#options.now());
+    return STD_OK;
+  }
+
+  async #lease(stay: Stay): Promise<void> {
+    const { now, state } = this.#options;
+    const asked = now();
+    const { term, view } = state.standing;
+    const present = this.#present(stay);
+    if (!present.some(({ nonce }) => nonce === toHex(stay.nonce))) return;
+    const names = present.map(({ name }) => name);
+    const granters = this.#peers.filter(({ name }) => names.includes(name));
+    const granted = await Promise.all(granters.map((peer) => peer.lease(term, view, stay.nonce)));
+    if (stay.over || 1 + granted.filter((each) => each).length < this.#majority) return;
+    this.#leaseUntil = Math.max(this.#leaseUntil, asked + (this.#options.leaseMs ?? LEASE_MS));
+    this.#setServing();
+  }
+
+  /** Renews the lease for as long as we live, and notices when it is over. */
+  #renew(): void {
+    const { after, failed } = this.#options;
+    after(RENEW_MS, () => {
+      if (this.#closed) return;
+      const stay = this.#stay;
+      if (stay !== null && !stay.over && stay.replica !== null) this.#lease(stay).catch(failed);
+      this.#setServing();
+      this.#renew();
+    });
+  }
+
+  #setServing(): void {
+    const serving = !this.#closed && this.isCurrent();
+    if (serving === this.#serving) return;
+    this.#serving = serving;
+    this.#options.changed(serving);
+  }
+
+  // ---- what people see, and the end ----------------------------------------------------------
+
+  describe(): DirectoryMembers {
+    const { name, members, state, journal } = this.#options;
+    const stay = this.#stay;
+    const present = stay === null ? [] : this.#present(stay).map((each) => each.name);
+    const own =
+      journal.failure !== null
+        ? "failed"
+        : this.isCurrent()
+          ? "serving"
+          : stay === null
+            ? "waiting"
+            : "joining";
+    return {
+      ...{ schema: 1, name, state: own, majority: this.#majority, version: state.standing.version },
+      members: members.map((each) => ({
+        name: each,
+        state: present.includes(each) ? (each === name && own !== "serving" ? "joining" : "serving") : "away",
+      })),
+    };
+  }
+
+  /** How many more directory servers are needed before one may serve. */
+  get missing(): number {
+    return this.#missing;
+  }
+
+  /** Leaves the group with a word. */
+  async leave(): Promise<void> {
+    const { replica } = this.#stay ?? { replica: null };
+    this.#leaseUntil = Number.NEGATIVE_INFINITY;
+    this.#setServing();
+    await replica?.leave();
+    this.close();
+  }
+
+  /** Ends at once; the others notice. */
+  close(): void {
+    this.#closed = true;
+    this.#service.close();
+    const stay = this.#stay;
+    if (stay !== null) {
+      stay.over = true;
+      stay.replica?.close();
+      this.#wake(stay);
+    }
+    this.#setServing();
+  }
+}

@@ -1,0 +1,261 @@
+// A volume of files on a disk whose power goes at any write or flush: what was acknowledged is
+// there afterwards, nothing half-made is visible, and the check is clean.
+
+import { describe, expect, it } from "vitest";
+import { extentBlocks } from "../../control/server/bullet/volume/layout.js";
+import type { FileEntry } from "../../control/server/bullet/volume/types.js";
+import { FileVolume } from "../../control/server/bullet/volume/volume.js";
+import type { BlockDevice } from "../../drivers/block.js";
+import { SeededRandom } from "../../drivers/fault/random.js";
+import { VirtualDisk } from "../../simulation/disk/disk.js";
+import { forEachSeed, perTier } from "./seeds.js";
+
+const file = "test/simulation/bullet-crash.test.ts";
+const cacheBytes = 1024 * 1024;
+
+/** Disks' operations end in the order of their virtual times, one a turn of the event loop. */
+function virtualClock() {
+  const due: { at: number; action: () => void }[] = [];
+  let now = 0;
+  const pump = () => {
+    const next = due.shift();
+    if (next === undefined) return;
+    now = next.at;
+    next.action();
+    setImmediate(pump);
+  };
+  return {
+    after(microseconds: number, action: () => void): void {
+      const at = now + microseconds;
+      const place = due.findLastIndex((each) => each.at <= at) + 1;
+      due.splice(place, 0, { at, action });
+      if (due.length === 1) setImmediate(pump);
+    },
+  };
+}
+
+function contentOf(bytes: number, kind: number): Uint8Array {
+  return Uint8Array.from({ length: bytes }, (_, at) => (at * 7 + (at >> 8) + kind * 53) & 0xff);
+}
+
+/** What is known of a file: sure, or under way when the power went. */
+interface Known {
+  readonly content: Uint8Array;
+  /** Generations that it may have. */
+  generations: Uint8Array[];
+  state: "making" | "there" | "removing";
+}
+
+class Life {
+  readonly files: Map<number, Known>;
+  readonly random: SeededRandom;
+  readonly #sizes: readonly number[];
+  done = 0;
+
+  constructor(files: Map<number, Known>, random: SeededRandom, blockBytes: number) {
+    this.files = files;
+    this.random = random;
+    this.#sizes = [0, 100, 3 * blockBytes, 11 * blockBytes, 30 * blockBytes];
+  }
+
+  async make(volume: FileVolume, durable: boolean): Promise<void> {
+    const size = this.#sizes[this.random.below(this.#sizes.length)] ?? 0;
+    const content = contentOf(size, this.random.below(4));
+    const draft = await volume.draft();
+    await draft.write(0, content);
+    const known: Known = { content, generations: [draft.generation], state: "making" };
+    this.files.set(draft.number, known);
+    try {
+      await draft.commit({ durable });
+      if (durable) known.state = "there";
+    } catch (error) {
+      draft.discard();
+      this.files.delete(draft.number);
+      expect(error).toMatchObject({ code: "VOLUME_FULL" });
+    }
+    this.done++;
+  }
+
+  async step(volume: FileVolume): Promise<void> {
+    const kind = this.random.below(10);
+    const mine = [...this.files].filter(([, { state }]) => state === "there");
+    const chosen = mine[this.random.below(Math.max(1, mine.length))];
+    if (kind < 4 || chosen === undefined) return this.make(volume, kind !== 0);
+    const [number, known] = chosen;
+    if (kind < 7) {
+      known.state = "removing";
+      await volume.remove(number);
+      if (this.files.get(number) === known) this.files.delete(number); // or another's already
+    } else if (kind < 8) {
+      const waiting = [...this.files].filter(
+        ([number, { state, generations }]) =>
+          state === "making" && generations.length === 1 && volume.entry(number),
+      );
+      await volume.sync();
+      for (const [number, each] of waiting) if (this.files.get(number) === each) each.state = "there";
+    } else if (kind < 9) {
+      // Two at a time could end in either order; its turn is the file's.
+      known.state = "making";
+      const renewed = volume.renew(number);
+      known.generations.push(volume.entry(number)?.generation ?? new Uint8Array(0));
+      const generation = await renewed;
+      known.generations = [generation];
+      known.state = "there";
+    } else await volume.compact().catch((error) => expect(error).toMatchObject({ code: "VOLUME_BUSY" }));
+    this.done++;
+  }
+
+  /** Opens what is left, compares it with what is known, and knows it for sure then. */
+  async judge(disk: VirtualDisk): Promise<void> {
+    const volume = await openOn(disk, disk.operations);
+    expect(volume.report).toMatchObject({ clean: true, lostInodes: [], misplaced: [] });
+    const found = new Map([...volume.files()].map((entry) => [entry.number, entry]));
+    for (const [number, known] of this.files) {
+      const entry = found.get(number);
+      if (known.generations.length > 1) known.state = "there"; // a renewal never loses a file
+      if (entry === undefined) {
+        expect(known.state, `file ${number}`).not.toBe("there");
+        this.files.delete(number);
+        continue;
+      }
+      await this.#compare(volume, entry, known);
+    }
+    expect([...found.keys()].filter((number) => !this.files.has(number))).toEqual([]);
+    const { corrupt, clean, brokenCopies } = await volume.check({ repair: false });
+    expect({ corrupt, clean, brokenCopies }).toEqual({ corrupt: [], clean: true, brokenCopies: 0 });
+    const contents = new Map(
+      [...found.values()].map(({ hash, bytes }) => [Buffer.from(hash).toString("hex"), bytes]),
+    );
+    let used = 0;
+    for (const bytes of contents.values()) used += extentBlocks(bytes, disk.blockBytes) * disk.blockBytes;
+    const { capacityBytes, freeBytes } = volume.usage();
+    expect(capacityBytes - freeBytes).toBe(used);
+    await volume.close();
+  }
+
+  async #compare(volume: FileVolume, entry: FileEntry, known: Known): Promise<void> {
+    const content = await volume.read(entry.number, 0, entry.bytes);
+    expect(Buffer.compare(content, known.content), `content of file ${entry.number}`).toBe(0);
+    const generation = known.generations.find((each) => Buffer.compare(each, entry.generation) === 0);
+    expect(generation, `generation of file ${entry.number}`).toBeDefined();
+    known.generations = [entry.generation];
+    known.state = "there"; // whatever was under way: it is there, and stays
+  }
+}
+
+/** A machine's way to its disk: a machine that has gone off asks for nothing more. */
+function wayTo(disk: VirtualDisk) {
+  const state = { isOff: false };
+  const asked = <T>(work: () => Promise<T>): Promise<T> =>
+    state.isOff ? new Promise(() => undefined) : work();
+  const device: BlockDevice = {
+    ...{ blockBytes: disk.blockBytes, blocks: disk.blocks },
+    read: (block, buffer) => asked(() => disk.read(block, buffer)),
+    write: (block, data) => asked(() => disk.write(block, data)),
+    flush: () => asked(() => disk.flush()),
+  };
+  return { state, device };
+}
+
+const openOn = (device: BlockDevice, seed: number): Promise<FileVolume> => {
+  const random = new SeededRandom(seed);
+  return FileVolume.open({
+    ...{ device, name: "v", cacheBytes },
+    random: (bytes) => Uint8Array.from({ length: bytes }, () => random.below(256)),
+  });
+};
+
+async function formatted(seed: number, blocks: number, blockBytes: number): Promise<VirtualDisk> {
+  const disk = new VirtualDisk({ blocks, blockBytes, random: new SeededRandom(seed), clock: virtualClock() });
+  const random = new SeededRandom(seed);
+  await FileVolume.format(disk, {
+    inodes: 30,
+    random: (bytes) => Uint8Array.from({ length: bytes }, () => random.below(256)),
+  });
+  return disk;
+}
+
+/** Lives until the power goes at a write or flush that is so many away; false: it did not come to that. */
+async function untilCut(
+  disk: VirtualDisk,
+  cutAt: number,
+  after: boolean,
+  live: (volume: FileVolume) => Promise<void>,
+): Promise<boolean> {
+  const { state, device } = wayTo(disk);
+  let cut: () => void = () => undefined;
+  const gone = new Promise<true>((resolve) => {
+    cut = () => {
+      state.isOff = true;
+      resolve(true);
+    };
+  });
+  disk.armCut(disk.operations + cutAt, after, cut);
+  const living = openOn(device, disk.operations).then(async (volume) => {
+    await live(volume);
+    return false;
+  });
+  const wasCut = await Promise.race([gone, living]);
+  disk.armCut(Number.POSITIVE_INFINITY, false);
+  disk.restore();
+  return wasCut;
+}
+
+describe("a power cut", () => {
+  it("in many lives of several clients loses nothing acknowledged and shows nothing half-made", async () => {
+    let done = 0;
+    await forEachSeed(file, 1, perTier({ quick: 25, long: 1000, nightly: 10_000 }), async (seed) => {
+      const random = new SeededRandom(seed);
+      const blockBytes = random.chance(0.5) ? 512 : 2048;
+      const disk = await formatted(seed, 160, blockBytes);
+      const life = new Life(new Map(), random, blockBytes);
+      for (let lives = 0; lives < 5; lives++) {
+        const clients = 1 + random.below(4);
+        await untilCut(disk, random.below(120), random.chance(0.5), async (volume) => {
+          const client = async () => {
+            for (let step = 0; step < 60; step++) await life.step(volume);
+          };
+          await Promise.all(Array.from({ length: clients }, client));
+        });
+        // Those whose drafts were not committed are no files.
+        await life.judge(disk);
+      }
+      done += life.done;
+    });
+    expect(done).toBeGreaterThan(100);
+  });
+
+  it("at each write and flush of making, committing, removing, renewing and compacting does so", async () => {
+    const stride = perTier({ quick: 9, long: 1, nightly: 1 });
+    const seeds = perTier({ quick: 1, long: 6, nightly: 60 });
+    let cuts = 0;
+    for (let seed = 1; seed <= seeds; seed++)
+      for (const after of [false, true]) {
+        let wasCut = true;
+        for (let cutAt = 0; wasCut; cutAt += stride) {
+          const disk = await formatted(seed * 1000 + cutAt, 160, 512);
+          const life = new Life(new Map(), new SeededRandom(seed), 512);
+          wasCut = await untilCut(disk, cutAt, after, async (volume) => {
+            for (let step = 0; step < 8; step++) await life.make(volume, step % 4 !== 3);
+            await volume.sync();
+            for (const known of life.files.values()) known.state = "there";
+            for (const [number, known] of [...life.files].filter((_, index) => index % 2 === 0)) {
+              known.state = "removing";
+              await volume.remove(number);
+              life.files.delete(number);
+            }
+            await volume.compact();
+            for (let step = 0; step < 8; step++) await life.step(volume);
+            await volume.compact();
+          });
+          if (wasCut) cuts++;
+          try {
+            await life.judge(disk);
+          } catch (cause) {
+            throw new Error(`seed ${seed}, cut ${after ? "after" : "before"} ${cutAt}`, { cause });
+          }
+        }
+      }
+    expect(cuts).toBeGreaterThan(10);
+  });
+});
