@@ -26,10 +26,7 @@ describe("names on directory servers that crash, lose their power, and are cut o
   });
 
   const bugs: readonly (readonly [string, PlantedBug])[] = isLong
-    ? [
-        ["leases that outlast what was granted", { leaseMs: 60_000 }],
-        ["disks that do not flush", { noFlush: true }],
-      ]
+    ? [["disks that do not flush", { noFlush: true }]]
     : [];
 
   // Nothing is registered in the quick tier: a skipped test would be a failed one.
