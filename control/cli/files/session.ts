@@ -90,7 +90,6 @@ export async function onFiles<Result>(
     const names = new Directories(via, root, {
       ...{ pause, patienceMs, call },
       random: (count) => randomBytes(count),
-      now: () => performance.now() * 1000,
     });
     const contents = new BulletContents(via, {
       ...{ pause, patienceMs, call, copies },
