@@ -16,6 +16,7 @@ import { Agent, agentLimits } from "../node/agent.js";
 import { type OpenBullet, openBullet } from "../node/bullet.js";
 import { parseListen } from "../node/config/listen.js";
 import type { ConfigValues } from "../node/config/settings.js";
+import { startDirectory } from "../node/directory.js";
 import type { Log } from "../node/log.js";
 import { NodeMetrics } from "../node/metrics/metrics.js";
 import { servePages } from "../node/metrics/server.js";
@@ -144,9 +145,13 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
     const secrets = (server: string) => openSecrets(secretsFolder(state), server, randomBytes);
     // A server whose own capabilities were revoked has others: those in the file stay good.
     let writeReady = (): void => undefined;
+    const directory = await startDirectory({
+      ...{ kernel: running.kernel, name, state, secrets, failed },
+      members: values["directory.members"],
+    });
     const files = await openFiles(values, log);
     const agent = new Agent(running, {
-      ...{ name, version, random: randomBytes, failed, noticed, ...announced },
+      ...{ directory, name, version, random: randomBytes, failed, noticed, ...announced },
       secrets: state === "" ? undefined : secrets,
       renewed() {
         try {
@@ -194,6 +199,7 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
       await stopped.promise;
       log.info({ executions: agent.executions }, "the node stops");
       await agent.leave();
+      await directory?.leave();
       agent.close();
       await running.finish();
     } finally {

@@ -192,19 +192,28 @@ function addOperation(
     );
 }
 
-/** Adds a server's command, with a subcommand for each of its operations. */
-export function registerServer(program: Command, table: ServerTable, specials: Specials = {}): void {
+/** Adds a server's command, with a subcommand for each of its operations but those in `without`. */
+export function registerServer(
+  program: Command,
+  table: ServerTable,
+  specials: Specials = {},
+  without: readonly string[] = [],
+): Command {
   const server = program.command(table.name).description(table.summary) as unknown as Command;
   const all = allOperations(table);
   for (const name of new Set([...Object.keys(table.operations), ...all.keys()])) {
     const operation = all.get(name);
-    if (operation !== undefined) addOperation(server, table, name, operation, specials[name]);
+    if (operation !== undefined && !without.includes(name))
+      addOperation(server, table, name, operation, specials[name]);
   }
+  return server;
 }
 
 /** What registers the command of that name: a server's, or `std`. */
 export function serverCommand(name: string): (program: Command) => void {
   const table = [...serverTables, anyTable].find((each) => each.name === name);
   if (table === undefined) throw new Error(`no server has the name ${name}`);
-  return (program) => registerServer(program, table);
+  return (program) => {
+    registerServer(program, table);
+  };
 }

@@ -60,6 +60,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "memory on pool machines, a capability for each piece",
     load: async () => (await import("./segment.js")).registerSegment,
   },
+  directory: {
+    summary: "names on directory servers: who serves them, and single operations on directories",
+    load: async () => (await import("./directory.js")).registerDirectory,
+  },
   bullet: {
     summary: "immutable files on Bullet servers: their media, and single operations on files",
     load: async () => (await import("./bullet.js")).registerBullet,

@@ -22,7 +22,7 @@ import { requireNode } from "../lab/topology.js";
 import { type Access, type Found, findAnyControl, findControl } from "./control-access.js";
 import { offlineKernel } from "./package-files.js";
 
-const readySchema = z.object({ capabilities: z.record(z.string(), z.string()) });
+export const readySchema = z.object({ capabilities: z.record(z.string(), z.string()) });
 const fileBytesMax = 4096;
 
 /** A server of a machine, by name. */

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { ProteusError } from "../kernel/errors.js";
 import { type Listen, parseListen } from "../node/config/listen.js";
 import { daemonEnvironment, daemonSocket, isDaemon } from "./daemons.js";
+import { directoryNodes, shareDirectorySecret } from "./directory.js";
 import { nodeCommand } from "./exec.js";
 import { interfacesOf } from "./plan.js";
 import { type ProcessId, processOf, waitUntil } from "./processes.js";
@@ -66,7 +67,7 @@ interface Program {
 }
 
 /** What runs on a machine of a lab. */
-function programOf(lab: string, { name, bullet }: LabNode): Program {
+function programOf(lab: string, { name, bullet }: LabNode, directory: readonly string[]): Program {
   if (isDaemon({ name })) {
     const socket = daemonSocket(lab, name);
     return {
@@ -82,6 +83,7 @@ function programOf(lab: string, { name, bullet }: LabNode): Program {
     environment: {
       ...{ PROTEUS_READY_FILE: ready, PROTEUS_METRICS_LISTEN: metricsText(lab, name) },
       PROTEUS_STATE: nodeState(lab, name),
+      PROTEUS_DIRECTORY: directory.join(","),
       PROTEUS_BULLET_PATH: bullet === undefined ? "" : join(nodeFolder(lab, name), "bullet.volume"),
       ...(bullet === undefined ? {} : { PROTEUS_BULLET_SIZE: String(bullet.bytes) }),
     },
@@ -100,7 +102,9 @@ function programOf(lab: string, { name, bullet }: LabNode): Program {
 export async function startAgent(state: LabState, node: LabNode, options: AgentStart): Promise<ProcessId> {
   const lab = state.topology.name;
   const folder = nodeFolder(lab, node.name);
-  const { words, environment: own, ready, serves } = programOf(lab, node);
+  const directory = directoryNodes(state.topology);
+  if (directory.includes(node.name)) shareDirectorySecret(lab, nodeState(lab, node.name));
+  const { words, environment: own, ready, serves } = programOf(lab, node, directory);
   const logPath = join(folder, "agent.log");
   rmSync(ready, { force: true });
   const interfaces = interfacesOf(state.topology, node).flatMap(({ name }) => ["--interface", name]);

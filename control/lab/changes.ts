@@ -108,7 +108,10 @@ export function after(topology: Topology, step: Step): Topology {
 }
 
 const sameNode = (a: LabNode, b: LabNode): boolean =>
-  a.kind === b.kind && a.networks.join() === b.networks.join() && a.bullet?.bytes === b.bullet?.bytes;
+  a.kind === b.kind &&
+  a.networks.join() === b.networks.join() &&
+  (a.directory ?? false) === (b.directory ?? false) &&
+  a.bullet?.bytes === b.bullet?.bytes;
 
 /** The steps from a running lab to what a file says, and the topology that they lead to. */
 export function planChanges(running: Topology, file: Topology): { steps: Step[]; target: Topology } {

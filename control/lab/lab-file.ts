@@ -62,6 +62,7 @@ const node = z.strictObject(
       })
       .min(1, { error: "must name one network or more, such as [lan0]" }),
     bullet: bullet.optional(),
+    directory: z.boolean({ error: "must be true or false" }).optional(),
   },
   {
     error: (issue) =>
@@ -122,7 +123,9 @@ const file = z
       else if (reservedNetworks.has(each))
         complain(["networks", each], "Linux keeps this name for itself; choose another");
     }
-    for (const [each, { kind, networks: on, bullet: files }] of Object.entries(value.nodes)) {
+    for (const [each, { kind, networks: on, bullet: files, directory }] of Object.entries(value.nodes)) {
+      if (kind === "host" && directory === true)
+        complain(["nodes", each, "directory"], "a host has no agent and no servers; write kind: pool");
       if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
       if (kind === "host" && files !== undefined)
         complain(["nodes", each, "bullet"], "a host has no agent and no servers; write kind: pool");
@@ -234,9 +237,10 @@ export function parseTopology(text: string, source: string): Topology {
       mtu: value.mtu,
       rate: value.rate,
     })),
-    nodes: Object.entries(result.data.nodes).map(([name, { kind, networks, bullet: files }]) => ({
+    nodes: Object.entries(result.data.nodes).map(([name, { kind, networks, bullet: files, directory }]) => ({
       ...{ name, kind, networks },
       ...(files === undefined ? {} : { bullet: { bytes: files.size } }),
+      ...(directory === true ? { directory } : {}),
     })),
     ...(daemons === undefined ? {} : { daemons }),
     ...(impaired.length === 0 ? {} : { impairments: impaired }),

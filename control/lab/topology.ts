@@ -30,6 +30,8 @@ export interface LabNode {
   readonly kind: NodeKind;
   /** Names of networks; the first is eth0. */
   readonly networks: readonly string[];
+  /** It has one of the lab's directory servers. */
+  readonly directory?: boolean;
   /** From 1: part of its addresses; its place in the file unless a change of the lab kept another. */
   readonly number?: number;
   /** It has a Bullet server, with files on a medium of this size that is made when it first starts. */
@@ -98,7 +100,9 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
     name,
     daemons,
     networks: networks.map(({ name, mtu, rate }) => ({ name, mtu, rate })),
-    nodes: nodes.map(({ name, kind, networks, bullet }) => ({ name, kind, networks, bullet })),
+    nodes: nodes.map(({ name, kind, networks, bullet, directory = false }) => {
+      return { name, kind, networks, bullet, directory };
+    }),
   };
 }
 

@@ -30,6 +30,7 @@ import { SegmentServer } from "../server/segment/segment.js";
 import { SystemServer } from "../server/system/system.js";
 import { serveTime } from "../server/time/time.js";
 import { Announcer } from "./announce.js";
+import type { NodeDirectory } from "./directory.js";
 import { hubVariable } from "./interfaces.js";
 import { microseconds } from "./loop.js";
 import type { RunningKernel } from "./start.js";
@@ -50,6 +51,8 @@ export interface AgentOptions {
   readonly files?: FileEngine | undefined;
   /** Told of what a server did not expect; the agent goes on. */
   readonly failed: (error: unknown) => void;
+  /** The directory server of this machine, when it has one. */
+  readonly directory?: NodeDirectory | undefined;
   /** The pool that it announces itself to; default: none. */
   readonly pool?: string;
   /** Told when the pool's daemons are found or lost, and when they want the machine emptied or not. */
@@ -76,6 +79,7 @@ export class Agent {
   readonly #random: ReturnType<typeof serveRandom>;
   readonly #time: ReturnType<typeof serveTime>;
   readonly #announcer: Announcer | null;
+  readonly #directory: NodeDirectory | undefined;
   #draining = false;
 
   constructor(running: RunningKernel, options: AgentOptions) {
@@ -84,6 +88,7 @@ export class Agent {
     this.#running = running;
     this.#name = name;
     this.#version = version;
+    this.#directory = options.directory;
     const secrets = options.secrets ?? (() => passingSecrets(random));
     const given = (server: AgentServer) => {
       const { getPort, key, own } = secrets(server);
@@ -152,6 +157,7 @@ export class Agent {
         random: toHex(this.#random.putPort),
         time: toHex(this.#time.putPort),
         ...(this.bullet === null ? {} : { bullet: toHex(this.bullet.putPort) }),
+        ...(this.#directory === undefined ? {} : { directory: toHex(this.#directory.putPort) }),
       },
     };
   }
@@ -170,7 +176,7 @@ export class Agent {
   }
 
   /** Capabilities with all rights, as hex: for whoever started this machine. */
-  capabilities(): Readonly<Partial<Record<AgentServer, string>>> {
+  capabilities(): Readonly<Partial<Record<AgentServer | "directory", string>>> {
     const hex = (server: { capability(): Capability }): string => capabilityHex(server.capability());
     return {
       sys: hex(this.#system),
@@ -178,6 +184,7 @@ export class Agent {
       random: hex(this.#random),
       time: hex(this.#time),
       ...(this.bullet === null ? {} : { bullet: hex(this.bullet) }),
+      ...(this.#directory === undefined ? {} : { directory: capabilityHex(this.#directory.root()) }),
     };
   }
 

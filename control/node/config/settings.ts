@@ -215,6 +215,17 @@ export const settings = {
     about: "tell the pool's control daemons that this machine is there (default: true)",
     fromText: yesOrNo,
   }),
+  "directory.members": setting<readonly string[]>({
+    schema: z
+      .array(name, { error: 'it is a list of names: ["n1", "n2", "n3"]' })
+      .max(9, { error: "a pool has at most 9 directory servers" })
+      .refine((names) => new Set(names).size === names.length, { error: "a machine is named twice" }),
+    fallback: () => [],
+    environment: "PROTEUS_DIRECTORY",
+    flag: "--directory",
+    about: "names of all machines with directory servers; one runs here when this one is among them",
+    fromText: list,
+  }),
   "log.level": setting({
     schema: z.enum(levels, { error: `it is one of ${levels.join(", ")}` }),
     fallback: () => "info" as const,

@@ -6,6 +6,7 @@
 //   the capability is not good any more.
 // - Bytes of anybody else do not decode: they change nothing.
 
+import { standardColumns } from "../../interface/directory.js";
 import {
   Cursor,
   capabilitySet,
@@ -100,6 +101,15 @@ export function decodeCommand(bytes: Uint8Array): Command | null {
     throw error;
   }
 }
+
+/**
+ * What makes the root where there is none. Its first generation, and that of the server itself, are
+ * zeros: the key is secret enough, and every member can tell their capabilities beforehand.
+ */
+export const foundation: Omit<CommandOf<"found">, "request" | "digest" | "time"> = {
+  ...{ kind: "found", root: new Uint8Array(8), server: new Uint8Array(8) },
+  columns: standardColumns,
+};
 
 /** What a command came to. */
 export interface Outcome {

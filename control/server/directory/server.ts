@@ -21,6 +21,7 @@ import {
   LIST_END,
   type Listing,
   MODIFY_RIGHT,
+  ROOT_OBJECT,
 } from "../../interface/directory.js";
 import type { StandardOperations } from "../../interface/standard.js";
 import type { Kernel } from "../../kernel/kernel.js";
@@ -126,6 +127,16 @@ export class DirectoryServer {
   close(): void {
     this.#server?.close();
     this.#server = null;
+  }
+
+  /** The capability of the pool's root with all rights: known before the group is, unless it was revoked. */
+  root(): Capability {
+    const { kernel, key } = this.#options;
+    const first = new Uint8Array(generationBytes);
+    const scheme = keyedScheme(kernel.privates, key, (object) => this.#state.generation(object) ?? first);
+    const part = scheme.make(ROOT_OBJECT, RIGHTS_ALL);
+    if (typeof part === "number") throw new Error("the root cannot be made");
+    return { port: this.#putPort, private: part };
   }
 
   /** A capability of the server or of one of its directories. Throws when there is no such directory. */

@@ -15,7 +15,7 @@
 import { STD_DENIED, STD_NOTNOW, STD_OK } from "../../../core-wasm/status.js";
 import { Replica, type ReplicaEvent, type StateMachine } from "../../group/replica.js";
 import { type After, pause } from "../../group/timer.js";
-import { ROOT_OBJECT, standardColumns } from "../../interface/directory.js";
+import { ROOT_OBJECT } from "../../interface/directory.js";
 import { blob, list, raw, record, string, uint8 } from "../../interface/types.js";
 import { toHex } from "../../kernel/bytes.js";
 import { ProteusError } from "../../kernel/errors.js";
@@ -29,6 +29,7 @@ import {
   decodeOutcome,
   encodeCommand,
   encodeOutcome,
+  foundation,
   type Outcome,
 } from "./commands.js";
 import { decodeContents, encodeContents } from "./contents.js";
@@ -252,7 +253,7 @@ export class Together implements Order {
 
   /** Says who we are, makes the root where there is none. */
   async #settle(stay: Stay, isFounder: boolean): Promise<void> {
-    const { name, random, state, journal } = this.#options;
+    const { name, state, journal } = this.#options;
     const submit = (command: object) =>
       stay.replica?.submit(
         encodeCommand({ request: new Uint8Array(6), digest: 0, time: 0, ...command } as Command),
@@ -261,8 +262,7 @@ export class Together implements Order {
       // A member that has said who it is has the state in its store: so what is counted is there.
       await journal.whenStored(state.standing);
       await submit({ kind: "member", name, nonce: stay.nonce });
-      if (isFounder && state.get(ROOT_OBJECT) === undefined)
-        await submit({ kind: "found", root: random(8), server: random(8), columns: standardColumns });
+      if (isFounder && state.get(ROOT_OBJECT) === undefined) await submit(foundation);
       await this.#lease(stay);
     } catch (error) {
       if (journal.failure === null && !(error instanceof ProteusError)) throw error;

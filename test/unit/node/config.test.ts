@@ -178,6 +178,7 @@ describe("the configuration", () => {
       ...Array.from({ length: 4 }, () => "default"), // of the Bullet server
       "default",
       "PROTEUS_POOL_ANNOUNCE",
+      "default",
       "PROTEUS_LOG_LEVEL",
       `${home}/proteus/config.yaml:1`,
       "default",
@@ -213,13 +214,13 @@ describe("the configuration", () => {
       "a section that is none",
       "[nodes]\nname = 'b'\n",
       ':2: "nodes.name" is no setting',
-      "node, bullet, pool, log, metrics, control",
+      "node, bullet, pool, directory, log, metrics, control",
     ],
     [
       "an empty section that is none",
       "[nodes]\n",
       ':1: "nodes" is no setting',
-      "node, bullet, pool, log, metrics, control",
+      "node, bullet, pool, directory, log, metrics, control",
     ],
     ["a section that is a value", "node = 3\n", ':1: "node" is no setting', "node.name"],
     ["a list of sections", "[[node]]\nname = 'a'\n", ':2: "node.0.name" is no setting', "node.name"],
