@@ -11,6 +11,7 @@ import { SP_UNREACH, STD_NOTFOUND } from "../../core-wasm/status.js";
 import type { Capability } from "../capability/capability.js";
 import { type CapabilitySet, inOrder, setOf } from "../capability/set.js";
 import { directoryTable, LIST_END, PATH_BYTES_MAX, standardColumns } from "../interface/directory.js";
+import { toHex } from "../kernel/bytes.js";
 import type { CallOptions, Transact } from "../kernel/calls.js";
 import { ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
@@ -134,8 +135,8 @@ export class Directories {
 
   /** Whether a set is of a directory, of the servers that serve the root. */
   isDirectory({ members }: CapabilitySet): boolean {
-    const ports = this.root.members.map(({ capability }) => String(capability.port));
-    return members.some(({ capability }) => ports.includes(String(capability.port)));
+    const ports = this.root.members.map(({ capability }) => toHex(capability.port));
+    return members.some(({ capability }) => ports.includes(toHex(capability.port)));
   }
 
   // ---- changing ---------------------------------------------------------------------
