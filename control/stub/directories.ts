@@ -11,6 +11,7 @@ import { SP_UNREACH, STD_NOTFOUND } from "../../core-wasm/status.js";
 import type { Capability } from "../capability/capability.js";
 import { type CapabilitySet, inOrder, setOf } from "../capability/set.js";
 import { directoryTable, LIST_END, PATH_BYTES_MAX, standardColumns } from "../interface/directory.js";
+import { toHex } from "../kernel/bytes.js";
 import type { CallOptions, Transact } from "../kernel/calls.js";
 import { ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
@@ -35,12 +36,10 @@ export interface DirectoriesOptions {
   /** How long a call is tried again; default 15,000 ms. */
   readonly patienceMs?: number;
   readonly call?: CallOptions;
+  /** Random bytes, for who an update is; default the kernel's. Without any an update may be done twice. */
+  readonly random?: (count: number) => Uint8Array;
   /** Where relative paths begin; default the root. */
   readonly work?: string;
-  /** Random bytes: needed without a kernel, which has its own. */
-  readonly random?: (count: number) => Uint8Array;
-  /** Microseconds, for the patience: without a kernel only pauses count otherwise. */
-  readonly now?: () => number;
 }
 
 type DirectoryStub = Stub<typeof directoryTable.operations>;
@@ -72,7 +71,7 @@ export class Directories {
   readonly #call: CallOptions;
 
   /**
-   * @param via a kernel, or another way to make calls: through a control daemon
+   * @param via a kernel of one's own, or what makes calls through a control daemon
    * @param root what paths begin at: a set with a capability of a directory
    */
   constructor(via: Kernel | Transact, root: CapabilitySet, options: DirectoriesOptions = {}) {
@@ -136,8 +135,8 @@ export class Directories {
 
   /** Whether a set is of a directory, of the servers that serve the root. */
   isDirectory({ members }: CapabilitySet): boolean {
-    const ports = this.root.members.map(({ capability }) => String(capability.port));
-    return members.some(({ capability }) => ports.includes(String(capability.port)));
+    const ports = this.root.members.map(({ capability }) => toHex(capability.port));
+    return members.some(({ capability }) => ports.includes(toHex(capability.port)));
   }
 
   // ---- changing ---------------------------------------------------------------------
@@ -254,9 +253,10 @@ export class Directories {
   }
 
   #identity(): Identity {
-    const random = typeof this.#via === "function" ? this.#options.random : this.#via.random.bind(this.#via);
-    if (random === undefined) throw new TypeError("updates need random bytes");
-    const view = new DataView(random(6).slice().buffer);
+    const { random } = this.#options;
+    const own = typeof this.#via === "function" ? undefined : this.#via;
+    const bytes = random?.(6) ?? own?.random(6) ?? new Uint8Array(6);
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
     return { request: view.getInt32(0, true), requestMore: view.getUint16(4, true) };
   }
 
@@ -321,7 +321,7 @@ export class Directories {
     let isOpen = false;
     let waited = 0;
     for (let round = 0; ; round++) {
-      const began = this.#now();
+      let searched = false; // in vain, which takes its time
       for (const capability of capabilities) {
         try {
           return await call(this.#stub(capability));
@@ -330,18 +330,15 @@ export class Directories {
           // A revoked or foreign member of the set does not speak for the others.
           if (!passing.has(code) && !(code === "STD_CAPBAD" && capabilities.length > 1)) throw error;
           isOpen ||= isUpdate && open.has(code);
+          searched ||= code.startsWith("RPC_");
           last = error;
         }
       }
       const wait = Math.min(pauseMs * 2 ** Math.min(round, 8), pauseMsMax);
-      waited += (this.#now() - began) / 1000 + wait;
+      waited += wait + capabilities.length * (searched ? (this.#call.locateTimeoutMs ?? 0) : 0);
       if (pause === undefined || waited > patienceMs) throw isOpen ? new Uncertain(last) : last;
       await pause(wait);
     }
-  }
-
-  #now(): number {
-    return typeof this.#via === "function" ? (this.#options.now?.() ?? 0) : this.#via.turnedAt;
   }
 
   #stub(capability: Capability): DirectoryStub {

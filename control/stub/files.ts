@@ -63,8 +63,14 @@ const readWindow = 4;
 /** Positions that the original's operations cannot say. */
 const longFrom = 2 ** 31;
 
-function callOptions<O extends TransferOptions>({ pieceBytes, window, watch, ...options }: O): CallOptions {
-  return options;
+/** Only what a call takes: a control daemon refuses what it does not know. */
+function callOptions({ locateTimeoutMs, pollMs, deadMs, replyBytesMax }: CallOptions): CallOptions {
+  return {
+    ...(locateTimeoutMs === undefined ? {} : { locateTimeoutMs }),
+    ...(pollMs === undefined ? {} : { pollMs }),
+    ...(deadMs === undefined ? {} : { deadMs }),
+    ...(replyBytesMax === undefined ? {} : { replyBytesMax }),
+  };
 }
 
 function pieceOf({ pieceBytes = BULLET_PIECE_BYTES }: TransferOptions): number {

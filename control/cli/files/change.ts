@@ -13,10 +13,10 @@ import { usageError } from "../../kernel/errors.js";
 import { emit } from "../output.js";
 import { parseTarget } from "../target.js";
 import { counted, narrateReport, shown, throwIfFailed } from "./report.js";
-import { exitHelp, type FilesOptions, onFiles, rootHelp, withFiles } from "./session.js";
+import { exitHelp, type FilesOptions, filesHelp, onFiles, withFiles } from "./session.js";
 
 const mkdirHelp = `
-${rootHelp}
+${filesHelp}
 
 Examples:
   proteus mkdir /home
@@ -26,7 +26,7 @@ ${exitHelp}`;
 const rmHelp = `
 A name goes; what it stood for stays for its other names, and is taken by ageing when it has none.
 With -r a directory goes with everything below it, wherever else that directory may have a name.
-${rootHelp}
+${filesHelp}
 
 Examples:
   proteus rm /home/old.txt
@@ -37,7 +37,7 @@ ${exitHelp}`;
 const mvHelp = `
 TO is a new name, a file whose place is taken, or a directory to move FROM into. A move within the
 pool's directory servers is one step; nothing is ever without a name.
-${rootHelp}
+${filesHelp}
 
 Examples:
   proteus mv /home/a.txt /home/b.txt
@@ -47,7 +47,7 @@ ${exitHelp}`;
 const lnHelp = `
 TARGET is a path, a capability, @FILE, or NODE:SERVER of a lab. The new name gives what the
 target's capability gives. Directories may have several names too.
-${rootHelp}
+${filesHelp}
 
 Examples:
   proteus ln /home/thesis.pdf /public/thesis.pdf

@@ -19,14 +19,14 @@ import { emit } from "../output.js";
 import { parseSize } from "../quantity.js";
 import { TransferProgress } from "./progress.js";
 import { bytesText, counted, narrateReport, shown, throwIfFailed } from "./report.js";
-import { exitHelp, type FilesOptions, onFiles, rootHelp, withFiles } from "./session.js";
+import { exitHelp, type FilesOptions, filesHelp, onFiles, withFiles } from "./session.js";
 
 const getHelp = `
 With one PATH FILE may be left out: it goes into this directory, under its own name. FILE is a new
 name, a file that gets new contents, or a directory to put PATH into; - is standard output.
 A file appears when it is whole. What is no file is left out, and so are names that would lead
 out of FILE; a symbolic link that stands in the way is never followed.
-${rootHelp}
+${filesHelp}
 
 Examples:
   proteus get /home/thesis.pdf
@@ -35,7 +35,7 @@ Examples:
 ${exitHelp}`;
 
 const catHelp = `
-${rootHelp}
+${filesHelp}
 
 Examples:
   proteus cat /home/notes.txt

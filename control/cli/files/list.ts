@@ -15,7 +15,7 @@ import { emit } from "../output.js";
 import { parseCount } from "../quantity.js";
 import { table } from "../table.js";
 import { narrateReport, shown, throwIfFailed } from "./report.js";
-import { exitHelp, type FilesOptions, onFiles, rootHelp, withFiles } from "./session.js";
+import { exitHelp, type FilesOptions, filesHelp, onFiles, withFiles } from "./session.js";
 
 const letters = { directory: "d", file: "-", object: "o", lost: "?" } as const;
 
@@ -64,7 +64,7 @@ function longText(entries: readonly Details[]): string {
 const lsHelp = `
 With -l: kind (d directory, - file, o another object, ? its server does not answer), the rights of
 the capability that the name gives you, length, when it got the name.
-${rootHelp}
+${filesHelp}
 
 Examples:
   proteus ls
@@ -97,7 +97,7 @@ async function ls(path: string, options: LsOptions): Promise<void> {
 // ---- tree --------------------------------------------------------------------------------
 
 const treeHelp = `
-${rootHelp}
+${filesHelp}
 
 Examples:
   proteus tree /home
@@ -144,7 +144,7 @@ export function treeText(entries: readonly Entry[]): string {
 const statHelp = `
 Masks are the rights that each column of the directory gives at most. Of the capabilities only what
 they are for is shown: proteus capability show PATH shows the first in full.
-${rootHelp}
+${filesHelp}
 
 Example:
   proteus stat /home/thesis.pdf
@@ -185,7 +185,7 @@ const kinds = { d: "directory", f: "file", o: "object", l: "lost" } as const;
 
 const findHelp = `
 Types: d directory, f file, o another object, l lost: its server does not answer, or it is gone.
-${rootHelp}
+${filesHelp}
 
 Examples:
   proteus find /home --name '*.ts' --type f
@@ -222,7 +222,7 @@ async function find(path: string, options: FindOptions): Promise<void> {
 const duHelp = `
 A file with several names counts once, at the first. Servers that keep the same content once need
 less: proteus bullet status says what they hold.
-${rootHelp}
+${filesHelp}
 
 Examples:
   proteus du /home

@@ -14,14 +14,14 @@ import { DiskSource } from "../../node/disk-tree.js";
 import { emit, narrate } from "../output.js";
 import { TransferProgress } from "./progress.js";
 import { bytesText, counted, narrateReport, shown, throwIfFailed } from "./report.js";
-import { exitHelp, onFiles, rootHelp, type StoringOptions, storingHelp, withStoring } from "./session.js";
+import { exitHelp, filesHelp, onFiles, type StoringOptions, storingHelp, withStoring } from "./session.js";
 
 const help = `
 PATH is a new name, a file that gets new contents, or a directory to put FILE into. A file is
 seen under its name when all of it is stored, and takes another's place in one step. - is
 standard input. Permissions, owners and times are not kept; symbolic links and what is no file
 are left out, and it is said which.
-${rootHelp}
+${filesHelp}
 ${storingHelp}
 
 Examples:

@@ -19,7 +19,7 @@ import { type CallingOptions, calling } from "../calling.js";
 import { type Access, withAccess } from "../control-access.js";
 import { collect } from "../foreground.js";
 import { parseCount, parseDuration } from "../quantity.js";
-import { findRoot } from "../root.js";
+import { findRoot, rootHelp } from "../root.js";
 import { givenInLab, parseTarget } from "../target.js";
 
 export interface FilesOptions extends CallingOptions {
@@ -34,10 +34,9 @@ export interface StoringOptions extends FilesOptions {
 /** Where the name space keeps the Bullet servers, as the original's does. */
 export const serversPath = "/profile/cap/bulletsvr";
 
-export const rootHelp = `
-Paths are Unix's, from the root: --root, PROTEUS_ROOT, the file proteus/root of the config
-folder, or the lab's. The calls go through the control daemon; with --interface, inside a
-lab's machine, or without a daemon they need no one's help.`;
+export const filesHelp = `${rootHelp}
+The calls go through the control daemon; with --interface, inside a lab's machine, or without a
+daemon they need no one's help.`;
 
 export const storingHelp = `
 New files go to the Bullet servers of --server, else of PROTEUS_BULLET, else those that stand in
@@ -51,7 +50,7 @@ capability does not allow it, 5 when no server answers.`;
 /** Adds the options of all commands for files. */
 export function withFiles(command: Command): Command {
   command
-    .option("--root <capability>", "where paths begin: a capability, @FILE or NODE:SERVER")
+    .option("--root <capability>", "where paths begin: its capability; several of one set with commas")
     .option("--interface <name>", "network to call on, without a daemon; may be repeated", collect, []);
   return withAccess(command)
     .option("--timeout <duration>", "how long servers that do not answer are waited for", "15s")
@@ -84,13 +83,12 @@ export async function onFiles<Result>(
 ): Promise<Result> {
   const patienceMs = Math.ceil(parseDuration(options.timeout));
   const copies = parseCount(options.copies ?? "1", copiesMax);
-  const root = await findRoot(options);
+  const root = findRoot(options);
   const call = { locateTimeoutMs: Math.min(locateMs, patienceMs) };
   return calling(options, (via) => {
     const names = new Directories(via, root, {
       ...{ pause, patienceMs, call },
       random: (count) => randomBytes(count),
-      now: () => performance.now() * 1000,
     });
     const contents = new BulletContents(via, {
       ...{ pause, patienceMs, call, copies },

@@ -23,8 +23,7 @@ export const variables: readonly Variable[] = [
   { name: "PROTEUS_CONFIG", meaning: "The config file, instead of those below." },
   {
     name: "PROTEUS_ROOT",
-    meaning:
-      "Where paths of files begin, as --root: a capability, @FILE or NODE:SERVER, several with commas.",
+    meaning: "Where paths of files begin, as --root: a capability, several of one set with commas.",
   },
   { name: "PROTEUS_BULLET", meaning: "The Bullet servers for new files, as --server." },
   { name: "PROTEUS_LAB", meaning: "The lab of a command that names none with --lab." },
