@@ -18,7 +18,13 @@ export {
   parseCapability,
   portOnly,
 } from "../capability/capability.js";
-export { type CapabilityScheme, type CheckFields, originalScheme } from "../capability/scheme.js";
+export {
+  type CapabilityScheme,
+  type CheckFields,
+  keyedScheme,
+  originalScheme,
+} from "../capability/scheme.js";
+export { passingSecrets, type ServerSecrets } from "../capability/secrets.js";
 export { kernelBytes, offlineKernel } from "../cli/package-files.js";
 export {
   BULLET_COMMIT,
@@ -69,6 +75,7 @@ export { down, kill, type LabOptions, requireLab, start, type UpOptions, up } fr
 export { parseTopology } from "../lab/lab-file.js";
 export { type LabStatus, statusOf } from "../lab/status.js";
 export { defaultTopology, type Topology } from "../lab/topology.js";
+export { openSecrets } from "../node/secrets.js";
 export { type MapOptions, mapSegment, type SegmentMap } from "../node/segment-map.js";
 export { type RunningKernel, type StartOptions, startKernel } from "../node/start.js";
 export type { Draft, FileEngine, FileEntry, VolumeUsage } from "../server/bullet/engine.js";
@@ -88,7 +95,7 @@ export {
   type TransferWatch,
   wholeFile,
 } from "../stub/files.js";
-export { Objects } from "../stub/objects.js";
+export { Objects, type ObjectTable } from "../stub/objects.js";
 export { Refused, refuse } from "../stub/refused.js";
 export {
   type Chunks,
