@@ -18,7 +18,16 @@ export {
   parseCapability,
   portOnly,
 } from "../capability/capability.js";
-export { type CapabilityScheme, type CheckFields, originalScheme } from "../capability/scheme.js";
+export {
+  type CapabilityScheme,
+  type CapabilityScheme,
+  type CheckFields,
+  type CheckFields,
+  keyedScheme,
+  originalScheme,
+  originalScheme,
+} from "../capability/scheme.js";
+export { passingSecrets, type ServerSecrets } from "../capability/secrets.js";
 export { type CapabilitySet, setOf } from "../capability/set.js";
 export { kernelBytes, offlineKernel } from "../cli/package-files.js";
 export { BulletContents, type BulletOptions } from "../files/contents.js";
@@ -78,6 +87,7 @@ export { parseTopology } from "../lab/lab-file.js";
 export { type LabStatus, statusOf } from "../lab/status.js";
 export { defaultTopology, type Topology } from "../lab/topology.js";
 export { DiskSource, DiskTarget } from "../node/disk-tree.js";
+export { openSecrets } from "../node/secrets.js";
 export { type MapOptions, mapSegment, type SegmentMap } from "../node/segment-map.js";
 export { type RunningKernel, type StartOptions, startKernel } from "../node/start.js";
 export type { Draft, FileEngine, FileEntry, VolumeUsage } from "../server/bullet/engine.js";
@@ -98,7 +108,7 @@ export {
   type TransferWatch,
   wholeFile,
 } from "../stub/files.js";
-export { Objects } from "../stub/objects.js";
+export { Objects, type ObjectTable } from "../stub/objects.js";
 export { Refused, refuse } from "../stub/refused.js";
 export {
   type Chunks,

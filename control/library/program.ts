@@ -5,13 +5,14 @@
 //   want them. They need the right to open raw sockets, unless the program runs in a lab.
 
 import { randomBytes } from "node:crypto";
+import type { CapabilityScheme } from "../capability/scheme.js";
 import { kernelBytes } from "../cli/package-files.js";
 import type { Operations } from "../interface/operation.js";
 import type { ServerTable } from "../interface/table.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Limits } from "../kernel/limits.js";
 import { type RunningKernel, startKernel } from "../node/start.js";
-import { Objects } from "../stub/objects.js";
+import { Objects, type ObjectTable } from "../stub/objects.js";
 import { type Handlers, Server } from "../stub/serving.js";
 import type { StandardBehaviour } from "../stub/standard.js";
 
@@ -37,8 +38,12 @@ export function openKernel({ interfaces = [], ...options }: OpenOptions = {}): P
 export interface ServeOptions<Value> extends Partial<StandardBehaviour<Value>> {
   /** Six bytes, the server's secret; default random ones. */
   readonly getPort?: Uint8Array;
+  /** 32 bytes, the key of its capabilities; default random ones. openSecrets keeps both in a file. */
+  readonly key?: Uint8Array;
+  /** Instead of the keyed scheme. */
+  readonly scheme?: CapabilityScheme;
   /** Its objects; default: none besides the server itself. */
-  readonly objects?: Objects<Value>;
+  readonly objects?: ObjectTable<Value>;
   readonly threads?: number;
 }
 
@@ -57,7 +62,14 @@ export function serve<Ops extends Operations, Value = never>(
 ): Server<Ops, Value> {
   const random = (bytes: number): Uint8Array => randomBytes(bytes);
   return new Server({
-    ...{ kernel, table, handlers, getPort: random(6), objects: new Objects<Value>({ random }) },
+    ...{
+      kernel,
+      table,
+      handlers,
+      getPort: random(6),
+      key: random(32),
+      objects: new Objects<Value>({ random }),
+    },
     info: () => `${table.name} server`,
     failed: (error) => say(`${table.name} server: ${error instanceof Error ? error.stack : String(error)}`),
     ...options,
