@@ -204,13 +204,14 @@ async function untilCut(
 describe("a power cut", () => {
   it("in many lives of several clients loses nothing acknowledged and shows nothing half-made", async () => {
     let done = 0;
-    await forEachSeed(file, 1, perTier({ quick: 25, long: 1000, nightly: 10_000 }), async (seed) => {
+    await forEachSeed(file, 1, perTier({ quick: 8, long: 200, nightly: 10_000 }), async (seed) => {
       const random = new SeededRandom(seed);
       const blockBytes = random.chance(0.5) ? 512 : 2048;
-      const disk = await formatted(seed, 160, blockBytes);
+      // Tight for some: then blocks that were given back are used at once.
+      const disk = await formatted(seed, 50 + random.below(110), blockBytes);
       const life = new Life(new Map(), random, blockBytes);
       for (let lives = 0; lives < 5; lives++) {
-        const clients = 1 + random.below(4);
+        const clients = 1 + random.below(8);
         await untilCut(disk, random.below(120), random.chance(0.5), async (volume) => {
           const client = async () => {
             for (let step = 0; step < 60; step++) await life.step(volume);
@@ -222,7 +223,7 @@ describe("a power cut", () => {
       }
       done += life.done;
     });
-    expect(done).toBeGreaterThan(100);
+    expect(done).toBeGreaterThan(50);
   });
 
   it("at each write and flush of making, committing, removing, renewing and compacting does so", async () => {
@@ -236,7 +237,8 @@ describe("a power cut", () => {
           const disk = await formatted(seed * 1000 + cutAt, 160, 512);
           const life = new Life(new Map(), new SeededRandom(seed), 512);
           wasCut = await untilCut(disk, cutAt, after, async (volume) => {
-            for (let step = 0; step < 8; step++) await life.make(volume, step % 4 !== 3);
+            for (let step = 0; step < 3; step++)
+              await Promise.all([true, true, false].map((durable) => life.make(volume, durable)));
             await volume.sync();
             for (const known of life.files.values()) known.state = "there";
             for (const [number, known] of [...life.files].filter((_, index) => index % 2 === 0)) {

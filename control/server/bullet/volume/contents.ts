@@ -23,6 +23,8 @@ export interface ContentsHost {
   full(bytes: number): Error;
   /** Waits for blocks that are about to be free; false: there are none. */
   awaitSpace(): Promise<boolean>;
+  /** A flush that is due waits for such a write of so many bytes if it is short. */
+  during(write: Promise<void>, bytes: number): Promise<void>;
 }
 
 /** Where a content has been put. */
@@ -50,12 +52,15 @@ export interface Content {
 export async function allocate(host: ContentsHost, bytes: number): Promise<number> {
   const blocks = extentBlocks(bytes, host.medium.blockBytes);
   if (blocks === 0) return 0;
-  for (;;) {
+  for (let wait = 0; ; wait++) {
     const start = host.space.allocate(blocks);
     if (start !== undefined) return start;
-    if (!(await host.awaitSpace())) throw host.full(bytes);
+    if (wait === spaceWaitsMax || !(await host.awaitSpace())) throw host.full(bytes);
   }
 }
+
+/** How often blocks of removed files are waited for; others may be quicker to take them. */
+export const spaceWaitsMax = 4;
 
 const nothing: Uint8Array = new Uint8Array(0);
 const placeAttempts = 3;
@@ -148,7 +153,8 @@ export class MemoryContent implements Content {
           writes.push(
             medium.write(start + facts.contentBlocks, encodeChecksums(checksums, medium.blockBytes)),
           );
-        await settled(writes);
+        // Not around the waiting for space: that waits for a flush itself.
+        await this.#host.during(settled(writes), facts.bytes);
         return start;
       } catch (error) {
         const isUnwritable = error instanceof VolumeError && error.code === "VOLUME_CORRUPT";

@@ -8,7 +8,7 @@
 // - Inserting and cutting move what stands behind, a window at a time.
 
 import { crc32c } from "../../../store/disk/crc32c.js";
-import type { Content, ContentsHost, Placed } from "./contents.js";
+import { type Content, type ContentsHost, type Placed, spaceWaitsMax } from "./contents.js";
 import { corruptBlock, noMemory } from "./errors.js";
 import type { ContentHash } from "./hash.js";
 import { checksumsPerBlock, contentBlocks, encodeChecksums, extentBlocks, INLINE_BLOCKS } from "./layout.js";
@@ -237,7 +237,7 @@ export class MediumContent implements Content {
     const wanted = extentBlocks(bytes, this.#blockBytes);
     if (wanted <= this.#blocks) return;
     const { space } = this.#host;
-    for (;;) {
+    for (let wait = 0; ; wait++) {
       for (const blocks of [Math.max(wanted, 2 * this.#blocks), wanted]) {
         if (this.#blocks > 0 && space.take(this.#start + this.#blocks, blocks - this.#blocks)) {
           this.#blocks = blocks;
@@ -248,7 +248,7 @@ export class MediumContent implements Content {
         await this.#moveTo(start, blocks);
         return;
       }
-      if (!(await this.#host.awaitSpace())) throw this.#host.full(bytes);
+      if (wait === spaceWaitsMax || !(await this.#host.awaitSpace())) throw this.#host.full(bytes);
     }
   }
 

@@ -250,6 +250,7 @@ export class FileVolume implements Volume {
         return full(this.#medium.name, bytes, freeBytes, largestFreeBytes);
       },
       awaitSpace: () => this.#awaitSpace(),
+      during: (write, bytes) => (bytes <= quickBytes ? this.#writer.during(write) : write),
       commit: (inode, content, durable) => this.#commit(inode, content, durable),
       discarded: (inode) => {
         this.#drafts--;
@@ -302,10 +303,7 @@ export class FileVolume implements Volume {
   }
 
   async #place(key: string, content: Content, hash: Uint8Array): Promise<Extent> {
-    const placing = content.place(hash);
-    const { start, facts, bytes } = await (content.bytes <= quickBytes
-      ? this.#writer.during(placing)
-      : placing);
+    const { start, facts, bytes } = await content.place(hash);
     const extent = new Extent(start, facts);
     extent.pins = 1;
     const corrupt = this.#contents.get(key);
