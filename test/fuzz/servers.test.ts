@@ -10,6 +10,7 @@
 import { describe, expect, it } from "vitest";
 import type { Capability } from "../../control/capability/capability.js";
 import { claims } from "../../control/capability/private-part.js";
+import { bulletTable } from "../../control/interface/bullet.js";
 import type { Field, Operation } from "../../control/interface/operation.js";
 import { randomTable } from "../../control/interface/random.js";
 import { segmentTable } from "../../control/interface/segment.js";
@@ -23,7 +24,7 @@ import { SystemServer } from "../../control/server/system/system.js";
 import { measure, put } from "../../control/stub/messages.js";
 import * as statuses from "../../core-wasm/status.js";
 import { SeededRandom } from "../../drivers/fault/random.js";
-import { Pool } from "../unit/stub/pool.js";
+import { Shelf } from "../unit/server/bullet/shelf.js";
 import { perTier } from "./tier.js";
 
 const callsWanted = perTier(1_500, 9_000, 90_000);
@@ -185,16 +186,10 @@ const wanted = [
     "segment touch",
     "segment restrict",
   ],
-  ...[
-    "segment destroy",
-    "sys kstat",
-    "sys status",
-    "random get",
-    "time get",
-    "time set",
-    "segment revoke",
-    "sys revoke",
-  ],
+  ...["bullet create", "bullet read", "bullet size", "bullet modify"],
+  ...["bullet insert", "bullet delete", "bullet sync", "bullet check", "bullet compact", "bullet destroy"],
+  ...["segment destroy", "sys kstat", "sys status", "random get", "time get", "time set"],
+  ...["segment revoke", "sys revoke"],
 ];
 
 /** `segment read`, for a request that was done. */
@@ -220,18 +215,25 @@ describe("servers under random requests", () => {
     const done = new Set<string>();
     let calls = 0;
     for (let seed = 1; calls < callsWanted; seed++) {
-      const pool = new Pool();
+      const pool = new Shelf();
       const system = new SystemServer({
         ...{ ...pool.given(), info: "machine", describe: () => ({}), interfaces: () => [] },
       });
       const segments = pool.segments();
       const made = await pool.end(pool.segmentStub(segments.capability()).create({ bytes: 3000 }));
+      const { server: bullet } = pool.bullet();
+      const [randomServer, timeServer] = [pool.randomServer(), pool.timeServer(() => 0)];
+      const create = (flags: number) =>
+        pool.end(pool.calls(bullet.capability()).create({ data: new Uint8Array(3000), flags }));
       const targets = new Map<Capability, ServerTable>([
         [segments.capability(), segmentTable],
         [made.segment, segmentTable],
+        [bullet.capability(), bulletTable],
+        [(await create(1)).file, bulletTable],
+        [(await create(0)).file, bulletTable],
         [system.capability(), systemTable],
-        [pool.randomServer().capability(), randomTable],
-        [pool.timeServer(() => 0).capability(), timeTable],
+        [randomServer.capability(), randomTable],
+        [timeServer.capability(), timeTable],
       ]);
       const requests = new Requests(seed, targets);
       for (let round = 0; round < 5; round++) {
@@ -253,8 +255,9 @@ describe("servers under random requests", () => {
         calls += callsAtOnce;
       }
       expect(pool.failures, `seed ${seed}`).toEqual([]);
-      for (const target of targets.keys())
-        if (target !== made.segment) await pool.end(pool.segmentStub(target).info());
+      // A request may have revoked what was given out: each is asked with a capability of now.
+      for (const server of [segments, system, randomServer, timeServer, bullet])
+        await pool.end(pool.segmentStub(server.capability()).info());
     }
     console.log(`servers: ${calls} random requests, statuses ${JSON.stringify([...counted])}`);
     expect(wanted.filter((name) => !done.has(name))).toEqual([]);

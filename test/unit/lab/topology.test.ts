@@ -37,6 +37,20 @@ function complaint(text: string): ProteusError {
 }
 
 describe("a lab file", () => {
+  it("gives a pool machine a medium for files, and a host none", () => {
+    const withFiles = (node: string) => example.replace("n1: { kind: pool, networks: [lan0] }", node);
+    const { nodes } = parseTopology(
+      withFiles("n1: { kind: pool, networks: [lan0], bullet: { size: 64M } }"),
+      "x",
+    );
+    expect(nodes[0]).toMatchObject({ bullet: { bytes: 64 * 1024 * 1024 } });
+    expect(nodes[1]).not.toHaveProperty("bullet");
+    const wrong = withFiles("n1: { kind: host, networks: [lan0], bullet: {} }");
+    expect(complaint(wrong).why).toContain("nodes.n1.bullet: a host has no agent");
+    const small = withFiles("n1: { kind: pool, networks: [lan0], bullet: { size: 1K } }");
+    expect(complaint(small).why).toContain("from 8M to 16384G");
+  });
+
   it("is read in its order, since that decides eth0 and the addresses", () => {
     const topology = parseTopology(example, "demo.yaml");
     expect(topology.name).toBe("demo");
