@@ -20,11 +20,8 @@ export {
 } from "../capability/capability.js";
 export {
   type CapabilityScheme,
-  type CapabilityScheme,
-  type CheckFields,
   type CheckFields,
   keyedScheme,
-  originalScheme,
   originalScheme,
 } from "../capability/scheme.js";
 export { passingSecrets, type ServerSecrets } from "../capability/secrets.js";
