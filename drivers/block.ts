@@ -21,8 +21,6 @@ export type BlockErrorCode =
   | "BLOCK_FULL"
   /** Outside the device, or not whole blocks: a bug of the caller. */
   | "BLOCK_RANGE"
-  /** Another process has the device. */
-  | "BLOCK_BUSY"
   /** The device is closed, without power, or not there. */
   | "BLOCK_GONE";
 

@@ -6,14 +6,7 @@
 
 import { type GroupReport, type GroupResult, streamOutstanding } from "../bench/group/types.js";
 import { type Align, figure, ratioTable, shown, table } from "./bench-table.js";
-
-const sizes: readonly [number, string][] = [[1024, "K"]];
-
-/** Bytes as --size takes them. */
-function sizeText(bytes: number): string {
-  const unit = sizes.find(([factor]) => bytes >= factor && bytes % factor === 0);
-  return unit === undefined ? `${bytes}` : `${bytes / unit[0]}${unit[1]}`;
-}
+import { sizeText } from "./quantity.js";
 
 const head = [
   ...["members", "bytes", "senders", "system", "r", "p50 µs", "p99 µs", "spread"],

@@ -13,7 +13,9 @@ import { links, placements, standardMtus, standardRuns, systems, tests } from ".
 import { exitCodes, usageError } from "../kernel/errors.js";
 import { findMachine } from "../machine/find.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
+import { registerBenchCapability } from "./bench-capability.js";
 import { registerBenchCompare } from "./bench-compare.js";
+import { registerBenchFiles } from "./bench-files.js";
 import { registerBenchGroup } from "./bench-group.js";
 import { registerBenchKernel } from "./bench-kernel.js";
 import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
@@ -141,8 +143,10 @@ export function registerBench(program: Command): void {
       if (isDegraded(report.results)) process.exitCode = exitCodes.degraded;
     });
   registerBenchCompare(bench as unknown as Command);
+  registerBenchFiles(bench as unknown as Command);
   registerBenchGroup(bench as unknown as Command);
   registerBenchAlarm(bench as unknown as Command);
+  registerBenchCapability(bench as unknown as Command);
   registerBenchKernel(bench as unknown as Command);
   registerBenchWorker(bench as unknown as Command);
 }

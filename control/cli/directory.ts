@@ -1,7 +1,6 @@
 // `proteus directory`: the directory servers of a pool: who of them is there, how they fare, and the
 // single operations on directories by capability. Paths have commands of their own.
 
-import { randomBytes } from "node:crypto";
 import type { Command } from "@commander-js/extra-typings";
 import { z } from "zod";
 import type { Capability } from "../capability/capability.js";
@@ -9,9 +8,7 @@ import { directoryTable } from "../interface/directory.js";
 import type { Transact } from "../kernel/calls.js";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
-import { after } from "../node/timer.js";
 import { stub } from "../stub/client.js";
-import { Directories } from "../stub/directories.js";
 import { type CallingOptions, calling, locateTimeout, withCalling } from "./calling.js";
 import { registerServer } from "./operations.js";
 import { emit } from "./output.js";
@@ -36,13 +33,6 @@ Examples:
 Exit codes: 3 when there is no root, 5 when no directory server serves: fewer than a majority of them
 are together, or none can be reached.`;
 
-/** Names from the root on, for commands that take paths. */
-export const openDirectories = (via: Kernel | Transact, options: RootOptions): Directories =>
-  new Directories(via, findRoot(options), {
-    pause: (milliseconds) => new Promise((resolve) => after(milliseconds, () => resolve())),
-    random: (count) => new Uint8Array(randomBytes(count)),
-  });
-
 type Options = CallingOptions & RootOptions;
 
 const stubOf = (via: Kernel | Transact, capability: Capability, locateTimeoutMs: number) =>
@@ -60,7 +50,7 @@ async function ask<Reply>(
   options: Options,
   call: (each: ReturnType<typeof stubOf>) => Promise<Reply>,
 ): Promise<Reply> {
-  const [member] = findRoot(options).members;
+  const [member] = (await findRoot(options)).members;
   if (member === undefined) throw new Error("a root without a capability");
   try {
     return await calling(options, (via) => call(stubOf(via, member.capability, locateTimeout(options))));

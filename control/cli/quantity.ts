@@ -20,6 +20,15 @@ export function parseSize(text: string, most: number): number {
   return size;
 }
 
+/** A number of bytes as parseSize takes it, in the largest unit that it is whole in. */
+export function sizeText(bytes: number): string {
+  for (const unit of ["G", "M", "K"]) {
+    const factor = units[unit] ?? 1;
+    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`;
+  }
+  return `${bytes}`;
+}
+
 /** A whole number from 1. Throws a usage error. */
 export function parseCount(text: string, most = 1e9): number {
   const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;

@@ -119,7 +119,12 @@ export class Agent {
     const shared = sharedMemory();
     this.segments = new SegmentServer({ ...given("segment"), memory: kernel.segments, draining, shared });
     this.bullet =
-      options.files === undefined ? null : this.#serveFiles(options.files, secrets("bullet"), failed);
+      options.files === undefined
+        ? null
+        : new BulletServer({
+            ...{ kernel, engine: options.files, after, failed, draining, renewed },
+            ...{ getPort: secrets("bullet").getPort, key: secrets("bullet").key },
+          });
     this.#random = serveRandom(given("random"));
     this.#time = serveTime({ ...given("time"), clock: Date.now });
     this.#announcer =
@@ -135,11 +140,6 @@ export class Agent {
             },
             found: (found) => noticed?.(found ? "found" : "lost"),
           });
-  }
-
-  #serveFiles(engine: FileEngine, { getPort, key }: ServerSecrets, failed: (error: unknown) => void) {
-    const { kernel } = this.#running;
-    return new BulletServer({ kernel, engine, getPort, key, after, failed, draining: () => this.#draining });
   }
 
   /** What it says to the pool's control daemons. */

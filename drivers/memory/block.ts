@@ -1,6 +1,6 @@
 // A block device in memory, for tests and for volumes that need not outlive their process.
 //
-// - Only blocks that were written take memory; the others read as zeros.
+// - Blocks of zeros, and those that were never written, take no memory.
 // - There is no cache in front of it: what is written stays. Power cuts: simulation/disk/disk.ts.
 
 import { type BlockDevice, BlockError, checkBlocks } from "../block.js";
@@ -9,11 +9,13 @@ export class MemoryBlockDevice implements BlockDevice {
   readonly blockBytes: number;
   readonly blocks: number;
   readonly #content = new Map<number, Uint8Array>();
+  readonly #zeros: Uint8Array;
   #isGone = false;
 
   constructor(blocks: number, blockBytes = 4096) {
     this.blocks = blocks;
     this.blockBytes = blockBytes;
+    this.#zeros = new Uint8Array(blockBytes);
   }
 
   async read(block: number, buffer: Uint8Array): Promise<void> {
@@ -27,8 +29,11 @@ export class MemoryBlockDevice implements BlockDevice {
 
   async write(block: number, data: Uint8Array): Promise<void> {
     this.#check(block, data.length);
-    for (let at = 0; at < data.length; at += this.blockBytes)
-      this.#content.set(block + at / this.blockBytes, data.slice(at, at + this.blockBytes));
+    for (let at = 0; at < data.length; at += this.blockBytes) {
+      const content = data.subarray(at, at + this.blockBytes);
+      if (Buffer.compare(content, this.#zeros) === 0) this.#content.delete(block + at / this.blockBytes);
+      else this.#content.set(block + at / this.blockBytes, content.slice());
+    }
   }
 
   async flush(): Promise<void> {

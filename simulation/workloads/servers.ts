@@ -5,7 +5,8 @@
 // - A lane is a client's thread: one call after the other. It owns some segments, and only the
 //   owner writes; others read them and try what their capability does not allow.
 // - In half of the seeds a server keeps its port and key through crashes: old capabilities reach
-//   the new server then, which must not know them, its own either: it revokes them as it starts. In a quarter the scheme is the original's.
+//   the new server then, which must not know them, its own either: it revokes them as it starts.
+//   In a quarter the scheme is the original's.
 // - What is promised is in checkers/segments.ts.
 
 import { newSecrets, Secrets } from "../../control/capability/secrets.js";

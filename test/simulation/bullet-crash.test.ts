@@ -67,7 +67,7 @@ class Life {
     this.files.set(draft.number, known);
     try {
       await draft.commit({ durable });
-      if (durable) known.state = "there";
+      if (durable && known.state === "making") known.state = "there"; // or removed after another's sync
     } catch (error) {
       draft.discard();
       this.files.delete(draft.number);

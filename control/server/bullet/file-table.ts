@@ -21,11 +21,14 @@ export class FileTable implements ObjectTable<BulletFile> {
   readonly #engine: FileEngine;
   readonly #drafts: Drafts;
   readonly #onMedium: OnMedium;
+  readonly #renewed: () => void;
 
-  constructor(engine: FileEngine, drafts: Drafts, onMedium: OnMedium) {
+  /** @param renewed told when the server's own generation is another */
+  constructor(engine: FileEngine, drafts: Drafts, onMedium: OnMedium, renewed: () => void = () => undefined) {
     this.#engine = engine;
     this.#drafts = drafts;
     this.#onMedium = onMedium;
+    this.#renewed = renewed;
   }
 
   get count(): number {
@@ -48,6 +51,7 @@ export class FileTable implements ObjectTable<BulletFile> {
   async renew(object: number): Promise<void> {
     if (this.#drafts.get(object) !== undefined) refuse(STD_CAPBAD);
     await this.#onMedium(() => this.#engine.renew(object));
+    if (object === 0) this.#renewed();
   }
 
   touch(object: number): void {

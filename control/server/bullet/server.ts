@@ -48,6 +48,8 @@ export interface BulletServerOptions {
   readonly locateTimeoutMs?: number;
   /** True while the machine is being emptied; default never. */
   readonly draining?: () => boolean;
+  /** Told when the server's own generation is another: its own capabilities have ended. */
+  readonly renewed?: (() => void) | undefined;
 }
 
 /** A change of a draft. */
@@ -74,7 +76,7 @@ export class BulletServer {
     this.#drafts = new Drafts(after);
     this.#draining = options.draining ?? (() => false);
     this.#locateTimeoutMs = options.locateTimeoutMs ?? 2000;
-    const objects = new FileTable(engine, this.#drafts, this.#onMedium);
+    const objects = new FileTable(engine, this.#drafts, this.#onMedium, options.renewed);
     const keyed = keyedScheme(kernel.privates, key, (object) => objects.generation(object));
     this.#server = new Server({
       ...{ kernel, getPort, failed, threads, objects, table: bulletTable, scheme: this.#scheme(keyed) },

@@ -36,7 +36,12 @@ describe("a transfer", () => {
 
   it("says time and sizes for people", () => {
     expect([5, 65, 3725].map(clockText)).toEqual(["0:05", "1:05", "1:02:05"]);
-    expect([1, 1023, 1536, 3 * 1024 ** 3].map(bytesText)).toEqual(["1 byte", "1023 bytes", "1.5 KiB", "3.0 GiB"]);
+    expect([1, 1023, 1536, 3 * 1024 ** 3].map(bytesText)).toEqual([
+      "1 byte",
+      "1023 bytes",
+      "1.5 KiB",
+      "3.0 GiB",
+    ]);
   });
 });
 

@@ -34,8 +34,25 @@ const movingBytesMax = 16 * 1024 * 1024;
 /** How often a hole is filled from further back: each time all contents are looked at. */
 const fillsMax = 1000;
 
-export function compact(host: CompactHost): Promise<CompactReport> {
-  return new Compaction(host).run();
+/** A hole that one pass had to leave may be filled by the next. */
+const passesMax = 4;
+
+export async function compact(host: CompactHost): Promise<CompactReport> {
+  const { space, medium } = host;
+  const before = space.largest;
+  const [moved, skipped] = [new Set<number>(), new Set<number>()];
+  let movedBytes = 0;
+  for (let pass = 0; pass < passesMax && space.largest < space.free; pass++) {
+    const compaction = new Compaction(host, moved, skipped);
+    await compaction.run();
+    movedBytes += compaction.movedBytes;
+    if (compaction.movedBytes === 0) break;
+  }
+  return {
+    ...{ movedFiles: moved.size, movedBytes, skipped: [...skipped].sort((a, b) => a - b) },
+    largestFreeBytesBefore: before * medium.blockBytes,
+    largestFreeBytes: space.largest * medium.blockBytes,
+  };
 }
 
 class Compaction {
@@ -43,25 +60,26 @@ class Compaction {
   /** Contents that are not yet where they stay, in the order of their places. */
   readonly #queue: Extent[];
   readonly #movedAway = new Set<Extent>();
-  readonly #skipped = new Set<number>();
+  readonly #moved: Set<number>;
+  readonly #skipped: Set<number>;
   readonly #underWay = new Set<Promise<void>>();
   #movingBytes = 0;
-  #movedFiles = 0;
-  #movedBytes = 0;
+  movedBytes = 0;
   #fills = 0;
   /** Everything before this block stays as it is. */
   #from: number;
 
-  constructor(host: CompactHost) {
+  /** `moved` and `skipped` gather the numbers of files. */
+  constructor(host: CompactHost, moved: Set<number>, skipped: Set<number>) {
     this.#host = host;
+    this.#moved = moved;
+    this.#skipped = skipped;
     this.#from = host.firstBlock;
     // The first is the last: it is taken off the end.
     this.#queue = [...host.extents].filter(({ blocks }) => blocks > 0).sort((a, b) => b.start - a.start);
   }
 
-  async run(): Promise<CompactReport> {
-    const { space, medium } = this.#host;
-    const before = space.largest;
+  async run(): Promise<void> {
     // A content is passed, moved, or moved away once: three turns each, and a wait for each.
     const turnsMax = 8 * this.#queue.length + 8;
     try {
@@ -69,12 +87,6 @@ class Compaction {
     } finally {
       await this.#settle();
     }
-    return {
-      ...{ movedFiles: this.#movedFiles, movedBytes: this.#movedBytes },
-      skipped: [...this.#skipped].sort((a, b) => a - b),
-      largestFreeBytesBefore: before * medium.blockBytes,
-      largestFreeBytes: space.largest * medium.blockBytes,
-    };
   }
 
   /** The first content that still is one. */
@@ -180,8 +192,8 @@ class Compaction {
       old.pins--;
       release(old);
     }
-    const files = old.owners.size;
-    if (files === 0) {
+    const files = [...old.owners];
+    if (files.length === 0) {
       space.release(start, old.blocks); // removed meanwhile
       return null;
     }
@@ -189,8 +201,8 @@ class Compaction {
     await replace(old, moved);
     moved.pins--;
     release(moved);
-    this.#movedFiles += files;
-    this.#movedBytes += old.bytes;
+    for (const { number } of files) this.#moved.add(number);
+    this.movedBytes += old.bytes;
     return moved;
   }
 

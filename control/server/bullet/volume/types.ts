@@ -114,6 +114,7 @@ export interface CheckReport {
 
 export interface CompactReport {
   readonly movedFiles: number;
+  /** All that was copied: some contents move twice. */
   readonly movedBytes: number;
   readonly largestFreeBytesBefore: number;
   readonly largestFreeBytes: number;

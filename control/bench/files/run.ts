@@ -1,0 +1,159 @@
+// A whole benchmark of files: for each number of members a LAN of that many machines and a
+// client, on it the rounds.
+//
+// - A round runs every case once, in order; each case has new processes and an empty folder, all
+//   on the same disk.
+// - A case that fails, or whose tool is missing, becomes a row with a problem. Only what makes
+//   every figure impossible (no namespaces, no cores) is thrown.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { runTool } from "../../lab/tools.js";
+import { allowedCores, coresOf, machine } from "../environment.js";
+import { addressOf, Lan } from "../group/lan.js";
+import { median } from "../samples.js";
+import type { Run } from "../types.js";
+import { lanInterface, runCase, serveAll, startEnd } from "./ends.js";
+import { type FilesWanted, planFileCases } from "./plan.js";
+import { fileRatiosOf, fileRemarksOf } from "./ratios.js";
+import type { FileJob } from "./system.js";
+import { install, versionOf } from "./systems/programs.js";
+import type { FileCase, FileReport, FileResult, FileSystem } from "./types.js";
+
+export interface FileBenchOptions extends FilesWanted {
+  readonly runs: number;
+  readonly mtu: number;
+  /** Where the servers' files are; each case gets a folder there. */
+  readonly folder: string;
+  /** Path of kernel.wasm. */
+  readonly wasm: string;
+  readonly version: string;
+  readonly milliseconds: number;
+  readonly progress: (each: FileCase, done: number, all: number) => void;
+  readonly abort: AbortSignal;
+}
+
+type Versions = Pick<FileReport["environment"], "nginx" | "redis" | "etcd">;
+
+const packages = { nginx: "nginx-light", redis: "redis-server", etcd: "etcd-server" } as const;
+const commands: Readonly<Record<keyof Versions, readonly string[]>> = {
+  nginx: ["nginx", "-v"],
+  redis: ["redis-server", "--version"],
+  etcd: ["etcd", "--version"],
+};
+const callsMin = 20;
+/** Files so large are few in any time. */
+const largeBytes = 16 * 1024 * 1024;
+
+async function versions(systems: readonly FileSystem[]): Promise<Versions> {
+  const of = async (name: keyof Versions) => (systems.includes(name) ? versionOf(commands[name]) : null);
+  return { nginx: await of("nginx"), redis: await of("redis"), etcd: await of("etcd") };
+}
+
+function missing({ system }: FileCase, found: Versions): string | undefined {
+  if (system !== "nginx" && system !== "redis" && system !== "etcd") return undefined;
+  return found[system] === null ? install(system, packages[system]) : undefined;
+}
+
+/** Runs one case once, with processes and folders of its own. */
+async function measure(lan: Lan, each: FileCase, options: FileBenchOptions): Promise<Run> {
+  const { wasm, milliseconds } = options;
+  const base = mkdtempSync(join(options.folder, "proteus-bench-"));
+  const addresses = Array.from({ length: each.members }, (_, member) => addressOf(member + 1));
+  const jobOf = (machine: number): FileJob => {
+    const folder = join(base, `m${machine}`);
+    mkdirSync(folder);
+    const calls = each.bytes >= largeBytes ? 3 : callsMin;
+    return {
+      ...each,
+      ...{ interfaceName: lanInterface, wasm, addresses, folder, milliseconds, callsMin: calls },
+      member: machine - 1,
+    };
+  };
+  const servers = addresses.map((_, member) => startEnd(lan, member + 1));
+  const caller = startEnd(lan, 0);
+  try {
+    const facts = await serveAll(
+      servers,
+      servers.map((_, member) => jobOf(member + 1)),
+    );
+    const run = await runCase(caller, jobOf(0), facts);
+    await Promise.all(servers.map((server) => server.order({ stop: true })));
+    return run;
+  } finally {
+    for (const end of [caller, ...servers]) end.kill();
+    rmSync(base, { recursive: true, force: true });
+  }
+}
+
+function resultOf(each: FileCase, runs: readonly Run[], problem: string | undefined): FileResult {
+  const middle = (pick: (run: Run) => number | null) => {
+    const known = runs.flatMap((run) => pick(run) ?? []);
+    return known.length === 0 ? null : median(known);
+  };
+  const rates = runs.flatMap(({ callsPerSecond }) => callsPerSecond ?? []);
+  return {
+    ...each,
+    p50Us: middle(({ p50Us }) => p50Us),
+    p99Us: middle(({ p99Us }) => p99Us),
+    megabytesPerSecond: middle(({ megabytesPerSecond }) => megabytesPerSecond),
+    callsPerSecond: middle(({ callsPerSecond }) => callsPerSecond),
+    cpuUsPerCall: middle(({ cpuUsPerCall }) => cpuUsPerCall),
+    runs: runs.length,
+    spread: rates.length === 0 ? null : (Math.max(...rates) - Math.min(...rates)) / median(rates),
+    ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+const hasNfs = (): boolean => /\bnfsd$/m.test(readFileSync("/proc/filesystems", "utf8"));
+
+async function diskOf(folder: string): Promise<string> {
+  const { output } = await runTool(["stat", "--file-system", "--format", "%T", folder]);
+  return `${folder} (${output.trim()})`;
+}
+
+/** Runs a benchmark of files. Rejects with ProteusError, or with the abort's reason. */
+export async function runFileBench(options: FileBenchOptions): Promise<FileReport> {
+  const { abort, mtu, runs, version } = options;
+  const { client, server } = coresOf("X", allowedCores());
+  const host = machine();
+  const cases = planFileCases(options);
+  const found = await versions(options.systems);
+  const measured = new Map<FileCase, Run[]>(cases.map((each) => [each, []]));
+  const problems = new Map<FileCase, string>();
+  let isolation = "";
+  let done = 0;
+  for (const members of new Set(cases.map((each) => each.members))) {
+    const here = cases.filter((each) => each.members === members);
+    const lan = await Lan.make(members + 1, mtu, [client, server], abort);
+    isolation = lan.machines.isolation;
+    try {
+      for (let round = 0; round < runs; round++)
+        for (const each of here) {
+          abort.throwIfAborted();
+          options.progress(each, done++, cases.length * runs);
+          const lacks = missing(each, found);
+          if (lacks !== undefined) problems.set(each, lacks);
+          if (problems.has(each)) continue;
+          try {
+            measured.get(each)?.push(await measure(lan, each, options));
+          } catch (error) {
+            abort.throwIfAborted();
+            problems.set(each, error instanceof Error ? error.message : String(error));
+          }
+        }
+    } finally {
+      await lan.remove();
+    }
+  }
+  const results = [...measured].map(([each, each_]) => resultOf(each, each_, problems.get(each)));
+  return {
+    environment: {
+      ...{ proteus: version, ...host, isolation, link: "bridge", mtus: [mtu], runs },
+      ...{ disk: await diskOf(options.folder), ...found },
+    },
+    results,
+    ratios: fileRatiosOf(results),
+    remarks: fileRemarksOf(results, host.load, hasNfs()),
+  };
+}

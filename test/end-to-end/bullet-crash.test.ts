@@ -1,0 +1,118 @@
+// A process that writes files to a volume and is killed at any of its system calls; another one
+// opens what it left: what was acknowledged is there, nothing else is, and the check is clean.
+//
+// - strace kills it at the Nth call that writes, syncs or reserves, for every N until a run
+//   comes to its end; the quick tier takes a sample of them.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FileVolume } from "../../control/server/bullet/volume/volume.js";
+import { FileBlockDevice } from "../../drivers/file-block/file-block.js";
+import { perTier } from "../simulation/seeds.js";
+
+const volumeBytes = 2 * 1024 * 1024;
+const writer = fileURLToPath(new URL("bullet-crash-writer.mjs", import.meta.url));
+const dist = fileURLToPath(new URL("../../dist", import.meta.url));
+const calls = "pwrite64,pwritev,fdatasync,fsync,fallocate,ftruncate";
+const stepsMax = 2000;
+
+const strace = (...words: string[]) =>
+  spawnSync("strace", words, {
+    encoding: "utf8",
+    timeout: 60_000,
+    env: { ...process.env, UV_THREADPOOL_SIZE: "1" }, // strace counts each thread's calls
+  });
+const works = strace("-o", "/dev/null", "true").status === 0;
+const isWanted = works || process.env.CI === "true";
+if (!isWanted) console.warn("skipped: kills at system calls need strace, and leave to trace");
+
+interface Said {
+  readonly kind: number;
+  readonly length: number;
+  state: "making" | "there" | "removing" | "gone";
+}
+
+/** What the process was told of each file. */
+function heard(said: string): Map<number, Said> {
+  const files = new Map<number, Said>();
+  for (const line of said.split("\n")) {
+    const [verb, number = 0, kind = 0, length = 0] = line
+      .split(" ")
+      .map((word, at) => (at === 0 ? word : Number(word)));
+    const known = files.get(Number(number));
+    if (verb === "making")
+      files.set(Number(number), { kind: Number(kind), length: Number(length), state: "making" });
+    else if (known !== undefined && verb === "made") known.state = "there";
+    else if (known !== undefined && verb === "removing") known.state = "removing";
+    else if (known !== undefined && verb === "removed") known.state = "gone";
+  }
+  return files;
+}
+
+async function judge(path: string, said: string): Promise<void> {
+  const device = await FileBlockDevice.open(path);
+  try {
+    // It has no volume only if it was killed while the volume was made.
+    if (!said.includes("open\n")) return;
+    const random = (bytes: number) => new Uint8Array(bytes).fill(5);
+    const volume = await FileVolume.open({ device, name: path, cacheBytes: 2 ** 20, random });
+    expect(volume.report).toMatchObject({ clean: true, lostInodes: [], misplaced: [] });
+    expect(await volume.check({ repair: false })).toMatchObject({
+      clean: true,
+      corrupt: [],
+      brokenCopies: 0,
+    });
+    const files = heard(said);
+    for (const [number, { kind, length, state }] of files) {
+      const entry = volume.entry(number);
+      if (state === "there") expect(entry, `file ${number}`).toBeDefined();
+      if (state === "gone") expect(entry, `file ${number}`).toBeUndefined();
+      if (entry === undefined) continue;
+      const content = Buffer.alloc(length);
+      for (let at = 0; at < length; at++) content[at] = at * 7 + kind;
+      expect(Buffer.compare(await volume.read(number, 0, length + 1), content), `file ${number}`).toBe(0);
+    }
+    for (const { number } of volume.files()) expect(files.has(number)).toBe(true);
+    await volume.close();
+  } finally {
+    await device.close();
+  }
+}
+
+describe.skipIf(!isWanted)("a volume whose process is killed", () => {
+  let parent: string;
+  beforeAll(() => {
+    parent = mkdtempSync(join(tmpdir(), "proteus-bullet-"));
+  });
+  afterAll(() => rmSync(parent, { recursive: true, force: true }));
+
+  it("has all that it acknowledged, and nothing half-made", async () => {
+    const stride = perTier({ quick: 17, long: 1, nightly: 1 });
+    let kills = 0;
+    let isThrough = false;
+    for (let step = 1; step < stepsMax && !isThrough; step += stride) {
+      const path = join(parent, `volume-${step}`);
+      writeFileSync(path, Buffer.alloc(volumeBytes));
+      const inject = `inject=${calls}:signal=SIGKILL:when=${step}`;
+      const words = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`, "-e", inject];
+      const { stdout, signal, status, stderr } = strace(...words, process.execPath, writer, dist, path, "2");
+      if (status !== 0 && signal !== "SIGKILL" && status !== 137) throw new Error(`step ${step}: ${stderr}`);
+      isThrough = status === 0;
+      if (!isThrough) kills++;
+      if (existsSync(path) && stdout !== "") {
+        try {
+          await judge(path, stdout);
+        } catch (cause) {
+          throw new Error(`killed at step ${step} after\n${stdout}`, { cause });
+        }
+      }
+      rmSync(path, { force: true });
+    }
+    expect(isThrough).toBe(true);
+    expect(kills).toBeGreaterThan(2);
+  });
+});
