@@ -65,7 +65,7 @@ describe("a command for files", () => {
     [["put", "one"], 2, "it is not said where the file goes"],
     [["mv", "/a"], 2, "it is not said where to"],
     [["find", "--type", "x"], 2, '"x" is no type'],
-    [["ls", "--root", "none"], 2, "is not a capability"],
+    [["ls", "--root", "a:b:c"], 2, "names nothing"],
     [["ls", "--root", root, "--timeout", "never"], 2, "is not a duration"],
     [["put", "a", "/a", "--root", root, "--copies", "9"], 2, "is not a count"],
   ])("%j ends with %d: %s", async (words, exit, message) => {
