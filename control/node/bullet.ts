@@ -5,15 +5,13 @@
 //   there is a volume or none. A partition, or a file that holds nothing, is formatted where it
 //   is; anything else that is no volume is left alone and is an error.
 // - Size and inodes count when it is made; an old one stays as it is.
-// - SHA-256 is the processor's, by node:crypto.
 
-import { createHash } from "node:crypto";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { FileBlockDevice, FileBlockError } from "../../drivers/file-block/file-block.js";
 import { type ExitCode, exitCodes, ProteusError } from "../kernel/errors.js";
-import type { NewContentHash } from "../server/bullet/volume/hash.js";
 import { FileVolume } from "../server/bullet/volume/volume.js";
+import { nodeContentHash } from "./bullet-hash.js";
 
 export interface BulletMedium {
   /** A file or a partition. */
@@ -35,11 +33,6 @@ export interface OpenBullet {
 
 const bytesPerInode = 16 * 1024;
 const [inodesLeast, inodesMost] = [1000, 1_048_576];
-
-const hash: NewContentHash = () => {
-  const sum = createHash("sha256");
-  return { update: (data) => void sum.update(data), digest: () => new Uint8Array(sum.digest()) };
-};
 
 function inodesFor({ inodes }: BulletMedium, { blocks, blockBytes }: FileBlockDevice): number {
   const some = Math.floor((blocks * blockBytes) / bytesPerInode);
@@ -90,7 +83,13 @@ export async function openBullet(medium: BulletMedium): Promise<OpenBullet> {
     const device = await FileBlockDevice.open(path);
     try {
       if (await FileVolume.isBlank(device)) await format(device, medium);
-      const volume = await FileVolume.open({ device, name: path, cacheBytes, random, newHash: hash });
+      const volume = await FileVolume.open({
+        device,
+        name: path,
+        cacheBytes,
+        random,
+        newHash: nodeContentHash,
+      });
       const close = async () => {
         await volume.close().finally(() => device.close());
       };

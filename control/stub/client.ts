@@ -51,7 +51,7 @@ export type Stub<Ops extends Operations> = {
  * @example const { data } = await stub(kernel, randomTable, portOnly(port)).get({ count: 8 });
  */
 export function stub<Ops extends Operations>(
-  kernel: Kernel | Transact,
+  via: Kernel | Transact,
   table: ServerTable<Ops>,
   capability: Capability,
   options: CallOptions = {},
@@ -59,7 +59,7 @@ export function stub<Ops extends Operations>(
   const methods: Record<string, unknown> = {};
   for (const name of allOperations(table).keys()) {
     methods[name] = (given: Record<string, unknown> = {}, more: CallOptions = {}) =>
-      callOperation(kernel, table, name, capability, given, { ...options, ...more });
+      callOperation(via, table, name, capability, given, { ...options, ...more });
   }
   return methods as Stub<Ops>;
 }

@@ -36,10 +36,12 @@ export interface DirectoriesOptions {
   /** How long a call is tried again; default 15,000 ms. */
   readonly patienceMs?: number;
   readonly call?: CallOptions;
-  /** Random bytes, for who an update is; default the kernel's. Without any an update may be done twice. */
-  readonly random?: (count: number) => Uint8Array;
   /** Where relative paths begin; default the root. */
   readonly work?: string;
+  /** Random bytes: needed without a kernel, which has its own. */
+  readonly random?: (count: number) => Uint8Array;
+  /** Microseconds, for the patience: without a kernel only pauses count otherwise. */
+  readonly now?: () => number;
 }
 
 type DirectoryStub = Stub<typeof directoryTable.operations>;
@@ -71,7 +73,7 @@ export class Directories {
   readonly #call: CallOptions;
 
   /**
-   * @param via a kernel of one's own, or what makes calls through a control daemon
+   * @param via a kernel, or another way to make calls: through a control daemon
    * @param root what paths begin at: a set with a capability of a directory
    */
   constructor(via: Kernel | Transact, root: CapabilitySet, options: DirectoriesOptions = {}) {
@@ -253,10 +255,9 @@ export class Directories {
   }
 
   #identity(): Identity {
-    const { random } = this.#options;
-    const own = typeof this.#via === "function" ? undefined : this.#via;
-    const bytes = random?.(6) ?? own?.random(6) ?? new Uint8Array(6);
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const random = typeof this.#via === "function" ? this.#options.random : this.#via.random.bind(this.#via);
+    if (random === undefined) throw new TypeError("updates need random bytes");
+    const view = new DataView(random(6).slice().buffer);
     return { request: view.getInt32(0, true), requestMore: view.getUint16(4, true) };
   }
 
@@ -321,7 +322,7 @@ export class Directories {
     let isOpen = false;
     let waited = 0;
     for (let round = 0; ; round++) {
-      let searched = false; // in vain, which takes its time
+      const began = this.#now();
       for (const capability of capabilities) {
         try {
           return await call(this.#stub(capability));
@@ -330,15 +331,18 @@ export class Directories {
           // A revoked or foreign member of the set does not speak for the others.
           if (!passing.has(code) && !(code === "STD_CAPBAD" && capabilities.length > 1)) throw error;
           isOpen ||= isUpdate && open.has(code);
-          searched ||= code.startsWith("RPC_");
           last = error;
         }
       }
       const wait = Math.min(pauseMs * 2 ** Math.min(round, 8), pauseMsMax);
-      waited += wait + capabilities.length * (searched ? (this.#call.locateTimeoutMs ?? 0) : 0);
+      waited += (this.#now() - began) / 1000 + wait;
       if (pause === undefined || waited > patienceMs) throw isOpen ? new Uncertain(last) : last;
       await pause(wait);
     }
+  }
+
+  #now(): number {
+    return typeof this.#via === "function" ? (this.#options.now?.() ?? 0) : this.#via.turnedAt;
   }
 
   #stub(capability: Capability): DirectoryStub {

@@ -83,7 +83,7 @@ export async function onFiles<Result>(
 ): Promise<Result> {
   const patienceMs = Math.ceil(parseDuration(options.timeout));
   const copies = parseCount(options.copies ?? "1", copiesMax);
-  const root = findRoot(options);
+  const root = await findRoot(options);
   const call = { locateTimeoutMs: Math.min(locateMs, patienceMs) };
   return calling(options, (via) => {
     const names = new Directories(via, root, {

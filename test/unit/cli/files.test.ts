@@ -36,7 +36,12 @@ describe("a transfer", () => {
 
   it("says time and sizes for people", () => {
     expect([5, 65, 3725].map(clockText)).toEqual(["0:05", "1:05", "1:02:05"]);
-    expect([1, 1023, 1536, 3 * 1024 ** 3].map(bytesText)).toEqual(["1 byte", "1023 bytes", "1.5 KiB", "3.0 GiB"]);
+    expect([1, 1023, 1536, 3 * 1024 ** 3].map(bytesText)).toEqual([
+      "1 byte",
+      "1023 bytes",
+      "1.5 KiB",
+      "3.0 GiB",
+    ]);
   });
 });
 
@@ -60,7 +65,7 @@ describe("a command for files", () => {
     [["put", "one"], 2, "it is not said where the file goes"],
     [["mv", "/a"], 2, "it is not said where to"],
     [["find", "--type", "x"], 2, '"x" is no type'],
-    [["ls", "--root", "none"], 2, "is not a capability"],
+    [["ls", "--root", "a:b:c"], 2, "names nothing"],
     [["ls", "--root", root, "--timeout", "never"], 2, "is not a duration"],
     [["put", "a", "/a", "--root", root, "--copies", "9"], 2, "is not a count"],
   ])("%j ends with %d: %s", async (words, exit, message) => {
