@@ -105,9 +105,9 @@ describe("proteus capability", () => {
 
 describe("the program", () => {
   it("suggests the command that was meant", async () => {
-    const { stderr, exit } = await proteus("prt");
+    const { stderr, exit } = await proteus("porrt");
     expect(exit).toBe(2);
-    expect(stderr).toContain("unknown command 'prt'");
+    expect(stderr).toContain("unknown command 'porrt'");
     expect(stderr).toContain("Did you mean port?");
   });
 
