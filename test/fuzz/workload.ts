@@ -213,7 +213,7 @@ export class Workload {
       () => call.rpc_forward(stranger, good, world.now),
       () => call.rpc_forward(stranger, address, world.now),
       () => call.network_set(pick(random, [-1, 16, 2 ** 31]), 1, 1),
-      () => call.network_add(address, 1500, 3, 1, 64) * 0,
+      () => call.network_add(pick(random, [end - 5, end, 0x7fffffff, 0xffffffff]), 1500, 3, 1, 64),
       () => call.network_add(good, pick(random, [-1, 0, 575, 65_536]), 3, 1, 64),
       () => call.network_add(good, 1500, pick(random, [-1, 0, 26]), 1, 64),
       () => machine.receiveAstray(pick(random, [-1, 7, 2 ** 31]), world.now),

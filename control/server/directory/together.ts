@@ -124,7 +124,7 @@ export class Together implements Order {
     this.#quietUntil = now() + QUIET_MS;
     this.#promisedAt = now();
     const answers = {
-      standing: () => this.#candidate(),
+      standing: () => this.#shown(),
       promise: (term: number, founder: Position) => this.#promise(term, founder),
       stored: (position: Position) => this.#answerStored(position),
       lease: (term: number, view: number, holder: Uint8Array) => this.#answerLease(term, view, holder),
@@ -145,6 +145,15 @@ export class Together implements Order {
     const { term, view, version } = journal.stored;
     const group = this.#stay !== null && !this.#stay.over ? this.#stay.term : 0;
     return { term, view, version, index: this.#index, promised: journal.promised, group };
+  }
+
+  /**
+   * What others are told: one that has not got the group's state yet is nobody to join. Else those
+   * that wait for the state of a founder that died would send each other there for ever.
+   */
+  #shown(): Candidate {
+    const own = this.#candidate();
+    return (this.#stay?.replica ?? null) === null ? { ...own, group: 0 } : own;
   }
 
   async #run(): Promise<void> {
