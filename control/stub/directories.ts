@@ -329,7 +329,9 @@ export class Directories {
         } catch (error) {
           const code = error instanceof ProteusError ? error.code : "";
           // A revoked or foreign member of the set does not speak for the others.
-          if (!passing.has(code) && !(code === "STD_CAPBAD" && capabilities.length > 1)) throw error;
+          // A refusal of this copy says nothing of an earlier one, which may still be executed.
+          if (!passing.has(code) && !(code === "STD_CAPBAD" && capabilities.length > 1))
+            throw isOpen ? new Uncertain(error) : error;
           isOpen ||= isUpdate && open.has(code);
           last = error;
         }
