@@ -31,13 +31,19 @@ const project = (name: string, limits: Limits) => ({
   },
 });
 
+const path = (name: string): string => `test/end-to-end/${name}.test.ts`;
 /** End-to-end tests that want the cores for themselves. */
 const alone = [
   ...["bench", "bench-group", "bench-kernel", "controls", "tap", "ethernet"], // measure, or drop what is late
   ...["failover", "group", "group-crashes", "store-crash"], // count frames and moments
-].map((name) => `test/end-to-end/${name}.test.ts`);
+].map(path);
+/** Too long for the quick tier, where test/end-to-end/files.test.ts goes through the same servers. */
+const longOnly = tier === "quick" ? ["bullet", "capabilities"].map(path) : [];
 const part = process.env.PROTEUS_END_TO_END;
-const parted = part === "alone" ? { include: alone } : part === "together" ? { exclude: alone } : {};
+const parted =
+  part === "alone"
+    ? { include: alone }
+    : { exclude: part === "together" ? [...alone, ...longOnly] : longOnly };
 
 export default defineConfig({
   test: {

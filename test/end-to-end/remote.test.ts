@@ -5,7 +5,7 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Report } from "../../control/bench/types.js";
-import { perTier } from "../simulation/seeds.js";
+import { isLong, perTier } from "../simulation/seeds.js";
 import type { Running } from "./lab-runner.js";
 import { isRoot, until, within } from "./programs.js";
 import { at, hasSshd, SshPool } from "./ssh-pool.js";
@@ -74,41 +74,42 @@ describe.skipIf(!able)("a machine behind ssh", () => {
     return running;
   }
 
-  it("shows its frames and its metrics, and writes them here", async () => {
-    const echo = await serve();
-    const path = join(pool.lab.folder, "h1.pcapng");
-    const running = await capture("-w", path, "--json");
-    let shown = "";
-    running.child.stdout?.on("data", (text: string) => {
-      shown += text;
-    });
-    const call = await pool.run(["call", "--port", echo, "--interface", "eth0", "--count", "5"]);
-    expect(call).toMatchObject({ status: 0 });
-    await until("five replies", () => shown.split('"REPLY"').length > 5 || undefined);
-    running.child.kill("SIGINT");
-    const { status, stdout, stderr } = await within("the end of the capture", running.outcome);
-    expect({ status, stderr }).toMatchObject({ status: 0 });
-    const documents = stdout
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line));
-    const { summary } = documents.pop();
-    expect(summary).toMatchObject({ frames: documents.length, dropped: 0 });
-    const directions = documents.map(({ rpc, direction }) => `${rpc?.type} ${direction}`);
-    expect(directions.filter((each) => each === "REQUEST in").length).toBeGreaterThanOrEqual(5);
-    expect(directions.filter((each) => each === "REPLY out").length).toBeGreaterThanOrEqual(5);
-    if (hasTshark()) expect(dissectFile(path, ["frame.interface_name"])).toHaveLength(documents.length);
-    else console.warn("skipped: tshark is not installed, it did not read the file");
-    await until("the end there", () => pool.running("capture local").length === 0 || undefined);
+  if (isLong)
+    it("shows its frames and its metrics, and writes them here", async () => {
+      const echo = await serve();
+      const path = join(pool.lab.folder, "h1.pcapng");
+      const running = await capture("-w", path, "--json");
+      let shown = "";
+      running.child.stdout?.on("data", (text: string) => {
+        shown += text;
+      });
+      const call = await pool.run(["call", "--port", echo, "--interface", "eth0", "--count", "5"]);
+      expect(call).toMatchObject({ status: 0 });
+      await until("five replies", () => shown.split('"REPLY"').length > 5 || undefined);
+      running.child.kill("SIGINT");
+      const { status, stdout, stderr } = await within("the end of the capture", running.outcome);
+      expect({ status, stderr }).toMatchObject({ status: 0 });
+      const documents = stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      const { summary } = documents.pop();
+      expect(summary).toMatchObject({ frames: documents.length, dropped: 0 });
+      const directions = documents.map(({ rpc, direction }) => `${rpc?.type} ${direction}`);
+      expect(directions.filter((each) => each === "REQUEST in").length).toBeGreaterThanOrEqual(5);
+      expect(directions.filter((each) => each === "REPLY out").length).toBeGreaterThanOrEqual(5);
+      if (hasTshark()) expect(dissectFile(path, ["frame.interface_name"])).toHaveLength(documents.length);
+      else console.warn("skipped: tshark is not installed, it did not read the file");
+      await until("the end there", () => pool.running("capture local").length === 0 || undefined);
 
-    const [metrics, none] = await Promise.all(
-      (["h1", "h2"] as const).map((name) => pool.run(["metrics", at(name)])),
-    );
-    expect(metrics?.stdout).toMatch(/^proteus_echo_executions_total 5$/m);
-    expect(none).toMatchObject({
-      ...{ status: 5, stdout: "", stderr: expect.stringContaining("metrics failed on ssh:root@10.0.0.2") },
+      const [metrics, none] = await Promise.all(
+        (["h1", "h2"] as const).map((name) => pool.run(["metrics", at(name)])),
+      );
+      expect(metrics?.stdout).toMatch(/^proteus_echo_executions_total 5$/m);
+      expect(none).toMatchObject({
+        ...{ status: 5, stdout: "", stderr: expect.stringContaining("metrics failed on ssh:root@10.0.0.2") },
+      });
     });
-  });
 
   it("that cannot be used says why", async () => {
     const old = join(pool.root, "opt", "proteus", "bin", "old");
