@@ -9,7 +9,6 @@
 // - An update of which nobody said what became of it may have happened or not.
 
 import { type CapabilitySet, setOf } from "../../control/capability/set.js";
-import type { After } from "../../control/group/timer.js";
 import { ROOT_OBJECT } from "../../control/interface/directory.js";
 import { ProteusError } from "../../control/kernel/errors.js";
 import { Journal } from "../../control/server/directory/journal.js";
@@ -23,6 +22,7 @@ import { type RegisterInput, type RegisterOutput, register } from "../checkers/m
 import { VirtualDisk } from "../disk/disk.js";
 import type { Machine } from "../engine/machine.js";
 import { MILLISECOND, SECOND } from "../engine/world.js";
+import { bytesOf, timersOf } from "./programs.js";
 import type { Activity, Cluster, Workload } from "./workload.js";
 
 const memoryBytes = 32 * 1024 * 1024;
@@ -86,6 +86,7 @@ class DirectoriesRun implements Activity {
 
   constructor(cluster: Cluster, bug: PlantedBug) {
     this.#cluster = cluster;
+    this.#random = bytesOf(cluster.random);
     this.#bug = bug;
     this.#getPort = this.#random(6);
     this.#key = this.#random(32);
@@ -120,20 +121,7 @@ class DirectoriesRun implements Activity {
     return this.#cluster.random.below(limit);
   }
 
-  readonly #random = (bytes: number): Uint8Array =>
-    Uint8Array.from({ length: bytes }, () => this.#cluster.random.next() & 0xff);
-
-  #after(machine: Machine): After {
-    return (milliseconds, action) => {
-      let wanted = true;
-      machine.after(Math.ceil(milliseconds * MILLISECOND), () => {
-        if (wanted) action();
-      });
-      return () => {
-        wanted = false;
-      };
-    };
-  }
+  readonly #random: (bytes: number) => Uint8Array;
 
   readonly #failed = (error: unknown): void => {
     if (error instanceof ProteusError) this.#cluster.happened(`directory ${error.code}`);
@@ -159,7 +147,7 @@ class DirectoriesRun implements Activity {
     if (journal.loaded !== null) state.load(journal.loaded);
     const given = { kernel, getPort: this.#getPort, random: this.#random, state, failed: this.#failed };
     const together = new Together({
-      ...{ ...given, journal, after: this.#after(machine) },
+      ...{ ...given, journal, after: timersOf(machine) },
       now: () => world.now / MILLISECOND,
       name: `d${machine.index}`,
       members: this.#hosts.map((each) => `d${each.machine.index}`),
@@ -218,7 +206,7 @@ class DirectoriesRun implements Activity {
     const { world } = this.#cluster;
     const kernel = machine.running;
     const directories = new Directories(kernel, root, {
-      pause: (milliseconds) => new Promise((resolve) => this.#after(machine)(milliseconds, () => resolve())),
+      pause: (milliseconds) => new Promise((resolve) => timersOf(machine)(milliseconds, () => resolve())),
       call: { locateTimeoutMs: 700, pollMs: 300, deadMs: 1200 },
       patienceMs: 6000,
     });

@@ -7,7 +7,6 @@
 //   records, for a while; what was decided last must have come to all of them in one order.
 // - A decision that was acknowledged is never lost: checkers/pool.ts.
 
-import type { After } from "../../control/group/timer.js";
 import type { PoolEvent } from "../../control/interface/pool.js";
 import { toHex } from "../../control/kernel/bytes.js";
 import { ProteusError } from "../../control/kernel/errors.js";
@@ -19,6 +18,7 @@ import { type DaemonView, Decisions, differences, orderFaults } from "../checker
 import { VirtualDisk } from "../disk/disk.js";
 import type { Machine } from "../engine/machine.js";
 import { MILLISECOND, SECOND } from "../engine/world.js";
+import { bytesOf, timersOf } from "./programs.js";
 import type { Activity, Cluster, Workload } from "./workload.js";
 
 const memoryBytes = 16 * 1024 * 1024;
@@ -72,6 +72,7 @@ class PoolRun implements Activity {
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
+    this.#random = bytesOf(cluster.random);
     const { machines, world, random } = cluster;
     const count = Math.max(1, Math.min(daemonsMost, machines.length - 2));
     this.#hosts = machines.slice(0, count).map((machine): Host => {
@@ -99,20 +100,7 @@ class PoolRun implements Activity {
     return this.#cluster.random.below(limit);
   }
 
-  readonly #random = (bytes: number): Uint8Array =>
-    Uint8Array.from({ length: bytes }, () => this.#cluster.random.next() & 0xff);
-
-  #after(machine: Machine): After {
-    return (milliseconds, action) => {
-      let wanted = true;
-      machine.after(Math.ceil(milliseconds * MILLISECOND), () => {
-        if (wanted) action();
-      });
-      return () => {
-        wanted = false;
-      };
-    };
-  }
+  readonly #random: (bytes: number) => Uint8Array;
 
   #now(machine: Machine): number {
     return calendarMs + (this.#cluster.world.now + machine.clockAhead) / MILLISECOND;
@@ -141,7 +129,7 @@ class PoolRun implements Activity {
     const open = async (): Promise<void> => {
       const store = await DiskStore.open(host.disk);
       const pool = await Pool.open({
-        ...{ kernel: machine.running, after: this.#after(machine), random: this.#random, store },
+        ...{ kernel: machine.running, after: timersOf(machine), random: this.#random, store },
         ...{ pool: "pool", name: `c${machine.index}`, failed: this.#failed },
         now: () => this.#now(machine),
         elapsed: () => this.#cluster.world.now / MILLISECOND,
@@ -193,7 +181,7 @@ class PoolRun implements Activity {
       interfaces: () => [],
     });
     new Announcer({
-      ...{ kernel, after: this.#after(machine), random: this.#random, pool: "pool", failed: this.#failed },
+      ...{ kernel, after: timersOf(machine), random: this.#random, pool: "pool", failed: this.#failed },
       announcement: () => ({ name, address, kind: "pool", servers: { sys: toHex(system.putPort) } }),
       answered: () => this.#cluster.happened("announcements"),
     });

@@ -14,6 +14,7 @@ import { byObject, type Operation } from "../checkers/linearizable.js";
 import { type RegisterInput, type RegisterOutput, register } from "../checkers/models.js";
 import type { Machine } from "../engine/machine.js";
 import { MILLISECOND, SECOND } from "../engine/world.js";
+import { bytesOf, timersOf } from "./programs.js";
 import type { Activity, Cluster, Workload } from "./workload.js";
 
 const memoryBytes = 16 * 1024 * 1024;
@@ -142,16 +143,8 @@ class Replicas implements Activity {
     const { world, machines, random } = this.#cluster;
     return Replica.open({
       kernel: machine.running,
-      after: (milliseconds, action) => {
-        let wanted = true;
-        machine.after(Math.ceil(milliseconds * MILLISECOND), () => {
-          if (wanted) action();
-        });
-        return () => {
-          wanted = false;
-        };
-      },
-      random: (bytes) => Uint8Array.from({ length: bytes }, () => random.next() & 0xff),
+      after: timersOf(machine),
+      random: bytesOf(random),
       port: Uint8Array.of(0x72, 0x65, 0x70, this.#life >> 8, this.#life & 0xff, 1),
       name: `life ${this.#life}`,
       machine: new Registers(),
