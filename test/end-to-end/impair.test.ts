@@ -251,12 +251,12 @@ describe.skipIf(!isRoot && !mustBeReal)("an impaired link", () => {
   });
 });
 
-describe("a link of a lab in memory", () => {
-  const machines = new Programs();
-  const lab: LabRunner = machines.lab;
-  afterAll(() => lab.close());
+if (isLong)
+  describe("a link of a lab in memory", () => {
+    const machines = new Programs();
+    const lab: LabRunner = machines.lab;
+    afterAll(() => lab.close());
 
-  if (isLong)
     it("has the impairments of its file, and loses them with zero; calls stay at most once", async () => {
       const path = join(lab.folder, "memory.yaml");
       writeFileSync(
@@ -272,4 +272,4 @@ describe("a link of a lab in memory", () => {
       expect(await machines.call("n2", server.putPort, "--count", "200")).toMatchObject({ succeeded: 200 });
       expect(await server.stop()).toBe(400);
     });
-});
+  });

@@ -77,14 +77,14 @@ describe.runIf(isRoot)("a user without rights", () => {
   });
 });
 
-describe("a lab in memory", () => {
-  const pool = new Programs();
-  afterAll(() => pool.close());
+if (isLong)
+  describe("a lab in memory", () => {
+    const pool = new Programs();
+    afterAll(() => pool.close());
 
-  if (isLong)
     it("has machines that call each other through a router too, and says what it is", async () => {
       const status = await pool.up(labFile(pool), "--isolation", "memory");
       expect(status.isolation).toBe("memory");
       await expectCalls(pool);
     });
-});
+  });
