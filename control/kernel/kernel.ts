@@ -14,43 +14,22 @@ import { type Counters, readCounters } from "./counters.js";
 import { statusError } from "./errors.js";
 import type { KernelExports } from "./exports.js";
 import { GroupCalls } from "./groups.js";
-import { type Limits, writeLimits } from "./limits.js";
+import { writeLimits } from "./limits.js";
 import { LinearMemory } from "./linear-memory.js";
 import { Mirror } from "./mirror.js";
+import type { KernelOptions, NetworkOptions } from "./options.js";
 import { Pending } from "./pending.js";
+import { Polling } from "./polling.js";
 import { Privates } from "./privates.js";
 import { Segments } from "./segments.js";
 import { KernelTables } from "./tables.js";
 import { KernelTime } from "./time.js";
 
+export type { KernelOptions, NetworkOptions } from "./options.js";
+
 const pageBytes = 65536;
 const defaultMemoryBytes = 128 * 1024 * 1024;
 const ethernetWeight = 3;
-
-/** What a kernel needs of the world. */
-export interface KernelOptions {
-  /** The compiled kernel.wasm. */
-  readonly module: WebAssembly.Module;
-  /** The time in microseconds, from any fixed point. */
-  readonly clock: () => number;
-  /** `clock` is the system's CLOCK_MONOTONIC: a device that has just read that is believed. */
-  readonly monotonic?: boolean;
-  /** Fills bytes with random ones. */
-  readonly random: (bytes: Uint8Array) => void;
-  readonly limits?: Partial<Limits>;
-  /** A line for people. */
-  readonly log?: (line: string) => void;
-  /** Called when frames wait to be sent and nobody has taken a turn yet. */
-  readonly wake?: () => void;
-}
-
-/** How a network is attached. */
-export interface NetworkOptions {
-  /** False marks what comes from it as unsafe; default true. */
-  readonly trusted?: boolean;
-  /** What crossing it costs in hops; default 3, Ethernet. */
-  readonly weight?: number;
-}
 
 /** Called with 0 or a status below zero, and how many bytes of data came. */
 export type Completed = (status: number, length: number, handle: number) => void;
@@ -83,9 +62,8 @@ export class Kernel {
   readonly #pending = new Pending<Completed>();
   readonly #ring: number;
   readonly #ringMask: number;
-  readonly #counts: number[] = []; // frames of the last poll, by network
+  readonly #polling = new Polling(this.devices);
   #waiting = false; // frames were transmitted since the last flush
-  #together = false; // a poll of the first device waits for the frames of all
 
   constructor(options: KernelOptions) {
     this.#options = options;
@@ -187,8 +165,7 @@ export class Kernel {
     );
     if (network < 0) throw statusError(network, `attaching ${device.name}`);
     this.devices[network] = device;
-    const [first, ...others] = this.devices;
-    this.#together = others.length > 0 && first?.spinWith?.(others) === true;
+    this.#polling.changed();
     return network;
   }
 
@@ -215,37 +192,22 @@ export class Kernel {
       if (count > 0) this.#receive(0, device.arrived, count, now);
       received = count;
     } else {
-      received = this.#pollAll(spinMicroseconds);
+      received = this.#polling.all(spinMicroseconds);
       const now = this.#time.turn(devices.at(-1) ?? null);
       this.#exports.tick(now);
       for (let network = 0; received > 0 && network < devices.length; network++)
-        this.#receive(network, (devices[network] as Device).arrived, this.#counts[network] as number, now);
+        this.#receive(
+          network,
+          (devices[network] as Device).arrived,
+          this.#polling.counts[network] as number,
+          now,
+        );
     }
     // What is queued may lie in buffers that the completions give back to their owners.
     if (this.#waiting && this.#hasCompletions()) this.flush();
     received += this.drain();
     this.#time.endTurn();
     return this.#waiting ? received + 1 : received;
-  }
-
-  /**
-   * Looks at every device, and waits only when there is nothing anywhere: for all of them
-   * at once, or for one after the other where that is all that they can do. Fills #counts
-   * and answers their sum.
-   */
-  #pollAll(spinMicroseconds: number): number {
-    const { devices } = this;
-    const counts = this.#counts;
-    let all = 0;
-    for (let network = 0; network < devices.length; network++)
-      all += counts[network] = (devices[network] as Device).poll(0);
-    if (all > 0 || spinMicroseconds === 0) return all;
-    let wait = this.#together ? spinMicroseconds : spinMicroseconds / devices.length;
-    for (let network = 0; network < devices.length; network++) {
-      all += counts[network] = (devices[network] as Device).poll(wait);
-      if (all > 0 || this.#together) wait = 0;
-    }
-    return all;
   }
 
   #receive(network: number, arrived: Int32Array, count: number, now: number): void {
