@@ -34,8 +34,8 @@ export const anyTable = defineServer({
 const optionName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 const objectHelp = `OBJECT is a capability (32 hex digits, its text form, or @FILE with one of them), a port (12
-hex digits) for what anyone may ask, or NODE:SERVER of a running lab (with all rights), or of
-a pool (its port).
+hex digits) for what anyone may ask, NODE:SERVER of a running lab (with all rights) or of a pool
+(its port), or a path from the root (--root, as ls has it).
 The call goes through the control daemon (--control, PROTEUS_CONTROL, the lab's, this
 machine's); with --interface, or without a daemon, it needs no one's help.`;
 

@@ -16,11 +16,11 @@ import { requireLab, runningLabs } from "../../lab/lab.js";
 import { after } from "../../node/timer.js";
 import { Directories } from "../../stub/directories.js";
 import { type CallingOptions, calling } from "../calling.js";
-import { type Access, withAccess } from "../control-access.js";
+import { withAccess } from "../control-access.js";
 import { collect } from "../foreground.js";
 import { parseCount, parseDuration } from "../quantity.js";
 import { findRoot, rootHelp } from "../root.js";
-import { givenInLab, parseTarget } from "../target.js";
+import { givenInLab, parseTarget, type TargetAccess } from "../target.js";
 
 export interface FilesOptions extends CallingOptions {
   readonly root?: string | undefined;
@@ -128,7 +128,7 @@ async function knownServers(names: Directories): Promise<readonly Capability[]> 
 }
 
 /** The capability that a path stands for, as a target of any command. */
-export async function lookUp(path: string, access: Access): Promise<Capability> {
+export async function lookUp(path: string, access: TargetAccess): Promise<Capability> {
   const defaults = { interface: [], timeout: "15s", json: false };
   const [first] = await onFiles({ ...defaults, ...access }, async (files) =>
     inOrder(await files.names.lookup(path)),

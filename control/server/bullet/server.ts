@@ -73,7 +73,7 @@ export class BulletServer {
     this.#kernel = kernel;
     this.#engine = engine;
     this.#onMedium = onMediumOf(failed);
-    this.#drafts = new Drafts(after);
+    this.#drafts = new Drafts(after, threads >> 1); // threads that wait are none for what they wait for
     this.#draining = options.draining ?? (() => false);
     this.#locateTimeoutMs = options.locateTimeoutMs ?? 2000;
     const objects = new FileTable(engine, this.#drafts, this.#onMedium, options.renewed);
@@ -166,7 +166,8 @@ export class BulletServer {
     return held.length === data.length && held.every((byte, index) => byte === data[index]);
   }
 
-  #write(asked: Asked<BulletFile>, position: number, flags: number, data: Uint8Array) {
+  async #write(asked: Asked<BulletFile>, position: number, flags: number, data: Uint8Array) {
+    if (asked.value.kind !== "file") await this.#drafts.awaits(asked.value.open, position);
     return this.#change(asked, position, flags, (draft) => draft.write(position, data));
   }
 
