@@ -318,7 +318,8 @@ export class Directories {
   ): Promise<Reply> {
     const { pause, patienceMs = 15_000 } = this.#options;
     const capabilities = inOrder(directory);
-    let last: unknown = new Error("the set of a directory is empty");
+    if (capabilities.length === 0) throw new Error("the set of a directory is empty");
+    let last: unknown;
     let isOpen = false;
     let waited = 0;
     for (let round = 0; ; round++) {
