@@ -64,6 +64,8 @@ export function agentLimits(memoryBytes: number): Partial<Limits> {
   return { memoryBytes, segmentBytes: Math.floor(memoryBytes / 4), segments: 4096 };
 }
 
+/** What there are capabilities of, for whoever started the machine: `directory` is the root. */
+type GivenOut = AgentServer | "directory" | "directory-server";
 /** Servers of a machine that look at capabilities. */
 export type AgentServer = "sys" | "segment" | "random" | "time" | "bullet";
 
@@ -176,7 +178,7 @@ export class Agent {
   }
 
   /** Capabilities with all rights, as hex: for whoever started this machine. */
-  capabilities(): Readonly<Partial<Record<AgentServer | "directory", string>>> {
+  capabilities(): Readonly<Partial<Record<GivenOut, string>>> {
     const hex = (server: { capability(): Capability }): string => capabilityHex(server.capability());
     return {
       sys: hex(this.#system),
@@ -184,7 +186,12 @@ export class Agent {
       random: hex(this.#random),
       time: hex(this.#time),
       ...(this.bullet === null ? {} : { bullet: hex(this.bullet) }),
-      ...(this.#directory === undefined ? {} : { directory: capabilityHex(this.#directory.root()) }),
+      ...(this.#directory === undefined
+        ? {}
+        : {
+            directory: capabilityHex(this.#directory.root()),
+            "directory-server": capabilityHex(this.#directory.itself()),
+          }),
     };
   }
 
