@@ -68,6 +68,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "immutable files on Bullet servers: their media, and single operations on files",
     load: async () => (await import("./bullet.js")).registerBullet,
   },
+  replication: {
+    summary: "copies of files on several Bullet servers: what is missing, and making it",
+    load: async () => (await import("./replication.js")).registerReplication,
+  },
   put: {
     summary: "store files of this machine in the pool, under a name",
     load: async () => (await import("./files/put.js")).registerPut,
