@@ -54,7 +54,7 @@ async function planted({ name, file, find, replace }: Mutant): Promise<Pick<type
 /** Clients of a tight volume, who make, remove, renew and move files; what came too early. */
 async function tooEarly(seed: number, Kind: Pick<typeof FileVolume, "open">): Promise<WriteOrder> {
   const random = new SeededRandom(seed);
-  const disk = await formatted(seed, 70 + random.below(60), random.chance(0.5) ? 512 : 2048);
+  const disk = await formatted(seed, 55 + random.below(40), random.chance(0.5) ? 512 : 2048);
   const order = await WriteOrder.of(disk);
   const volume = await openOn(order, seed, Kind);
   const there = new Set<number>();
