@@ -104,6 +104,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "how much the directories of the pool hold",
     load: async () => (await import("./files/list.js")).registerDu,
   },
+  gc: {
+    summary: "touch what has a name, tell what has none, and let it go when it is too old",
+    load: async () => (await import("./gc.js")).registerGc,
+  },
   mkdir: {
     summary: "make directories in the pool",
     load: async () => (await import("./files/change.js")).registerMkdir,
