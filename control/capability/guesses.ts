@@ -49,18 +49,21 @@ const entriesMost = 4096;
 /** A table of limited size; what was used longest ago goes first. */
 class Recent<Key, Value> {
   readonly #entries = new Map<Key, Value>();
+  /** The one used last: it need not be put behind the others again. */
+  #latest: Key | undefined;
 
   constructor(private readonly most: number) {}
 
   get(key: Key): Value | undefined {
     const value = this.#entries.get(key);
-    if (value !== undefined) this.set(key, value);
+    if (value !== undefined && key !== this.#latest) this.set(key, value);
     return value;
   }
 
   set(key: Key, value: Value): void {
     this.#entries.delete(key);
     this.#entries.set(key, value);
+    this.#latest = key;
     if (this.#entries.size <= this.most) return;
     const [oldest] = this.#entries.keys();
     if (oldest !== undefined) this.#entries.delete(oldest);
@@ -94,8 +97,9 @@ export class Guesses<Source> {
     const known = this.#known.get(key);
     if (known === undefined && !this.#mayGuess(source, object)) return undefined;
     const rights = check();
-    if (rights >= 0) this.#known.set(key, true);
-    else {
+    if (rights >= 0) {
+      if (known === undefined) this.#known.set(key, true);
+    } else {
       this.#known.delete(key);
       if (known === undefined) this.#failed(source, object);
     }

@@ -34,6 +34,7 @@ export function setOf(...capabilities: readonly Capability[]): CapabilitySet {
 
 /** In the order in which they are tried: current ones first. */
 export function inOrder({ members }: CapabilitySet): Capability[] {
+  if (members.every((member) => member.current)) return members.map(({ capability }) => capability);
   const current = members.filter((member) => member.current);
   const old = members.filter((member) => !member.current);
   return [...current, ...old].map(({ capability }) => capability);

@@ -77,7 +77,13 @@ export function rightsMask(table: Pick<ServerTable, "rights">, names: readonly s
   return names.reduce((mask, name) => mask | (table.rights[name] ?? 0), 0);
 }
 
+const operationsOf = new WeakMap<ServerTable, ReadonlyMap<string, Operation>>();
+
 /** All operations of a server by name, the standard ones first. */
 export function allOperations(table: ServerTable): ReadonlyMap<string, Operation> {
-  return new Map([...Object.entries(table.standard), ...Object.entries(table.operations)]);
+  const known = operationsOf.get(table);
+  if (known !== undefined) return known;
+  const all = new Map([...Object.entries(table.standard), ...Object.entries(table.operations)]);
+  operationsOf.set(table, all);
+  return all;
 }

@@ -9,7 +9,7 @@
 // - Source: Amoeba 5 buf_put_*, buf_get_*.
 
 import { CAPABILITY_BYTES, FLIP_ADDRESS, PORT_BYTES, PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
-import { type Capability, capabilityBytes, capabilityOf } from "../capability/capability.js";
+import { type Capability, capabilityOf } from "../capability/capability.js";
 import { type CapabilitySet, MEMBERS_MAX } from "../capability/set.js";
 
 /** A value that a type cannot carry. */
@@ -24,14 +24,18 @@ export class Malformed extends Error {
 
 /** A place in a buffer that is read or written. */
 export class Cursor {
-  readonly view: DataView;
+  #view: DataView | null = null;
 
   constructor(
     readonly bytes: Uint8Array,
     public at = 0,
     readonly end = bytes.length,
-  ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  ) {}
+
+  get view(): DataView {
+    const { buffer, byteOffset, byteLength } = this.bytes;
+    this.#view ??= new DataView(buffer, byteOffset, byteLength);
+    return this.#view;
   }
 
   /** Moves on by so many bytes and answers where they begin. */
@@ -122,6 +126,39 @@ const encoder = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 
+/** Texts up to here are looked at one character after the other: a call to the encoders costs more. */
+const shortText = 64;
+
+/** Bytes that a text takes in UTF-8. */
+function textBytes(value: string): number {
+  if (value.length > shortText) return encoder.encode(value).length;
+  for (let at = 0; at < value.length; at++)
+    if (value.charCodeAt(at) > 127) return encoder.encode(value).length;
+  return value.length;
+}
+
+/** Writes a text of so many bytes (textBytes). */
+function putText(to: Cursor, value: string): void {
+  const length = textBytes(value);
+  const at = to.take(length);
+  if (length > shortText || length !== value.length) to.bytes.set(encoder.encode(value), at);
+  else for (let index = 0; index < length; index++) to.bytes[at + index] = value.charCodeAt(index);
+}
+
+/** The text of bytes in UTF-8. Throws TypeError for what is none. */
+function textOf(bytes: Uint8Array, from: number, to: number): string {
+  if (to - from <= shortText) {
+    let value = "";
+    for (let at = from; at < to; at++) {
+      const byte = bytes[at] as number;
+      if (byte > 127) return strict.decode(bytes.subarray(from, to));
+      value += String.fromCharCode(byte);
+    }
+    return value;
+  }
+  return strict.decode(bytes.subarray(from, to));
+}
+
 function put(to: Cursor, bytes: Uint8Array): void {
   const at = to.take(bytes.length);
   to.bytes.set(bytes, at);
@@ -133,13 +170,13 @@ export function string(bytesMax = 255): WireType<string> {
     name: `string of at most ${bytesMax} bytes`,
     kind: "text",
     size(value) {
-      const { length } = encoder.encode(value);
+      const length = textBytes(value);
       if (value.includes("\0")) throw new Unfit("a string holds no NUL");
       if (length > bytesMax) throw new Unfit(`a string of ${length} bytes; at most ${bytesMax} are allowed`);
       return length + 1;
     },
     write(to, value) {
-      put(to, encoder.encode(value));
+      putText(to, value);
       to.view.setUint8(to.take(1), 0);
     },
     read(from) {
@@ -147,7 +184,7 @@ export function string(bytesMax = 255): WireType<string> {
       if (end < 0) throw new Malformed("a string has no end");
       const at = from.take(end + 1 - from.at);
       try {
-        return strict.decode(from.bytes.subarray(at, end));
+        return textOf(from.bytes, at, end);
       } catch {
         throw new Malformed("a string is not UTF-8");
       }
@@ -244,7 +281,10 @@ export const capability: WireType<Capability> = {
   name: "capability",
   kind: "capability",
   size: (value) => port.size(value.port) + privatePart.size(value.private),
-  write: (to, value) => put(to, capabilityBytes(value)),
+  write(to, value) {
+    put(to, value.port);
+    put(to, value.private);
+  },
   read(from) {
     const at = from.take(CAPABILITY_BYTES);
     return capabilityOf(from.bytes.subarray(at, at + CAPABILITY_BYTES));
@@ -342,11 +382,19 @@ export function record<P extends Parts>(parts: P): WireType<RecordOf<P>> {
     name: `{${entries.map(([name, part]) => `${name}: ${part.name}`).join(", ")}}`,
     kind: "compound",
     greedy: entries.at(-1)?.[1].greedy ?? false,
-    size: (value) => entries.reduce((sum, [name, part]) => sum + part.size(value[name]), 0),
+    size(value) {
+      let sum = 0;
+      for (const [name, part] of entries) sum += part.size(value[name]);
+      return sum;
+    },
     write(to, value) {
       for (const [name, part] of entries) part.write(to, value[name]);
     },
-    read: (from) => Object.fromEntries(entries.map(([name, part]) => [name, part.read(from)])) as RecordOf<P>,
+    read(from) {
+      const value: Record<string, unknown> = {};
+      for (const [name, part] of entries) value[name] = part.read(from);
+      return value as RecordOf<P>;
+    },
   };
 }
 

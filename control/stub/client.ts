@@ -24,6 +24,7 @@ import { exitCodes, ProteusError, statusError, statusName } from "../kernel/erro
 import type { Kernel } from "../kernel/kernel.js";
 import { hasData, measure, put, take } from "./messages.js";
 
+type Values = Readonly<Record<string, unknown>>;
 type ArgumentsOf<O> = O extends Operation<infer A> ? Given<A> : never;
 type ReplyOf<O> = O extends Operation<infer _, infer R> ? Taken<R> : never;
 
@@ -56,12 +57,44 @@ export function stub<Ops extends Operations>(
   capability: Capability,
   options: CallOptions = {},
 ): Stub<Ops> {
-  const methods: Record<string, unknown> = {};
-  for (const name of allOperations(table).keys()) {
-    methods[name] = (given: Record<string, unknown> = {}, more: CallOptions = {}) =>
-      callOperation(via, table, name, capability, given, { ...options, ...more });
+  const Calls = classOf(table);
+  return new Calls(via, capability, options) as unknown as Stub<Ops>;
+}
+
+/** What a stub knows; each table has a class of its own, with a method for each operation. */
+class Called {
+  readonly #via: Kernel | Transact;
+  readonly #capability: Capability;
+  readonly #options: CallOptions;
+
+  constructor(via: Kernel | Transact, capability: Capability, options: CallOptions) {
+    this.#via = via;
+    this.#capability = capability;
+    this.#options = options;
   }
-  return methods as Stub<Ops>;
+
+  /** The method of an operation: made when it is asked for, and not all of them for each stub. */
+  static method(stub: Called, table: ServerTable, name: string): (...given: Values[]) => Promise<Values> {
+    const [via, capability, options] = [stub.#via, stub.#capability, stub.#options];
+    return (given = {}, more) =>
+      callOperation(via, table, name, capability, given, more ? { ...options, ...more } : options);
+  }
+}
+
+const classes = new WeakMap<ServerTable, typeof Called>();
+
+function classOf(table: ServerTable): typeof Called {
+  const known = classes.get(table);
+  if (known !== undefined) return known;
+  const made = class extends Called {};
+  for (const name of allOperations(table).keys())
+    Object.defineProperty(made.prototype, name, {
+      get(this: Called) {
+        return Called.method(this, table, name);
+      },
+    });
+  classes.set(table, made);
+  return made;
 }
 
 /** Calls an operation by its name, with values that nobody has typed: for the command line. */
@@ -70,25 +103,21 @@ export async function callOperation(
   table: ServerTable,
   name: string,
   capability: Capability,
-  given: Readonly<Record<string, unknown>>,
+  given: Values,
   options: CallOptions = {},
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<Values> {
   const operation = allOperations(table).get(name);
   if (operation === undefined) throw new Error(`${table.name} has no operation ${name}`);
   const what = `${table.name} ${name}`;
   const data = encode(operation, given, what);
-  const call: Transact =
-    typeof via === "function" ? via : (header, bytes, how) => trans(via, header, bytes, how);
-  const reply = await call(
-    {
-      ...data.header,
-      port: capability.port,
-      private: capability.private,
-      command: operation.number,
-    },
-    data.bytes,
-    { replyBytesMax: hasData(operation.reply) ? table.replyBytesMax : 0, ...options },
-  );
+  const header = {
+    ...{ port: capability.port, private: capability.private, command: operation.number },
+    ...{ offset: data.header.offset ?? 0, size: data.header.size ?? 0, extra: data.header.extra ?? 0 },
+  };
+  const how = { replyBytesMax: hasData(operation.reply) ? table.replyBytesMax : 0, ...options };
+  const reply = await (typeof via === "function"
+    ? via(header, data.bytes, how)
+    : trans(via, header, data.bytes, how));
   if (reply.header.status < 0) throw refusal(operation, reply.header.status, what);
   try {
     return take(operation.reply, reply.header, reply.data, capability.port);
@@ -106,7 +135,7 @@ export async function callOperation(
   }
 }
 
-function encode(operation: Operation, given: Readonly<Record<string, unknown>>, what: string) {
+function encode(operation: Operation, given: Values, what: string) {
   try {
     const bytes = new Uint8Array(measure(operation.arguments, given));
     return { bytes, header: put(operation.arguments, given, bytes) };

@@ -18,28 +18,36 @@ export type HeaderValues = Partial<Pick<Header, "offset" | "size" | "extra" | "p
 const given = (values: Values, name: string, field: Field<unknown>): unknown =>
   values[name] === undefined ? field.otherwise : values[name];
 
-/** Adds to what went wrong which field it was. */
-function within<Result>(name: string, work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof Unfit) throw new Unfit(`${name}: ${error.message}`);
-    if (error instanceof Malformed) throw new Malformed(`${name}: ${error.message}`);
-    throw error;
-  }
+const entriesOf = new WeakMap<Fields, readonly (readonly [string, Field<unknown>])[]>();
+
+/** The fields in their order: looked up once for each operation, as every call needs them. */
+function entries(fields: Fields): readonly (readonly [string, Field<unknown>])[] {
+  const known = entriesOf.get(fields);
+  if (known !== undefined) return known;
+  const all = Object.entries(fields);
+  entriesOf.set(fields, all);
+  return all;
+}
+
+/** What went wrong, with the field that it was. */
+function within(name: string, error: unknown): unknown {
+  if (error instanceof Unfit) return new Unfit(`${name}: ${error.message}`);
+  if (error instanceof Malformed) return new Malformed(`${name}: ${error.message}`);
+  return error;
 }
 
 /** Bytes of data that these values take. Throws Unfit. */
 export function measure(fields: Fields, values: Values): number {
   let sum = 0;
-  for (const [name, field] of Object.entries(fields)) {
+  for (const [name, field] of entries(fields)) {
     const value = given(values, name, field);
-    sum += within(name, () => {
+    try {
       if (value === undefined && !field.type?.greedy) throw new Unfit("is missing");
-      if (field.type !== undefined) return field.type.size(value);
-      field.toHeader?.(value);
-      return 0;
-    });
+      if (field.type !== undefined) sum += field.type.size(value);
+      else field.toHeader?.(value);
+    } catch (error) {
+      throw within(name, error);
+    }
   }
   return sum;
 }
@@ -50,7 +58,7 @@ export function put(fields: Fields, values: Values, to: Uint8Array): HeaderValue
   const header: { -readonly [Name in keyof HeaderValues]: HeaderValues[Name] } = {
     size: to.length & 0xffff,
   };
-  for (const [name, field] of Object.entries(fields)) {
+  for (const [name, field] of entries(fields)) {
     const value = given(values, name, field);
     if (field.place === "buffer") field.type?.write(cursor, value);
     else if (field.place === "private") header.private = (value as Capability).private;
@@ -63,10 +71,15 @@ export function put(fields: Fields, values: Values, to: Uint8Array): HeaderValue
 export function take(fields: Fields, header: Header, data: Uint8Array, port: Uint8Array): Values {
   const cursor = new Cursor(data);
   const values: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(fields)) {
-    if (field.place === "buffer") values[name] = within(name, () => field.type?.read(cursor));
-    else if (field.place === "private") values[name] = { port, private: header.private };
-    else values[name] = field.fromHeader?.(header[field.place]);
+  for (const [name, field] of entries(fields)) {
+    if (field.place === "private") values[name] = { port, private: header.private };
+    else if (field.place !== "buffer") values[name] = field.fromHeader?.(header[field.place]);
+    else
+      try {
+        values[name] = field.type?.read(cursor);
+      } catch (error) {
+        throw within(name, error);
+      }
   }
   if (cursor.at !== cursor.end) throw new Malformed(`${cursor.end - cursor.at} bytes are left over`);
   return values;
@@ -74,4 +87,4 @@ export function take(fields: Fields, header: Header, data: Uint8Array, port: Uin
 
 /** Whether anything of these fields travels in the buffer. */
 export const hasData = (fields: Fields): boolean =>
-  Object.values(fields).some(({ place }) => place === "buffer");
+  entries(fields).some(([, { place }]) => place === "buffer");

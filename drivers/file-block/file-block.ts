@@ -4,6 +4,9 @@
 //   program `flock` sets it; it belongs to Debian's essential packages.
 // - Blocks that a file has never held take no room until they are written: BLOCK_FULL when what
 //   it lies on has none then. A file that became shorter is unreadable there.
+// - A piece of a file that holds nothing yet is filled with zeros before the first small write to
+//   it: from then on a flush there writes the blocks alone, and not where the file system keeps
+//   them, which costs several times as much.
 // - A flush that fails leaves open what the medium has, and the kernel may have forgotten what it
 //   should have written: from then on the device is gone (BLOCK_GONE) until it is opened again.
 // - No checksums: what is above has them. Opening throws the system's own errors, or
@@ -28,6 +31,11 @@ export class FileBlockError extends Error {
 }
 
 const blockBytesDefault = 4096;
+/** A piece of a file that gets its room at once. */
+const pieceBytes = 1024 * 1024;
+/** Writes of so many bytes are not small: filling would double them. */
+const smallBytes = 256 * 1024;
+const zeros = Buffer.alloc(pieceBytes);
 const lockTimeoutMs = 5000;
 /** errno of a medium that is not there any more. */
 const goneCodes = new Set(["ENXIO", "ENODEV", "EBADF", "ENOENT", "ESTALE"]);
@@ -59,10 +67,13 @@ export class FileBlockDevice implements BlockDevice {
   readonly blockBytes: number;
   readonly blocks: number;
   readonly #file: FileHandle;
+  /** Pieces that have their room, or are being given it; null for a partition, which has all of it. */
+  readonly #pieces: Map<number, Promise<void> | null> | null;
   #gone: string | null = null;
 
-  private constructor(file: FileHandle, blockBytes: number, blocks: number) {
+  private constructor(file: FileHandle, isFile: boolean, blockBytes: number, blocks: number) {
     this.#file = file;
+    this.#pieces = isFile ? new Map() : null;
     this.blockBytes = blockBytes;
     this.blocks = blocks;
   }
@@ -82,7 +93,7 @@ export class FileBlockDevice implements BlockDevice {
         );
       const bytes = facts.isFile() ? facts.size : partitionBytes(facts.rdev);
       lock(file.fd, path);
-      return new FileBlockDevice(file, blockBytes, Math.floor(bytes / blockBytes));
+      return new FileBlockDevice(file, facts.isFile(), blockBytes, Math.floor(bytes / blockBytes));
     } catch (error) {
       await file.close();
       throw error;
@@ -96,7 +107,7 @@ export class FileBlockDevice implements BlockDevice {
       lock(file.fd, path);
       const blocks = Math.floor(bytes / blockBytes);
       await file.truncate(blocks * blockBytes);
-      return new FileBlockDevice(file, blockBytes, blocks);
+      return new FileBlockDevice(file, true, blockBytes, blocks);
     } catch (error) {
       await file.close();
       throw error;
@@ -120,6 +131,7 @@ export class FileBlockDevice implements BlockDevice {
   async write(block: number, data: Uint8Array): Promise<void> {
     this.#check(block, data.length);
     const from = block * this.blockBytes;
+    await this.#giveRoom(from, data.length);
     try {
       for (let done = 0; done < data.length; ) {
         const { bytesWritten } = await this.#file.write(data, done, data.length - done, from + done);
@@ -127,6 +139,36 @@ export class FileBlockDevice implements BlockDevice {
       }
     } catch (error) {
       throw this.#mapped(error, "BLOCK_UNWRITABLE", block);
+    }
+  }
+
+  /**
+   * Sees that the pieces of a write have their room. A piece is filled before anything else is
+   * written to it, or never: a large write gives it its room itself.
+   */
+  async #giveRoom(from: number, bytes: number): Promise<void> {
+    const pieces = this.#pieces;
+    if (pieces === null) return;
+    for (let piece = Math.floor(from / pieceBytes); piece * pieceBytes < from + bytes; piece++) {
+      const known = pieces.get(piece);
+      if (known === undefined && bytes < smallBytes) {
+        const filled = this.#fill(piece * pieceBytes).finally(() => pieces.set(piece, null));
+        pieces.set(piece, filled);
+        await filled;
+      } else if (known === undefined) pieces.set(piece, null);
+      else if (known !== null) await known;
+    }
+  }
+
+  /** Fills a piece that holds nothing. Only for speed: a failure is the write's to meet. */
+  async #fill(at: number): Promise<void> {
+    const held = Buffer.allocUnsafe(Math.min(pieceBytes, this.blocks * this.blockBytes - at));
+    try {
+      const { bytesRead } = await this.#file.read(held, 0, held.length, at);
+      if (bytesRead === held.length && held.equals(zeros.subarray(0, bytesRead)))
+        await this.#file.write(zeros, 0, bytesRead, at);
+    } catch {
+      // There is no room for all of it; there may be for what is to be written.
     }
   }
 

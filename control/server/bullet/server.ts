@@ -19,6 +19,7 @@ import type { After } from "../../group/timer.js";
 import {
   BULLET_COMMIT,
   BULLET_PIECE_BYTES,
+  BULLET_READ_ALL,
   BULLET_REPAIR,
   BULLET_SAFETY,
   bulletTable,
@@ -103,6 +104,12 @@ export class BulletServer {
           return bytes > longestSize ? refuse(STD_OVERFLOW) : { bytes };
         },
         size64: ({ value }) => ({ bytes: BigInt(this.#committed(value).bytes) }),
+        verify: async ({ value }, { flags }) => {
+          const { number, bytes, hash } = this.#committed(value);
+          const read = (flags & BULLET_READ_ALL) !== 0;
+          const fault = await this.#onMedium(() => engine.verify(number, { read }));
+          return { good: fault === null, bytes: BigInt(bytes), hash };
+        },
         check: async (_asked, { flags }) => {
           const repair = (flags & BULLET_REPAIR) !== 0;
           return { report: await this.#onMedium(() => engine.check({ repair })) };

@@ -11,7 +11,7 @@
 // Van Renesse, Tanenbaum, Wilschut: The Design of a High-Performance File Server, 1989.
 
 import type { BlockDevice } from "../../../../drivers/block.js";
-import { check } from "./check.js";
+import { check, checkContent } from "./check.js";
 import { compact } from "./compact.js";
 import { type Content, MemoryContent } from "./contents.js";
 import { type DraftHost, VolumeDraft } from "./draft.js";
@@ -31,6 +31,7 @@ import type { Table } from "./table.js";
 import type {
   CheckReport,
   CompactReport,
+  CorruptFile,
   Draft,
   FileEntry,
   FormatOptions,
@@ -146,6 +147,14 @@ export class FileVolume implements Volume {
     if (!isGood || position < 0 || length < 0 || position > extent.bytes)
       throw new RangeError(`${length} bytes at ${position} of a file of ${extent.bytes}`);
     return this.#extents.pinned(extent, number, () => this.#reader.read(extent, position, length));
+  }
+
+  async verify(number: number, { read }: { readonly read: boolean }): Promise<CorruptFile | null> {
+    const { extent } = this.#file(number);
+    const host = { reader: this.#reader, newHash: this.#host.newHash };
+    if (read) await this.#extents.pinned(extent, number, () => checkContent(host, extent));
+    const { corruption } = extent;
+    return corruption === null ? null : { number, bytes: extent.bytes, ...corruption };
   }
 
   async remove(number: number): Promise<void> {

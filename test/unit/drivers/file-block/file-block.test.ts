@@ -1,7 +1,7 @@
 // A file as a block device. If one of these fails, a server writes where it should not, two of
 // them write to one medium, or a medium that is full or cut short is taken for a good one.
 
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -41,6 +41,40 @@ describe("a file as a block device", () => {
     const read = new Uint8Array(4 * 4096);
     await again.read(2, read);
     expect([0, 4096, 3 * 4096 - 1, 3 * 4096].map((at) => read[at])).toEqual([0, 9, 9, 0]);
+  });
+
+  it("keeps all of many writes at once, small and large, to places that held nothing", async () => {
+    const { path, device } = await made(1024);
+    const writes = Array.from({ length: 40 }, (_, index) => {
+      const count = index % 5 === 4 ? 80 : 1 + (index % 3);
+      return {
+        block: 25 * index,
+        count: Math.min(count, 25),
+        data: new Uint8Array(Math.min(count, 25) * 4096),
+      };
+    });
+    const large = { block: 1000 - 600, count: 100, data: new Uint8Array(100 * 4096).fill(99) };
+    const small = writes.filter(({ block, count }) => block + count <= 400 || block >= 500);
+    for (const [index, { data }] of small.entries()) data.fill(index + 1);
+    await Promise.all([...small, large].map(({ block, data }) => device.write(block, data)));
+    await device.flush();
+    await device.close();
+    const again = await FileBlockDevice.open(path);
+    open.push(again);
+    for (const { block, data } of [...small, large]) {
+      const read = new Uint8Array(data.length);
+      await again.read(block, read);
+      expect(Buffer.compare(read, data)).toBe(0);
+    }
+    expect(statSync(path).blocks * 512).toBeLessThanOrEqual(1024 * 4096 + 65_536);
+  });
+
+  it("gives a piece of a file its room at the first small write, and leaves the others alone", async () => {
+    const { path, device } = await made(1024);
+    await device.write(300, new Uint8Array(4096).fill(1));
+    await device.flush();
+    expect(statSync(path).blocks * 512).toBeGreaterThanOrEqual(1024 * 1024);
+    expect(statSync(path).blocks * 512).toBeLessThan(2 * 1024 * 1024);
   });
 
   it("belongs to one process at a time", async () => {
