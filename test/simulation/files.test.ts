@@ -10,7 +10,7 @@ import { kernelModule, SECOND } from "./world.js";
 
 const first = commitSeed();
 const module = kernelModule();
-const seconds = perTier({ quick: 40, long: 120, nightly: 300 });
+const seconds = perTier({ quick: 30, long: 120, nightly: 300 });
 
 const run = (seed: number, bug?: PlantedBug) =>
   runSeed({ seed, module, machines: 5, workload: filesWorkload(bug), microseconds: seconds * SECOND });
