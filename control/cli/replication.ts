@@ -25,15 +25,25 @@ const words: Readonly<Record<ReplicationReport["acts"][number]["act"], readonly 
   mark: ["would mark", "marked"],
 };
 
+const actRows = (acts: ReplicationReport["acts"], dry: boolean): string[][] =>
+  acts.map(({ act, path, server, why }) => [words[act][dry ? 0 : 1], path, server, why]);
+
 function reportText(report: ReplicationReport): string {
   const { dry, files, whole, others, directories, acts, problems, more, verified, copied, complete } = report;
-  const acted = acts.map(({ act, path, server, why }) => [words[act][dry ? 0 : 1], path, server, why]);
+  const { before } = report;
+  const acted = actRows(acts, dry);
   const wrong = problems.map(({ path, code, why }) => [path, code, why]);
   return [
     `files ${files}, with all copies ${whole}; other names ${others}, directories ${directories}`,
     `copies made or mended ${copied.copies}, of ${copied.bytes} bytes`,
     `copies read whole ${verified.copies}, of ${verified.bytes} bytes`,
     ...(acted.length > 0 ? [table(["DONE", "PATH", "SERVER", "WHY"], acted)] : []),
+    ...(before === undefined
+      ? []
+      : [
+          `${before.secondsAgo} s ago:`,
+          table(["DONE", "PATH", "SERVER", "WHY"], actRows(before.acts, false)),
+        ]),
     ...(wrong.length > 0 ? [table(["PATH", "PROBLEM", "WHY"], wrong)] : []),
     ...(more.acts + more.problems > 0 ? [`and ${more.acts} more done, ${more.problems} more problems`] : []),
     ...(complete ? [] : ["not all files were seen: the next round goes on"]),

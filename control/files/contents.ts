@@ -6,7 +6,8 @@
 //   sent only once.
 // - Copies: the second and further ones are made from the first, and are on different servers. With
 //   fewer servers than copies there are fewer: the set says how many there were to be.
-// - A read goes on at the next member of the set, at the byte where the one before stopped.
+// - A read begins at the nearest member of the set (nearness.ts), and goes on at the next one, at
+//   the byte where the one before stopped. What could not be read is told to `damaged`.
 
 import type { Capability } from "../capability/capability.js";
 import { type CapabilitySet, inOrder } from "../capability/set.js";
@@ -16,6 +17,7 @@ import { exitCodes, ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { stub } from "../stub/client.js";
 import { createFile, fileBytes, readFile, type TransferWatch } from "../stub/files.js";
+import { Nearness } from "./nearness.js";
 import type { Contents, Opened, ReadRange } from "./places.js";
 
 export interface BulletOptions {
@@ -28,6 +30,8 @@ export interface BulletOptions {
   /** Pauses at most so long, all in all, for one file; default 15,000 ms. */
   readonly patienceMs?: number;
   readonly call?: CallOptions;
+  /** Told of a copy that its server cannot read, when there are others. */
+  readonly damaged?: (copy: Capability) => void;
 }
 
 /** What another server, or a later try, may do better. */
@@ -39,6 +43,8 @@ const passing = new Set([
 const lasting = new Set(["STD_NOSPACE", "STD_NOMEDIUM"]);
 /** Reading elsewhere may help when this copy is damaged or gone. */
 const otherCopy = new Set([...passing, "STD_CAPBAD", "STD_SYSERR", "FILE_SHORT"]);
+/** Its server has the file, and cannot read it. */
+const damage = new Set(["STD_SYSERR", "FILE_SHORT"]);
 const pauseMs = 200;
 const callDefaults: CallOptions = { locateTimeoutMs: 1500, pollMs: 250, deadMs: 2000 };
 
@@ -48,6 +54,7 @@ export class BulletContents implements Contents {
   readonly #via: Kernel | Transact;
   readonly #options: BulletOptions;
   readonly #call: CallOptions;
+  readonly #nearness: Nearness;
   #servers: Promise<readonly Capability[]> | null = null;
   #next = 0;
 
@@ -55,6 +62,7 @@ export class BulletContents implements Contents {
     this.#via = via;
     this.#options = options;
     this.#call = { ...callDefaults, ...options.call };
+    this.#nearness = new Nearness(via, this.#call);
   }
 
   async create(content: Opened, watch?: TransferWatch): Promise<CapabilitySet> {
@@ -77,7 +85,7 @@ export class BulletContents implements Contents {
 
   async *read(file: CapabilitySet, range: ReadRange = {}): AsyncGenerator<Uint8Array, void, void> {
     const { position = 0, length = Number.POSITIVE_INFINITY } = range;
-    const copies = inOrder(file);
+    const copies = await this.#nearness.order(file);
     let done = 0;
     for (const [index, capability] of copies.entries()) {
       try {
@@ -91,7 +99,9 @@ export class BulletContents implements Contents {
         }
         return;
       } catch (error) {
-        if (index === copies.length - 1 || !otherCopy.has(codeOf(error))) throw error;
+        if (!otherCopy.has(codeOf(error))) throw error;
+        this.#missed(capability, error, copies.length);
+        if (index === copies.length - 1) throw error;
       }
     }
     throw new Error("the set of a file is empty");
@@ -150,15 +160,24 @@ export class BulletContents implements Contents {
 
   async #any<Reply>(file: CapabilitySet, ask: (capability: Capability) => Promise<Reply>): Promise<Reply> {
     let last: unknown = new Error("the set of a file is empty");
-    for (const capability of inOrder(file)) {
+    const copies = await this.#nearness.order(file);
+    for (const capability of copies) {
       try {
         return await ask(capability);
       } catch (error) {
         last = error;
         if (!otherCopy.has(codeOf(error))) throw error;
+        this.#missed(capability, error, copies.length);
       }
     }
     throw last;
+  }
+
+  /** A copy could not be read. */
+  #missed(copy: Capability, error: unknown, copies: number): void {
+    if (damage.has(codeOf(error))) {
+      if (copies > 1) this.#options.damaged?.(copy);
+    } else this.#nearness.failed(copy);
   }
 }
 

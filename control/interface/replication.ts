@@ -60,6 +60,8 @@ export const replicationReportSchema = z.object({
   problems: z.array(problem),
   /** Those that are not listed. */
   more: z.object({ acts: count, problems: count }),
+  /** REPORT: the last round that did anything, when that was another one. */
+  before: z.object({ secondsAgo: count, acts: z.array(act) }).optional(),
 });
 export type ReplicationReport = z.infer<typeof replicationReportSchema>;
 

@@ -124,6 +124,8 @@ class Sending {
   readonly #call: CallOptions;
   readonly #under = new Set<Promise<void>>();
   #newest: Promise<void> = Promise.resolve();
+  /** The piece of which the server last said that it is there. */
+  #arrived: Promise<void> = this.#newest;
   #file: Capability | null = null;
   #failure: unknown;
 
@@ -166,14 +168,18 @@ class Sending {
   /** Sends a piece while those before it may still be on their way. */
   #begin(file: Capability, position: number, data: Uint8Array): void {
     const before = this.#newest;
-    // Its forerunner may have been answered before the refusal comes: that says nothing.
+    // What counts is when it is sent: the answers may overtake each other as well.
+    const hadArrived = this.#arrived === before;
     const overtook = async (error: unknown) => {
-      if (!isCode(error, "STD_ARGBAD")) throw error;
+      if (hadArrived || !isCode(error, "STD_ARGBAD")) throw error;
       await before;
       await this.#modify(file, position, data, 0);
     };
     const sent: Promise<void> = this.#modify(file, position, data, 0)
       .then(() => undefined, overtook)
+      .then(() => {
+        this.#arrived = sent;
+      })
       .catch((error: unknown) => {
         this.#failure ??= error;
         throw error;

@@ -7,19 +7,23 @@
 
 import { randomBytes } from "node:crypto";
 import type { Command } from "@commander-js/extra-typings";
-import type { Capability } from "../../capability/capability.js";
+import { type Capability, capabilityHex } from "../../capability/capability.js";
 import { inOrder } from "../../capability/set.js";
 import { BulletContents } from "../../files/contents.js";
 import { Files } from "../../files/files.js";
+import { replicationTable } from "../../interface/replication.js";
+import { toHex } from "../../kernel/bytes.js";
 import type { CallOptions, Transact } from "../../kernel/calls.js";
 import { ProteusError } from "../../kernel/errors.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { requireLab, runningLabs } from "../../lab/lab.js";
 import { after } from "../../node/timer.js";
+import { stub } from "../../stub/client.js";
 import { Directories } from "../../stub/directories.js";
 import { type CallingOptions, calling } from "../calling.js";
 import { withAccess } from "../control-access.js";
 import { collect } from "../foreground.js";
+import { narrate } from "../output.js";
 import { parseCount, parseDuration } from "../quantity.js";
 import { findRoot, rootHelp } from "../root.js";
 import { givenInLab, parseTarget, type TargetAccess } from "../target.js";
@@ -35,6 +39,8 @@ export interface StoringOptions extends FilesOptions {
 
 /** Where the name space keeps the Bullet servers, as the original's does. */
 export const serversPath = "/profile/cap/bulletsvr";
+/** Where it keeps the replication servers. */
+const replicationPath = "/profile/cap/replicationsvr";
 
 export const filesHelp = `${rootHelp}
 The calls go through the control daemon; with --interface, inside a lab's machine, or without a
@@ -73,6 +79,8 @@ export function withStoring(command: Command): Command {
 
 const locateMs = 1500;
 const copiesMax = 8;
+const tellMs = 500;
+const toldMax = 64;
 const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => {
     after(milliseconds, resolve);
@@ -108,11 +116,45 @@ export async function onFiles<Result>(
   work: (files: Files) => Promise<Result>,
 ): Promise<Result> {
   const copies = parseCount(options.copies ?? "1", copiesMax);
-  return onNames(options, ({ via, names, ...how }) => {
-    const servers = () => bulletServers(options, names);
-    return work(new Files(names, new BulletContents(via, { ...how, copies, servers })));
+  return onNames(options, async ({ via, names, ...how }) => {
+    const damaged = new Map<string, Capability>();
+    const contents = new BulletContents(via, {
+      ...{ ...how, copies },
+      servers: () => bulletServers(options, names),
+      damaged: (copy) => void damaged.set(capabilityHex(copy), copy),
+    });
+    try {
+      return await work(new Files(names, contents));
+    } finally {
+      if (damaged.size > 0) await tellDamaged([...damaged.values()], options, via, names);
+    }
   });
 }
+
+/** Tells a replication server of copies that could not be read; the rest is its business. */
+async function tellDamaged(
+  copies: readonly Capability[],
+  options: StoringOptions,
+  via: Kernel | Transact,
+  names: Directories,
+): Promise<void> {
+  let told = 0;
+  try {
+    for (const server of await serversIn(options, names, replicationPath, "replication")) {
+      const calls = stub(via, replicationTable, server, { locateTimeoutMs: tellMs });
+      for (const file of copies.slice(0, toldMax)) await calls.damaged({ file });
+      told++;
+    }
+  } catch (error) {
+    if (!(error instanceof ProteusError)) throw error; // what was asked for has been done
+  }
+  const what = copies.length === 1 ? "one copy of a file" : `${copies.length} copies of files`;
+  const next = told > 0 ? "it will be mended" : "no replication server knows: proteus bullet check NODE";
+  narrate(`${what} could not be read on ${portsText(copies)}, and another was read; ${next}`);
+}
+
+const portsText = (copies: readonly Capability[]): string =>
+  [...new Set(copies.map(({ port }) => toHex(port)))].join(", ");
 
 /** The Bullet servers for new files; none when none is known. */
 async function bulletServers(options: StoringOptions, names: Directories): Promise<readonly Capability[]> {
@@ -124,19 +166,27 @@ async function bulletServers(options: StoringOptions, names: Directories): Promi
       else servers.push(await parseTarget(each, "bullet", options));
     return servers;
   }
-  const known = await knownServers(names);
-  if (known.length > 0) return known;
-  const hasLab = options.lab !== undefined || process.env.PROTEUS_LAB || runningLabs().length > 0;
-  return hasLab ? givenInLab(requireLab(options.lab), "bullet").map(({ capability }) => capability) : [];
+  return serversIn(options, names, serversPath, "bullet");
 }
 
-async function knownServers(names: Directories): Promise<readonly Capability[]> {
+/** Servers of a kind: those that stand at a path, else those of the lab's machines. */
+async function serversIn(
+  options: StoringOptions,
+  names: Directories,
+  path: string,
+  server: string,
+): Promise<readonly Capability[]> {
+  const known = await knownServers(names, path);
+  if (known.length > 0) return known;
+  const hasLab = options.lab !== undefined || process.env.PROTEUS_LAB || runningLabs().length > 0;
+  return hasLab ? givenInLab(requireLab(options.lab), server).map(({ capability }) => capability) : [];
+}
+
+async function knownServers(names: Directories, path: string): Promise<readonly Capability[]> {
   try {
-    const set = await names.lookup(serversPath);
+    const set = await names.lookup(path);
     if (!names.isDirectory(set)) return inOrder(set);
-    return (await names.entries(serversPath)).flatMap((row) =>
-      row.set === undefined ? [] : inOrder(row.set),
-    );
+    return (await names.entries(path)).flatMap((row) => (row.set === undefined ? [] : inOrder(row.set)));
   } catch (error) {
     if (error instanceof ProteusError && error.code === "NAME_NOT_FOUND") return [];
     throw error;

@@ -70,6 +70,7 @@ export class ReplicationServer {
   #from: RoundEnd = { files: 0, verified: 0 };
   #verifiedAt: number | null = null;
   #last: ReplicationReport | null = null;
+  #acted: { readonly report: ReplicationReport; readonly at: number } | null = null;
   #endedAt = 0;
   #rounds = 0;
   #isRunning = false;
@@ -98,7 +99,7 @@ export class ReplicationServer {
             report: await this.#inTurn({ dry, whole: true, read: (flags & REPLICATION_VERIFY) !== 0 }),
           };
         },
-        report: () => ({ report: this.#last ?? refuse(STD_NOTFOUND) }),
+        report: () => ({ report: this.#reported() ?? refuse(STD_NOTFOUND) }),
         damaged: (_asked, { file }) => {
           this.#suspect(file);
           return {};
@@ -192,6 +193,7 @@ export class ReplicationServer {
     this.#rounds++;
     this.#last = report;
     this.#endedAt = this.#now();
+    if (report.acts.length > 0) this.#acted = { report, at: this.#endedAt };
     if (report.verified.copies > 0 && end.verified === 0) this.#verifiedAt = this.#now();
     this.#from = end;
     if (report.acts.length + report.problems.length > 0) this.#options.told?.(report);
@@ -213,6 +215,14 @@ export class ReplicationServer {
     this.#freeAt = Math.max(now, this.#freeAt) + (bytes / bytesPerSecond) * 1000;
     const wait = this.#freeAt - now;
     if (wait >= paceLeastMs && !this.#closed) await pause(after, Math.ceil(wait));
+  }
+
+  /** The last round, with what the last one did that did anything. */
+  #reported(): ReplicationReport | null {
+    const [last, acted] = [this.#last, this.#acted];
+    if (last === null || acted === null || acted.report === last) return last;
+    const secondsAgo = Math.max(0, Math.round((this.#now() - acted.at) / 1000));
+    return { ...last, before: { secondsAgo, acts: acted.report.acts } };
   }
 
   #status(): string {

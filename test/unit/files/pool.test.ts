@@ -1,13 +1,14 @@
 // Files on real servers, of a LAN in memory. If one of these fails, the stubs and the files do
 // not fit each other, or a file is not stored though one of several servers could take it.
 
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Capability } from "../../../control/capability/capability.js";
 import { BulletContents, type BulletOptions } from "../../../control/files/contents.js";
 import { Files, openedOf } from "../../../control/files/files.js";
 import { removeTree } from "../../../control/files/remove.js";
 import { getTree, putTree } from "../../../control/files/trees.js";
 import { BulletServer } from "../../../control/server/bullet/server.js";
+import { isLong } from "../../simulation/seeds.js";
 import { MemoryFiles } from "../server/bullet/memory-files.js";
 import { Alarms } from "../server/bullet/shelf.js";
 import { LoneDirectory } from "../server/directory/alone.js";
@@ -96,6 +97,35 @@ describe("files of a pool", () => {
     await end(files.write("/other", openedOf(Buffer.from("once more"))));
     expect((await end(files.stat("/one"))).set).toMatchObject({ initial: 2, final: 1 });
     expect(await end(textOf(files, "/other"))).toBe("once more");
+  });
+
+  const long: (name: string, test: () => Promise<void>) => void = isLong ? it : () => undefined;
+  long("are read from the nearest copy, and from the others when that one fails or has rotted", async () => {
+    const { pool } = lone;
+    const near = new MemoryFiles({ random: pool.random });
+    const server = new BulletServer({
+      ...{ kernel: pool.near, engine: near, getPort: pool.random(6), key: pool.random(32), threads: 4 },
+      ...{ after: new Alarms().after, failed: () => undefined, locateTimeoutMs: 20 },
+    });
+    const damaged: Capability[] = [];
+    const servers = () => Promise.resolve([capability(0), server.capability()]);
+    const files = filesWith({ copies: 2, servers, damaged: (copy) => void damaged.push(copy) });
+    const text = "n".repeat(2 * 1024 * 1024 + 5);
+    await end(files.write("/two", openedOf(Buffer.from(text))));
+    const [far] = bullets;
+    if (far === undefined) throw new Error("there is no server");
+    const [farReads, nearReads] = [vi.spyOn(far.files, "read"), vi.spyOn(near, "read")];
+    expect(await end(textOf(files, "/two"))).toBe(text);
+    expect([farReads.mock.calls.length, nearReads.mock.calls.length > 0]).toEqual([0, true]);
+    nearReads.mockImplementation(async (number, position, length) => {
+      if (position > 0) near.fails = "VOLUME_CORRUPT"; // in the middle of it
+      return MemoryFiles.prototype.read.call(near, number, position, length);
+    });
+    expect(await end(textOf(files, "/two"))).toBe(text);
+    expect(farReads).toHaveBeenCalled();
+    expect(damaged.map(({ port }) => port)).toEqual([server.putPort]);
+    server.close();
+    expect(await end(textOf(filesWith({ copies: 2 }), "/two"))).toBe(text);
   });
 
   it("wait for a server, but not for ever", async () => {
