@@ -14,6 +14,7 @@ import { parseDuration } from "./quantity.js";
 
 /** Options that every command has that calls a server, as commander gives them. */
 export interface CallingOptions extends Access {
+  readonly root?: string | undefined;
   readonly interface: readonly string[];
   readonly timeout: string;
   readonly json: boolean;
@@ -21,7 +22,9 @@ export interface CallingOptions extends Access {
 
 /** Adds those options. */
 export function withCalling(command: Command): Command {
-  command.option("--interface <name>", "network to call on, without a daemon; may be repeated", collect, []);
+  command
+    .option("--interface <name>", "network to call on, without a daemon; may be repeated", collect, [])
+    .option("--root <capability>", "where a path begins: its capability; several of one set with commas");
   return withAccess(command)
     .option("--timeout <duration>", "how long to look for the server", "5s")
     .option("--json", "one JSON document on stdout", false) as unknown as Command;

@@ -31,9 +31,9 @@ Without --random the check field is not verified.
 Example:
   proteus capability decode --private 11000001615faac64289 --random 1125f2c66632`;
 const targetHelp = `
-TARGET is a capability (32 hex digits, its text form, or @FILE with one of them), or NODE:SERVER
-of a running lab (with all rights). RIGHTS are names of the server's rights with commas between
-them (read,write), all, none, or bits (0x03). Whose capability it is, the lab or the control
+TARGET is a capability (32 hex digits, its text form, or @FILE with one of them), NODE:SERVER of a
+running lab (with all rights), or a path from the root (--root, as ls has it). RIGHTS are names of
+the server's rights with commas between them (read,write), all, none, or bits (0x03). Whose capability it is, the lab or the control
 daemon knows by the port; otherwise say it: --server segment.`;
 const showHelp = `${targetHelp}
 

@@ -32,13 +32,38 @@ export function settingsHelp(among: readonly Section[] = allSections): string {
 }
 
 /** Sections of the settings, for commands that concern some of them. */
-export type Section = "node" | "bullet" | "directory" | "pool" | "control" | "log" | "metrics";
+export type Section =
+  | "node"
+  | "bullet"
+  | "directory"
+  | "replication"
+  | "pool"
+  | "control"
+  | "log"
+  | "metrics";
 
 /** What a machine's agent is set to. */
-export const nodeSections: readonly Section[] = ["node", "bullet", "directory", "pool", "log", "metrics"];
+export const nodeSections: readonly Section[] = [
+  "node",
+  "bullet",
+  "directory",
+  "replication",
+  "pool",
+  "log",
+  "metrics",
+];
 /** What a control daemon is set to: its name in the log is its machine's. */
 export const controlSections: readonly Section[] = ["control", "pool", "log"];
-const allSections: readonly Section[] = ["node", "bullet", "directory", "pool", "log", "metrics", "control"];
+const allSections: readonly Section[] = [
+  "node",
+  "bullet",
+  "directory",
+  "replication",
+  "pool",
+  "log",
+  "metrics",
+  "control",
+];
 
 const isIn = (key: SettingKey, among: readonly Section[]): boolean =>
   among.some((section) => key.startsWith(`${section}.`));

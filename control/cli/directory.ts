@@ -40,7 +40,7 @@ const stubOf = (via: Kernel | Transact, capability: Capability, locateTimeoutMs:
 
 /** A question to whichever of the root's directory servers answers. */
 function question(parent: Command, name: string, about: string, show: (options: Options) => Promise<void>) {
-  const command = parent.command(name).description(about).option("--root <capability>", "the root directory");
+  const command = parent.command(name).description(about);
   withCalling(command as unknown as Command)
     .addHelpText("after", help)
     .action((options: unknown) => show(options as Options));

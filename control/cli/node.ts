@@ -8,22 +8,26 @@ import { join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { portOnly } from "../capability/capability.js";
 import { parsePort, portHex } from "../capability/port.js";
+import type { ServerSecrets } from "../capability/secrets.js";
 import { type NodeDocument, nodeDocumentSchema, spoken } from "../interface/node.js";
 import { systemTable } from "../interface/system.js";
 import { toHex } from "../kernel/bytes.js";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
+import type { Kernel } from "../kernel/kernel.js";
 import { Agent, agentLimits } from "../node/agent.js";
 import { type OpenBullet, openBullet } from "../node/bullet.js";
 import { parseListen } from "../node/config/listen.js";
 import type { ConfigValues } from "../node/config/settings.js";
-import { startDirectory } from "../node/directory.js";
+import { type NodeDirectory, startDirectory } from "../node/directory.js";
 import type { Log } from "../node/log.js";
 import { NodeMetrics } from "../node/metrics/metrics.js";
 import { servePages } from "../node/metrics/server.js";
+import { startReplication } from "../node/replication.js";
 import { openSecrets, secretsFolder } from "../node/secrets.js";
 import { type RunningKernel, startKernel } from "../node/start.js";
 import { unitText } from "../node/unit.js";
 import { Watch } from "../node/watch.js";
+import type { ReplicationServer } from "../server/replication/server.js";
 import { stub } from "../stub/client.js";
 import { configOf, nodeSections, settingsHelp, withSettings } from "./config.js";
 import { collect, type Stopped, untilStopped } from "./foreground.js";
@@ -150,8 +154,9 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
       members: values["directory.members"],
     });
     const files = await openFiles(values, log);
+    const replication = startCopies(values, running.kernel, directory, { secrets, failed, log });
     const agent = new Agent(running, {
-      ...{ directory, name, version, random: randomBytes, failed, noticed, ...announced },
+      ...{ directory, replication, name, version, random: randomBytes, failed, noticed, ...announced },
       secrets: state === "" ? undefined : secrets,
       renewed() {
         try {
@@ -199,6 +204,7 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
       await stopped.promise;
       log.info({ executions: agent.executions }, "the node stops");
       await agent.leave();
+      replication?.close();
       await directory?.leave();
       agent.close();
       await running.finish();
@@ -234,6 +240,41 @@ async function openFiles(values: ConfigValues, log: Log): Promise<OpenBullet | n
   if (report.clean) log.info({ path, ...opened.volume.usage() }, "the Bullet volume is open");
   else log.warn({ path, report }, "the Bullet volume is damaged: proteus bullet check says more");
   return opened;
+}
+
+interface CopiesGiven {
+  readonly secrets: (server: string) => ServerSecrets;
+  readonly failed: (error: unknown) => void;
+  readonly log: Log;
+}
+
+/** The replication server of this machine, when it is to have one. */
+function startCopies(
+  values: ConfigValues,
+  kernel: Kernel,
+  directory: NodeDirectory | undefined,
+  { secrets, failed, log }: CopiesGiven,
+): ReplicationServer | undefined {
+  if (!values["replication.run"]) return undefined;
+  if (values["node.state"] === "")
+    throw new ProteusError({
+      code: "REPLICATION_STATE",
+      exit: exitCodes.usage,
+      message: "a replication server needs a state folder",
+      why: "without its secrets no capability to it would outlive this program",
+      unchanged: "nothing was started",
+      hint: "set node.state (--state, PROTEUS_STATE) to a folder of this user",
+    });
+  return startReplication({
+    ...{ kernel, secrets, failed, ownRoot: directory?.root.bind(directory) },
+    ...{ root: values["replication.root"], servers: values["replication.servers"] },
+    ...{ copies: values["replication.copies"], bytesPerSecond: values["replication.rate"] },
+    intervalMs: values["replication.interval"] * 1000,
+    graceMs: values["replication.grace"] * 1000,
+    verifyMs: values["replication.verify"] * 1000,
+    told: ({ acts, problems, files, whole }) =>
+      log[problems.length > 0 ? "warn" : "info"]({ files, whole, acts, problems }, "copies of files"),
+  });
 }
 
 /** Who a machine is, and what its services are called by. */

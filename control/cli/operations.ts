@@ -34,8 +34,8 @@ export const anyTable = defineServer({
 const optionName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 const objectHelp = `OBJECT is a capability (32 hex digits, its text form, or @FILE with one of them), a port (12
-hex digits) for what anyone may ask, or NODE:SERVER of a running lab (with all rights), or of
-a pool (its port).
+hex digits) for what anyone may ask, NODE:SERVER of a running lab (with all rights) or of a pool
+(its port), or a path from the root (--root, as ls has it).
 The call goes through the control daemon (--control, PROTEUS_CONTROL, the lab's, this
 machine's); with --interface, or without a daemon, it needs no one's help.`;
 
@@ -58,6 +58,8 @@ export interface Special {
   given?(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
   /** What the command exits with after such a reply; default 0. */
   exit?(reply: Readonly<Record<string, unknown>>): ExitCode;
+  /** The reply for people; default: its values one by one. */
+  text?(reply: Readonly<Record<string, unknown>>): string;
   /**
    * What is to be done, or undefined when the operation's own call is. Throws usage errors: no
    * kernel has been started yet.
@@ -155,12 +157,17 @@ async function run(
   const reply = await calling(options, (via) =>
     callOperation(via, table, name, capability, given, { locateTimeoutMs }),
   );
-  show(`${table.name} ${name}`, options.json, reply);
+  show(`${table.name} ${name}`, options.json, reply, special);
   const exit = special?.exit?.(reply) ?? exitCodes.ok;
   if (exit !== exitCodes.ok) process.exitCode = exit;
 }
 
-function show(command: string, json: boolean, reply: Readonly<Record<string, unknown>>): void {
+function show(
+  command: string,
+  json: boolean,
+  reply: Readonly<Record<string, unknown>>,
+  special: Special | undefined,
+): void {
   const values = Object.values(reply);
   const [only] = values;
   if (!json && values.length === 1 && only instanceof Uint8Array && !process.stdout.isTTY) {
@@ -168,7 +175,7 @@ function show(command: string, json: boolean, reply: Readonly<Record<string, unk
     return;
   }
   if (!json && values.length === 0) narrate(`${command}: done`);
-  else emit(command, json, plain(reply) as object, () => replyText(reply));
+  else emit(command, json, plain(reply) as object, () => special?.text?.(reply) ?? replyText(reply));
 }
 
 function addOperation(

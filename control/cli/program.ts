@@ -68,6 +68,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "immutable files on Bullet servers: their media, and single operations on files",
     load: async () => (await import("./bullet.js")).registerBullet,
   },
+  replication: {
+    summary: "copies of files on several Bullet servers: what is missing, and making it",
+    load: async () => (await import("./replication.js")).registerReplication,
+  },
   put: {
     summary: "store files of this machine in the pool, under a name",
     load: async () => (await import("./files/put.js")).registerPut,
@@ -99,6 +103,10 @@ const entries: Readonly<Record<string, Entry>> = {
   du: {
     summary: "how much the directories of the pool hold",
     load: async () => (await import("./files/list.js")).registerDu,
+  },
+  gc: {
+    summary: "touch what has a name, tell what has none, and let it go when it is too old",
+    load: async () => (await import("./gc.js")).registerGc,
   },
   mkdir: {
     summary: "make directories in the pool",

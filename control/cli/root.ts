@@ -57,6 +57,12 @@ export async function findRoot(options: RootOptions): Promise<CapabilitySet> {
 
 async function several(text: string, access: Access): Promise<readonly Capability[]> {
   const all: Capability[] = [];
+  if (text.split(",").some((each) => each.trim().startsWith("/")))
+    throw usageError(
+      "the root cannot be a path",
+      "paths begin there: name it by its capability, @FILE or NODE:directory",
+      "CAPABILITY_INVALID",
+    );
   for (const each of text.split(",")) all.push(await parseTarget(each.trim(), "directory", access));
   return all;
 }

@@ -31,6 +31,11 @@ export interface NamedServer {
   readonly server: string;
 }
 
+/** With where paths begin (root.ts). */
+export interface TargetAccess extends Access {
+  readonly root?: string | undefined;
+}
+
 export interface Target {
   readonly capability: Capability;
   /** When the text named it. */
@@ -38,7 +43,11 @@ export interface Target {
 }
 
 /** What an argument names; `server` is meant when only a node is named. */
-export async function resolveTarget(text: string, server: string, access: Access = {}): Promise<Target> {
+export async function resolveTarget(
+  text: string,
+  server: string,
+  access: TargetAccess = {},
+): Promise<Target> {
   if (text.startsWith("@")) return { capability: ofFile(text.slice(1)) };
   if (text.startsWith("/")) {
     const { lookUp } = await import("./files/session.js"); // only paths need all of that
@@ -54,7 +63,11 @@ export async function resolveTarget(text: string, server: string, access: Access
 }
 
 /** The capability that an argument names. */
-export async function parseTarget(text: string, server: string, access: Access = {}): Promise<Capability> {
+export async function parseTarget(
+  text: string,
+  server: string,
+  access: TargetAccess = {},
+): Promise<Capability> {
   return (await resolveTarget(text, server, access)).capability;
 }
 

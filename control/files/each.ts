@@ -28,3 +28,33 @@ export async function forEach<Item>(
   }
   if (failures.length > 0) throw failures[0];
 }
+
+/**
+ * Does `work` for an item and for all that it answers, and so on; at most `most` at a time. What
+ * came last is done first, so that little waits. Errors: as forEach has them.
+ */
+export async function forTree<Item>(
+  top: Item,
+  most: number,
+  work: (item: Item) => Promise<readonly Item[]>,
+): Promise<void> {
+  const waiting = [top];
+  const under = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  while (failures.length === 0 && (waiting.length > 0 || under.size > 0)) {
+    const item = under.size < most ? waiting.pop() : undefined;
+    if (item === undefined) {
+      await Promise.race(under);
+      continue;
+    }
+    const one: Promise<void> = work(item)
+      .then((items) => {
+        for (const each of items.toReversed()) waiting.push(each);
+      })
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => under.delete(one));
+    under.add(one);
+  }
+  await Promise.all(under);
+  if (failures.length > 0) throw failures[0];
+}

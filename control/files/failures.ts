@@ -97,6 +97,20 @@ export class Failures {
     }
   }
 
+  /**
+   * Runs work on a tree, several things of it at a time: what it notes is in the order of the
+   * tree afterwards, whatever ended first.
+   */
+  async inOrder(work: () => Promise<unknown>): Promise<void> {
+    const [failed, skipped] = [this.#list.length, this.#skipped.length];
+    try {
+      await this.until(work);
+    } finally {
+      this.#list.push(...this.#list.splice(failed).sort(byPlace));
+      this.#skipped.push(...this.#skipped.splice(skipped).sort(byPlace));
+    }
+  }
+
   /** The first error as it was thrown. */
   get first(): Error | undefined {
     return this.#first;
@@ -112,4 +126,13 @@ export class Failures {
       ...{ skippedCount: this.#skippedCount, givenUp: this.#givenUp },
     };
   }
+}
+
+/** A directory before what is in it, and all of that before its next sibling. */
+function byPlace(
+  { path: one }: { readonly path: string },
+  { path: other }: { readonly path: string },
+): number {
+  const [a, b] = [one.replaceAll("/", "\0"), other.replaceAll("/", "\0")];
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,8 +1,9 @@
 // Whole trees: into the pool, and out of it. Away: remove.ts.
 //
 // - One thing that fails does not end the rest: failures are gathered (failures.ts), except that
-//   nothing more is tried once no server answers any more. Everything is bounded: so many files at
-//   a time, one directory at a time is listed on the way down.
+//   nothing more is tried once no server answers any more. Everything is bounded: so many files
+//   and directories at a time; those deeper down come first. On the way out one directory at a
+//   time is listed.
 // - Where trees come from and go to is a Source and a Target: drivers of a disk (node/disk-tree.ts)
 //   or a test's memory. A Target gets only names for which `nameFault` has no word, and must keep
 //   everything below itself.
@@ -10,7 +11,7 @@
 
 import { ProteusError } from "../kernel/errors.js";
 import type { Content, TransferWatch } from "../stub/files.js";
-import { forEach } from "./each.js";
+import { forEach, forTree } from "./each.js";
 import { notDirectory } from "./errors.js";
 import { type FailureReport, Failures } from "./failures.js";
 import type { Entry, Files } from "./files.js";
@@ -88,56 +89,64 @@ export async function putTree(
 ): Promise<PutReport> {
   const count = { ...counting(), replaced: 0, special: 0 };
   const top = files.absolute(path);
-  interface File {
+  interface Item {
     readonly place: readonly string[];
     readonly to: string;
     readonly entry: SourceEntry;
   }
 
-  async function* plan(entry: SourceEntry, place: readonly string[], to: string): AsyncGenerator<File> {
-    if (entry.kind === "skipped") return failures.skip(source.pathOf(place), entry.why ?? "it is no file");
-    if (entry.special === true) count.special++;
-    if (entry.kind === "file") {
-      yield { place, to, entry };
-      return;
-    }
+  /** Makes the directory; answers what is in it. */
+  const enter = async ({ place, to }: Item): Promise<readonly Item[]> => {
     let made = false;
     let entries: readonly SourceEntry[] = [];
     const isThere = await failures.around(source.pathOf(place), async () => {
       entries = await source.list(place);
       made = await useDirectory(files, to);
     });
-    if (!isThere) return;
+    if (!isThere) return [];
     if (made) count.directories++;
-    for (const each of entries) {
+    return entries.flatMap((each) => {
+      const inside = [...place, each.name];
       const fault = nameFault(each.name);
-      if (fault !== null)
-        failures.skip(source.pathOf([...place, each.name]), `its name cannot be used: ${fault}`);
-      else yield* plan(each, [...place, each.name], below(to, each.name));
-    }
-  }
+      if (fault === null) return [{ place: inside, to: below(to, each.name), entry: each }];
+      failures.skip(source.pathOf(inside), `its name cannot be used: ${fault}`);
+      return [];
+    });
+  };
 
-  await failures.until(async () => {
-    const entry = await source.top();
-    await forEach(plan(entry, [], top), files.concurrency, async ({ place, to }) => {
-      let bytes = 0;
-      const counted: TransferWatch = {
-        piece(data, position) {
-          // A second try begins anew: what it sends again has been counted.
-          const more = position + data.length - bytes;
-          if (more <= 0) return;
-          bytes += more;
-          watch.moved?.(more);
-        },
-      };
-      await failures.around(source.pathOf(place), async () => {
-        const content = { open: () => source.open(place), again: true };
-        const { replaced } = await files.write(to, content, { replace, watch: counted });
-        if (replaced) count.replaced++;
-        count.files++;
-        count.bytes += bytes;
-        watch.file?.(to);
-      });
+  const store = async ({ place, to }: Item): Promise<void> => {
+    let bytes = 0;
+    const counted: TransferWatch = {
+      piece(data, position) {
+        // A second try begins anew: what it sends again has been counted.
+        const more = position + data.length - bytes;
+        if (more <= 0) return;
+        bytes += more;
+        watch.moved?.(more);
+      },
+    };
+    await failures.around(source.pathOf(place), async () => {
+      const content = { open: () => source.open(place), again: true };
+      const { replaced } = await files.write(to, content, { replace, watch: counted });
+      if (replaced) count.replaced++;
+      count.files++;
+      count.bytes += bytes;
+      watch.file?.(to);
+    });
+  };
+
+  await failures.inOrder(async () => {
+    const item: Item = { place: [], to: top, entry: await source.top() };
+    await forTree(item, files.concurrency, async (each) => {
+      const { place, entry } = each;
+      if (entry.kind === "skipped") {
+        failures.skip(source.pathOf(place), entry.why ?? "it is no file");
+        return [];
+      }
+      if (entry.special === true) count.special++;
+      if (entry.kind === "directory") return enter(each);
+      await store(each);
+      return [];
     });
   });
   return { ...count, ...failures.report };

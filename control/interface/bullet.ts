@@ -9,13 +9,15 @@
 // - The 64-bit operations are ours, for files beyond 2 GiB: a position is an int64 at the start
 //   of the buffer. FSCK answers what it found, DISK_COMPACT what it moved, as JSON; the original's
 //   clients, which give no buffer for it, are not disturbed.
+// - VERIFY is ours: who keeps copies of a file learns that they are the same, and that one has
+//   rotted, without moving a byte of it.
 // - Streams, whole files: control/stub/files.ts.
 // - Source: Amoeba 5 bullet server (manual section L, b_*), amoeba.md 6.1.
 
 import { inBuffer, inExtra, inOffset, inPrivate, inSize } from "./fields.js";
 import { operation } from "./operation.js";
 import { defineServer } from "./table.js";
-import { bytes, document, int32, int64, optional, uint32 } from "./types.js";
+import { boolean, bytes, document, int32, int64, optional, uint32 } from "./types.js";
 
 /** Most bytes of a file in one call between ours. */
 export const BULLET_PIECE_BYTES = 1024 * 1024;
@@ -28,6 +30,8 @@ export const BULLET_COMMIT = 1;
 export const BULLET_SAFETY = 2;
 /** Of FSCK: mend what can be mended. */
 export const BULLET_REPAIR = 1;
+/** Of VERIFY: read all of the file from the medium. */
+export const BULLET_READ_ALL = 1;
 
 const flags = () => inExtra("1: commit it; 3: and answer when it is on the medium", { otherwise: 0 });
 const position = () => inOffset("first byte", { otherwise: 0 });
@@ -178,6 +182,23 @@ export const bulletTable = defineServer({
       reply: { bytes: inBuffer(int64, "its length") },
       errors: unread,
       example: "FILE",
+    }),
+    verify: operation({
+      number: 2053,
+      summary: "whether a committed file is what was written, its length and the SHA-256 of its content",
+      rights: ["read"],
+      arguments: {
+        flags: inExtra("1: read all of it from the medium; 0: what reads before have found", {
+          otherwise: 0,
+        }),
+      },
+      reply: {
+        good: inBuffer(boolean, "whether it can be read"),
+        bytes: inBuffer(int64, "its length"),
+        hash: inBuffer(bytes, "the SHA-256 of what was written"),
+      },
+      errors: unread,
+      example: "FILE --flags 1",
     }),
   },
 });

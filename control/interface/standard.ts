@@ -6,12 +6,12 @@
 // - AGE makes all objects a step older, TOUCH makes one young again; an object that has not
 //   been touched for its lifetime is destroyed. That is the garbage collection. NTOUCH touches
 //   many: each private part is judged as TOUCH would, so it takes no rights of its own.
-// - REVOKE is ours: the original revokes by making a new object.
+// - REVOKE and AGES are ours: the original revokes by making a new object, and tells no ages.
 // - Source: Amoeba 5 stdcom.h, std_* (manual section L).
 
 import { inBuffer, inExtra, inOffset, inPrivate, inSize } from "./fields.js";
 import { type Operation, operation } from "./operation.js";
-import { bytes, capability, record, sequence, string, text } from "./types.js";
+import { bytes, capability, record, sequence, string, text, uint8, uint32 } from "./types.js";
 
 /** One parameter of a server, as GETPARAMS tells it. */
 export const parameter = record({
@@ -20,6 +20,9 @@ export const parameter = record({
   meaning: string(1024),
   value: string(1024),
 });
+
+/** An object, and the AGEs that it has survived since its last TOUCH. */
+export const agedObject = record({ object: uint32, age: uint8 });
 
 const setting = record({ name: string(), value: string(1024) });
 
@@ -120,6 +123,21 @@ function operations() {
       rights: [],
       reply: { capability: inPrivate("the same object; the only capability to it that counts") },
     }),
+    ages: operation({
+      number: 1012,
+      summary: "how many AGEs each object has survived since its last TOUCH, in the order of their numbers",
+      subject: "server",
+      rights: [],
+      arguments: {
+        first: inOffset("number of the first object", { otherwise: 1 }),
+        least: inExtra("only those that are so old", { otherwise: 0 }),
+      },
+      reply: {
+        next: inOffset("number of the first object that is not answered; 0: nothing is left"),
+        lifetime: inExtra("AGEs that an object survives: at that age the next one destroys it"),
+        objects: inBuffer(sequence(agedObject), "numbers and ages"),
+      },
+    }),
   };
 }
 
@@ -131,15 +149,15 @@ export const standardNames = Object.keys(anyServer) as StandardName[];
 
 type Rights = readonly string[] | "anyone";
 
-/** What a standard operation takes on this server: rights as in Operation. NTOUCH takes TOUCH's. */
-export type StandardRights = Readonly<Record<Exclude<StandardName, "ntouch" | "revoke">, Rights>> & {
+/** What a standard operation takes on this server: rights as in Operation. NTOUCH takes TOUCH's, AGES AGE's. */
+export type StandardRights = Readonly<Record<Exclude<StandardName, "ages" | "ntouch" | "revoke">, Rights>> & {
   /** Default: all rights that there are. */
   readonly revoke?: Rights;
 };
 
 /** The standard operations with the rights that a server asks for. */
 export function standardOperations(rights: Required<StandardRights>): StandardOperations {
-  const all = { ...rights, ntouch: anyServer.ntouch.rights };
+  const all = { ...rights, ages: rights.age, ntouch: anyServer.ntouch.rights };
   const entries = standardNames.map((name) => [name, { ...anyServer[name], rights: all[name] }]);
   return Object.fromEntries(entries) as Readonly<Record<StandardName, Operation>> as StandardOperations;
 }

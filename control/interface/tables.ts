@@ -24,6 +24,7 @@ import {
 } from "./group.js";
 import { poolTable } from "./pool.js";
 import { randomTable } from "./random.js";
+import { replicationTable } from "./replication.js";
 import { segmentTable } from "./segment.js";
 import { anyServer } from "./standard.js";
 import { systemTable } from "./system.js";
@@ -39,6 +40,7 @@ export const serverTables: readonly ServerTable[] = [
   timeTable,
   poolTable,
   directoryTable,
+  replicationTable,
 ];
 
 /** An operation as others may name it. */

@@ -18,7 +18,7 @@ import { nodeCommand } from "./exec.js";
 import { interfacesOf } from "./plan.js";
 import { type ProcessId, processOf, waitUntil } from "./processes.js";
 import { type LabState, nodeFolder } from "./state.js";
-import type { LabNode } from "./topology.js";
+import type { LabNode, LabReplication } from "./topology.js";
 
 const logTailLines = 8;
 
@@ -67,7 +67,11 @@ interface Program {
 }
 
 /** What runs on a machine of a lab. */
-function programOf(lab: string, { name, bullet }: LabNode, directory: readonly string[]): Program {
+function programOf(
+  lab: string,
+  { name, bullet, replication }: LabNode,
+  directory: readonly string[],
+): Program {
   if (isDaemon({ name })) {
     const socket = daemonSocket(lab, name);
     return {
@@ -86,6 +90,9 @@ function programOf(lab: string, { name, bullet }: LabNode, directory: readonly s
       PROTEUS_DIRECTORY: directory.join(","),
       PROTEUS_BULLET_PATH: bullet === undefined ? "" : join(nodeFolder(lab, name), "bullet.volume"),
       ...(bullet === undefined ? {} : { PROTEUS_BULLET_SIZE: String(bullet.bytes) }),
+      ...(replication === undefined
+        ? { PROTEUS_REPLICATION: "" }
+        : replicationOf(lab, replication, directory)),
     },
     ready,
     serves: () => {
@@ -95,6 +102,25 @@ function programOf(lab: string, { name, bullet }: LabNode, directory: readonly s
         return false;
       }
     },
+  };
+}
+
+/** Root and Bullet servers are those that the lab's machines gave out. */
+function replicationOf(
+  lab: string,
+  { copies, interval, grace, verify }: LabReplication,
+  directory: readonly string[],
+): Readonly<Record<string, string>> {
+  const given = (node: string): string => `@${join(nodeFolder(lab, node), "ready.json")}`;
+  const text = (value: number | undefined): string => (value === undefined ? "" : String(value));
+  return {
+    PROTEUS_REPLICATION: "true",
+    PROTEUS_REPLICATION_ROOT: directory.map(given).join(","),
+    PROTEUS_REPLICATION_SERVERS: given("*"),
+    PROTEUS_REPLICATION_COPIES: text(copies),
+    PROTEUS_REPLICATION_INTERVAL: text(interval),
+    PROTEUS_REPLICATION_GRACE: text(grace),
+    PROTEUS_REPLICATION_VERIFY: text(verify),
   };
 }
 

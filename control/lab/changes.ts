@@ -111,6 +111,7 @@ const sameNode = (a: LabNode, b: LabNode): boolean =>
   a.kind === b.kind &&
   a.networks.join() === b.networks.join() &&
   (a.directory ?? false) === (b.directory ?? false) &&
+  JSON.stringify(a.replication) === JSON.stringify(b.replication) &&
   a.bullet?.bytes === b.bullet?.bytes;
 
 /** The steps from a running lab to what a file says, and the topology that they lead to. */

@@ -53,6 +53,28 @@ const bullet = z.strictObject(
   { error: (issue) => (issue.code === "invalid_type" ? "must be a map such as { size: 256M }" : undefined) },
 );
 
+const seconds = z.int({ error: "must be a whole number of seconds" }).min(0, { error: "must be 0 or more" });
+const replicationSettings = z.strictObject(
+  {
+    copies: z
+      .int({ error: "must be a whole number of copies" })
+      .min(1, { error: "must be 1 or more" })
+      .max(8, { error: "must be 8 or less" })
+      .optional(),
+    interval: seconds.min(1, { error: "must be 1 or more" }).optional(),
+    grace: seconds.optional(),
+    verify: seconds.min(1, { error: "must be 1 or more" }).optional(),
+  },
+  {
+    error: (issue) =>
+      issue.code === "invalid_type" ? "must be true, false or a map such as { grace: 60 }" : undefined,
+  },
+);
+const replication = z.preprocess(
+  (value) => (value === true ? {} : value === false ? undefined : value),
+  replicationSettings.optional(),
+);
+
 const node = z.strictObject(
   {
     kind: z.enum(["pool", "router", "host"], { error: "must be pool, router or host" }),
@@ -63,6 +85,7 @@ const node = z.strictObject(
       .min(1, { error: "must name one network or more, such as [lan0]" }),
     bullet: bullet.optional(),
     directory: z.boolean({ error: "must be true or false" }).optional(),
+    replication: replication.optional(),
   },
   {
     error: (issue) =>
@@ -123,9 +146,16 @@ const file = z
       else if (reservedNetworks.has(each))
         complain(["networks", each], "Linux keeps this name for itself; choose another");
     }
-    for (const [each, { kind, networks: on, bullet: files, directory }] of Object.entries(value.nodes)) {
+    for (const [each, facts] of Object.entries(value.nodes)) {
+      const { kind, networks: on, bullet: files, directory, replication: copies } = facts;
       if (kind === "host" && directory === true)
         complain(["nodes", each, "directory"], "a host has no agent and no servers; write kind: pool");
+      if (copies !== undefined) {
+        const why = kind === "host" ? "a host has no agent and no servers; write kind: pool" : undefined;
+        const hasNames = Object.values(value.nodes).some((other) => other.directory === true);
+        const fault = why ?? (hasNames ? undefined : "no node has directory: true, so no file has a name");
+        if (fault !== undefined) complain(["nodes", each, "replication"], fault);
+      }
       if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
       if (kind === "host" && files !== undefined)
         complain(["nodes", each, "bullet"], "a host has no agent and no servers; write kind: pool");
@@ -237,10 +267,11 @@ export function parseTopology(text: string, source: string): Topology {
       mtu: value.mtu,
       rate: value.rate,
     })),
-    nodes: Object.entries(result.data.nodes).map(([name, { kind, networks, bullet: files, directory }]) => ({
-      ...{ name, kind, networks },
-      ...(files === undefined ? {} : { bullet: { bytes: files.size } }),
-      ...(directory === true ? { directory } : {}),
+    nodes: Object.entries(result.data.nodes).map(([name, facts]) => ({
+      ...{ name, kind: facts.kind, networks: facts.networks },
+      ...(facts.bullet === undefined ? {} : { bullet: { bytes: facts.bullet.size } }),
+      ...(facts.directory === true ? { directory: true } : {}),
+      ...(facts.replication === undefined ? {} : { replication: facts.replication }),
     })),
     ...(daemons === undefined ? {} : { daemons }),
     ...(impaired.length === 0 ? {} : { impairments: impaired }),

@@ -36,6 +36,17 @@ export interface LabNode {
   readonly number?: number;
   /** It has a Bullet server, with files on a medium of this size that is made when it first starts. */
   readonly bullet?: { readonly bytes: number };
+  /** It has a replication server for the lab's files. */
+  readonly replication?: LabReplication;
+}
+
+/** What a replication server of a lab is set to; left out: its defaults. */
+export interface LabReplication {
+  readonly copies?: number | undefined;
+  /** Seconds. */
+  readonly interval?: number | undefined;
+  readonly grace?: number | undefined;
+  readonly verify?: number | undefined;
 }
 
 /** What is wrong with one link. */
@@ -100,8 +111,8 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
     name,
     daemons,
     networks: networks.map(({ name, mtu, rate }) => ({ name, mtu, rate })),
-    nodes: nodes.map(({ name, kind, networks, bullet, directory = false }) => {
-      return { name, kind, networks, bullet, directory };
+    nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication }) => {
+      return { name, kind, networks, bullet, directory, replication };
     }),
   };
 }

@@ -26,6 +26,7 @@ import type { FileEngine } from "../server/bullet/engine.js";
 import { BulletServer } from "../server/bullet/server.js";
 import { EchoServer } from "../server/echo/echo.js";
 import { serveRandom } from "../server/random/random.js";
+import type { ReplicationServer } from "../server/replication/server.js";
 import { SegmentServer } from "../server/segment/segment.js";
 import { SystemServer } from "../server/system/system.js";
 import { serveTime } from "../server/time/time.js";
@@ -53,6 +54,8 @@ export interface AgentOptions {
   readonly failed: (error: unknown) => void;
   /** The directory server of this machine, when it has one. */
   readonly directory?: NodeDirectory | undefined;
+  /** The replication server of this machine, when it has one. Who started it closes it. */
+  readonly replication?: ReplicationServer | undefined;
   /** The pool that it announces itself to; default: none. */
   readonly pool?: string;
   /** Told when the pool's daemons are found or lost, and when they want the machine emptied or not. */
@@ -64,6 +67,8 @@ export function agentLimits(memoryBytes: number): Partial<Limits> {
   return { memoryBytes, segmentBytes: Math.floor(memoryBytes / 4), segments: 4096 };
 }
 
+/** What there are capabilities of, for whoever started the machine: `directory` is the root. */
+type GivenOut = AgentServer | "directory" | "directory-server" | "replication";
 /** Servers of a machine that look at capabilities. */
 export type AgentServer = "sys" | "segment" | "random" | "time" | "bullet";
 
@@ -80,6 +85,7 @@ export class Agent {
   readonly #time: ReturnType<typeof serveTime>;
   readonly #announcer: Announcer | null;
   readonly #directory: NodeDirectory | undefined;
+  readonly #replication: ReplicationServer | undefined;
   #draining = false;
 
   constructor(running: RunningKernel, options: AgentOptions) {
@@ -89,6 +95,7 @@ export class Agent {
     this.#name = name;
     this.#version = version;
     this.#directory = options.directory;
+    this.#replication = options.replication;
     const secrets = options.secrets ?? (() => passingSecrets(random));
     const given = (server: AgentServer) => {
       const { getPort, key, own } = secrets(server);
@@ -158,6 +165,7 @@ export class Agent {
         time: toHex(this.#time.putPort),
         ...(this.bullet === null ? {} : { bullet: toHex(this.bullet.putPort) }),
         ...(this.#directory === undefined ? {} : { directory: toHex(this.#directory.putPort) }),
+        ...(this.#replication === undefined ? {} : { replication: toHex(this.#replication.putPort) }),
       },
     };
   }
@@ -176,7 +184,7 @@ export class Agent {
   }
 
   /** Capabilities with all rights, as hex: for whoever started this machine. */
-  capabilities(): Readonly<Partial<Record<AgentServer | "directory", string>>> {
+  capabilities(): Readonly<Partial<Record<GivenOut, string>>> {
     const hex = (server: { capability(): Capability }): string => capabilityHex(server.capability());
     return {
       sys: hex(this.#system),
@@ -184,7 +192,13 @@ export class Agent {
       random: hex(this.#random),
       time: hex(this.#time),
       ...(this.bullet === null ? {} : { bullet: hex(this.bullet) }),
-      ...(this.#directory === undefined ? {} : { directory: capabilityHex(this.#directory.root()) }),
+      ...(this.#directory === undefined
+        ? {}
+        : {
+            directory: capabilityHex(this.#directory.root()),
+            "directory-server": capabilityHex(this.#directory.itself()),
+          }),
+      ...(this.#replication === undefined ? {} : { replication: hex(this.#replication) }),
     };
   }
 

@@ -39,6 +39,8 @@ export interface NodeDirectory {
   readonly putPort: Uint8Array;
   /** The pool's root, with all rights. */
   root(): Capability;
+  /** The directory servers themselves, with all rights: for what is done to all directories, as ageing is. */
+  itself(): Capability;
   /** Leaves the others with a word, and closes the store. */
   leave(): Promise<void>;
 }
@@ -84,6 +86,7 @@ function lifeOf(server: DirectoryServer, store: OpenDirectoryStore, end: () => P
   return {
     putPort: server.putPort,
     root: () => server.root(),
+    itself: () => server.itself(),
     leave: async () => {
       await end();
       await store.close();

@@ -7,28 +7,20 @@
 //   Updates say who they are, so that one that was done and not answered is not done twice.
 // - Nothing is remembered between calls.
 
-import { SP_UNREACH, STD_NOTFOUND } from "../../core-wasm/status.js";
+import { SP_UNREACH } from "../../core-wasm/status.js";
 import type { Capability } from "../capability/capability.js";
 import { type CapabilitySet, inOrder, setOf } from "../capability/set.js";
-import { directoryTable, LIST_END, PATH_BYTES_MAX, standardColumns } from "../interface/directory.js";
+import { directoryTable, PATH_BYTES_MAX, standardColumns } from "../interface/directory.js";
 import { toHex } from "../kernel/bytes.js";
 import type { CallOptions, Transact } from "../kernel/calls.js";
 import { ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
-import { type Stub, stub } from "./client.js";
+import { stub } from "./client.js";
+import { type DirectoryStub, type Listed, listAll, listEntries, type Row } from "./listing.js";
 import { failureOf, type NameFailure, nameError } from "./names.js";
 import { components, pathOf } from "./paths.js";
 
-/** One name of a directory. */
-export interface Row {
-  readonly name: string;
-  /** Rights that each column gives at most. */
-  readonly masks: readonly number[];
-  /** What it stands for, as far as our capability shows it; where it was asked for. */
-  readonly set?: CapabilitySet;
-  /** Seconds since 1970 when it was put there; where the set is. */
-  readonly time?: number;
-}
+export type { Row } from "./listing.js";
 
 export interface DirectoriesOptions {
   /** Waits so many milliseconds; without it nothing is tried again after a pause. */
@@ -44,8 +36,6 @@ export interface DirectoriesOptions {
   readonly now?: () => number;
 }
 
-type DirectoryStub = Stub<typeof directoryTable.operations>;
-
 /** What another capability, or a later try, may answer better. */
 const passing = new Set(["RPC_NOTFOUND", "RPC_FAILURE", "RPC_TRYAGAIN", "STD_NOTNOW", "SP_UNAVAIL"]);
 /** After these an update may have been done. */
@@ -54,9 +44,6 @@ const callDefaults: CallOptions = { locateTimeoutMs: 1500, pollMs: 250, deadMs: 
 const pauseMs = 100;
 const pauseMsMax = 1000;
 const hopsMax = 64;
-const rowsAtOnce = 48;
-const bytesAtOnce = 6000;
-const listTries = 5;
 const encoder = new TextEncoder();
 
 /** A parent directory, and a name in it. */
@@ -95,27 +82,19 @@ export class Directories {
   async list(path: string): Promise<readonly Row[]> {
     const names = this.#components(path);
     const directory = await this.#follow(names, names);
-    return this.#asking(names, names.length, () => this.#ask(directory, listAll));
+    return (await this.#asking(names, names.length, () => this.#ask(directory, listAll))).rows;
   }
 
   /** The rows of a directory with what they stand for; a row whose server does not answer has no set. */
   async entries(path: string): Promise<readonly Row[]> {
     const names = this.#components(path);
     const directory = await this.#follow(names, names);
-    const rows = await this.#asking(names, names.length, () => this.#ask(directory, listAll));
-    const all: Row[] = [];
-    for (const some of portions(rows, directory)) {
-      const asked = some.map(({ name }) => ({ directory, name }));
-      const { found } = await this.#asking(names, names.length, () =>
-        this.#ask(directory, (each) => each.setlookup({ names: asked })),
-      );
-      for (const [index, row] of some.entries()) {
-        const { status, row: is } = found[index] ?? { status: STD_NOTFOUND };
-        if (is !== undefined) all.push({ ...row, set: is.set, time: is.time });
-        else if (status !== STD_NOTFOUND) all.push(row);
-      }
-    }
-    return all;
+    return (await this.#asking(names, names.length, () => this.entriesOf(directory))).rows;
+  }
+
+  /** The same of a directory that is not known by a path: errors are those of its server. */
+  entriesOf(directory: CapabilitySet): Promise<Listed> {
+    return listEntries(directory, (call) => this.#ask(directory, call));
   }
 
   /** A row with what it stands for; of the root its set alone. */
@@ -387,40 +366,4 @@ function portion(names: readonly string[]): readonly string[] {
     return bytes > PATH_BYTES_MAX;
   });
   return count < 0 ? names : names.slice(0, count);
-}
-
-/** Rows in portions that a SETLOOKUP takes. */
-function* portions(rows: readonly Row[], { members }: CapabilitySet): Iterable<readonly Row[]> {
-  let some: Row[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const size = encoder.encode(row.name).length + 5 + 18 * members.length;
-    if (some.length >= rowsAtOnce || bytes + size > bytesAtOnce) {
-      yield some;
-      some = [];
-      bytes = 0;
-    }
-    some.push(row);
-    bytes += size;
-  }
-  if (some.length > 0) yield some;
-}
-
-/** All rows as they were at one moment; when the directory never holds still, as they came. */
-async function listAll(directory: DirectoryStub): Promise<readonly Row[]> {
-  const first = await directory.list();
-  if (first.next === LIST_END) return first.listing.rows;
-  let rows: Row[] = [];
-  for (let tries = 0; tries < listTries; tries++) {
-    const before = await directory.getseqnr();
-    rows = [];
-    for (let next = 0; next !== LIST_END; ) {
-      const page = await directory.list({ first: next });
-      rows.push(...page.listing.rows);
-      next = page.next;
-    }
-    const after = await directory.getseqnr();
-    if (before.high === after.high && before.low === after.low) break;
-  }
-  return rows;
 }

@@ -5,8 +5,9 @@
 //   fails, or `content` does, what was sent is destroyed: no file is made.
 // - readFile: reads ahead by a few pieces, and hands them out in order. Memory does not grow with
 //   the file, neither way.
-// - A piece that overtook its forerunner is refused by the server and sent again: nothing else
-//   can be behind a refusal of a position that is there once the forerunner has arrived.
+// - Pieces of one file are calls of their own: one overtakes another when frames are lost, or no
+//   thread of the server was free for it. A server holds it back for a moment; one that refuses
+//   its position gets it once more when its forerunner has arrived.
 // - `watch` sees every piece in order, and the end: what it throws ends the transfer. It is for
 //   checksums and for progress. Before a file is committed its end can still say no.
 // - pieceBytes of at most BULLET_TRANSFER_BYTES: only what the original's servers understand.
@@ -165,15 +166,9 @@ class Sending {
   /** Sends a piece while those before it may still be on their way. */
   #begin(file: Capability, position: number, data: Uint8Array): void {
     const before = this.#newest;
-    let arrived = false;
-    before.then(
-      () => {
-        arrived = true;
-      },
-      () => undefined,
-    );
+    // Its forerunner may have been answered before the refusal comes: that says nothing.
     const overtook = async (error: unknown) => {
-      if (arrived || !isCode(error, "STD_ARGBAD")) throw error;
+      if (!isCode(error, "STD_ARGBAD")) throw error;
       await before;
       await this.#modify(file, position, data, 0);
     };

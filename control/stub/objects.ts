@@ -16,6 +16,8 @@ export interface ObjectTable<Value> {
   /** AGEs that an object survives without a TOUCH. */
   lifetime: number;
   readonly count: number;
+  /** No object has a higher number. */
+  readonly highest: number;
   get(object: number): Value | undefined;
   /** Eight bytes that vouch for its capabilities; undefined when there is no such object. */
   generation(object: number): Uint8Array | undefined;
@@ -23,7 +25,9 @@ export interface ObjectTable<Value> {
   secret?(object: number): Uint8Array | undefined;
   /** A new generation: all capabilities to the object end. Durable when it is over. */
   renew(object: number): void | Promise<void>;
-  touch(object: number): void;
+  touch(object: number): void | Promise<void>;
+  /** AGEs since its last TOUCH; undefined when there is no such object, or it does not age. */
+  age(object: number): number | undefined;
   /** Makes all a step older; answers the numbers of those that are too old, and keeps them. */
   grow(): number[];
   /** Takes an object out; answers what it was. */
@@ -120,10 +124,18 @@ export class Objects<Value> implements ObjectTable<Value> {
     if (entry !== undefined) entry.age = 0;
   }
 
+  age(number: number): number | undefined {
+    return this.#entries.get(number)?.age;
+  }
+
   grow(): number[] {
     const old: number[] = [];
     for (const [number, entry] of this.#entries) if (++entry.age > this.lifetime) old.push(number);
     return old;
+  }
+
+  get highest(): number {
+    return this.#base + this.#most;
   }
 
   get count(): number {

@@ -13,7 +13,7 @@ import {
   STD_NOTFOUND,
   STD_OK,
 } from "../../core-wasm/status.js";
-import { PRIVATE_BYTES, RIGHTS_ALL } from "../../core-wasm/wire/formats.js";
+import { OBJECT_MAX, PRIVATE_BYTES, RIGHTS_ALL } from "../../core-wasm/wire/formats.js";
 import type { Capability } from "../capability/capability.js";
 import { claims } from "../capability/private-part.js";
 import type { CapabilityScheme } from "../capability/scheme.js";
@@ -66,6 +66,25 @@ function lifetime(objects: Pick<ObjectTable<unknown>, "lifetime">): Parameter {
   };
 }
 
+/** Of one answer: as many as fit into every server's. */
+const agesMost = 1024;
+/** Numbers that are looked at for one answer. */
+const numbersMost = 262_144;
+
+/** The ages of objects from a number on, and where to go on. */
+function agesFrom(objects: Pick<ObjectTable<unknown>, "age" | "highest">, first: number, least: number) {
+  const aged: { object: number; age: number }[] = [];
+  const from = Math.max(1, first);
+  const last = Math.min(objects.highest, OBJECT_MAX);
+  const end = Math.min(from + numbersMost, last + 1);
+  let next = from;
+  for (; next < end && aged.length < agesMost; next++) {
+    const is = objects.age(next);
+    if (is !== undefined && is >= least) aged.push({ object: next, age: Math.min(is, 0xff) });
+  }
+  return { next: next > last ? 0 : next, objects: aged };
+}
+
 const encoder = new TextEncoder();
 
 function cut(text: string, bytesMax: number): string {
@@ -107,27 +126,25 @@ export function standardHandlers<Value>(standing: Standing<Value>): Handlers<Sta
       if (typeof restricted === "number") refuse(STD_CAPBAD);
       return { capability: own(restricted) };
     },
-    touch: ({ object }) => {
-      objects.touch(object);
+    async touch({ object }) {
+      await objects.touch(object);
       return {};
     },
-    ntouch({ source }, { count, objects: parts }) {
+    async ntouch({ source }, { count, objects: parts }) {
       const sent = parts.length / PRIVATE_BYTES;
       if (!Number.isInteger(sent) || (count !== 0 && count !== sent)) refuse(STD_ARGBAD);
-      let touched = 0;
+      const touched: unknown[] = [];
       let failure = STD_OK;
       for (let at = 0; at < parts.length; at += PRIVATE_BYTES) {
         const part = parts.subarray(at, at + PRIVATE_BYTES);
         const rights = admission.rights(part, source);
         if (rights < 0) failure = rights;
         else if ((rights & touchMask) !== touchMask) failure = STD_DENIED;
-        else {
-          objects.touch(claims(part).object);
-          touched++;
-        }
+        else touched.push(objects.touch(claims(part).object));
       }
-      if (failure !== STD_OK) throw new Refused(failure, touched);
-      return { touched };
+      await Promise.all(touched);
+      if (failure !== STD_OK) throw new Refused(failure, touched.length);
+      return { touched: touched.length };
     },
     async age() {
       for (const object of objects.grow()) {
@@ -143,6 +160,7 @@ export function standardHandlers<Value>(standing: Standing<Value>): Handlers<Sta
       await destroy(object);
       return {};
     },
+    ages: (_asked, { first, least }) => ({ lifetime: objects.lifetime, ...agesFrom(objects, first, least) }),
     async revoke({ object }) {
       await objects.renew(object);
       const made = scheme.make(object, RIGHTS_ALL);

@@ -38,6 +38,11 @@ interface Waiting {
   readonly due: number;
 }
 
+/** Held back: due alone at `due`, and behind another frame not before `earliest`. */
+interface Held extends Waiting {
+  readonly earliest: number;
+}
+
 const undelayed = { min: 0, max: 0 };
 
 /** See the head of this file. */
@@ -50,7 +55,7 @@ export class FaultLine {
   /** In the order in which they are due; those before #first are gone. */
   #waiting: Waiting[] = [];
   #first = 0;
-  #held: Waiting[] = [];
+  #held: Held[] = [];
   #bytes = 0;
   readonly #counts: MutableCounts = noCounts();
 
@@ -89,6 +94,7 @@ export class FaultLine {
     const fate = decide(this.#faults, this.random, frame.length, this.#counts);
     if (fate.copies === 0) return;
     const passed = fate.flip < 0 ? frame : flipped(frame, fate.flip);
+    let last: number | null = null;
     for (let copy = 0; copy < fate.copies; copy++) {
       const sent = this.#sent(frame.length, now);
       if (sent === null || this.#bytes + frame.length > this.bytesMax) {
@@ -98,12 +104,16 @@ export class FaultLine {
       if (this.#delay > 0) this.#counts.delayed++;
       this.#bytes += frame.length;
       const due = sent + this.#delay;
-      if (fate.holdBack) this.#held.push({ frame: passed, due: due + REORDER_HOLD_MICROSECONDS });
-      else this.#insert({ frame: passed, due });
+      if (fate.holdBack)
+        this.#held.push({ frame: passed, due: due + REORDER_HOLD_MICROSECONDS, earliest: due });
+      else {
+        this.#insert({ frame: passed, due });
+        last = due;
+      }
     }
-    if (fate.holdBack || this.#held.length === 0) return;
-    const after = this.#waiting.at(-1)?.due ?? now;
-    for (const held of this.#held.splice(0)) this.#insert({ frame: held.frame, due: after });
+    if (last === null) return;
+    for (const { frame, earliest } of this.#held.splice(0))
+      this.#insert({ frame, due: Math.max(last, earliest) });
   }
 
   /** When the next frame is due; null when none waits. */

@@ -6,6 +6,9 @@
 //   was acknowledged is lost, and nobody is told what is old.
 // - Now and then the power of all directory servers goes at once: their disks lose what was not
 //   flushed. A name is used for half a minute, then another takes its place.
+// - Now and then one directory server and a caller are cut off from the rest, for longer than a group
+//   takes to go on without it. The caller reads one name all the time, and the others change it: what
+//   the lone server still answers would be old.
 // - An update of which nobody said what became of it may have happened or not.
 
 import { type CapabilitySet, setOf } from "../../control/capability/set.js";
@@ -33,6 +36,10 @@ const names = 3;
 const nameLasts = 30 * SECOND;
 const pauseMost = 400 * MILLISECOND;
 const blackoutEvery = 40 * SECOND;
+const islandEvery = 15 * SECOND;
+const islandLasts = 5 * SECOND;
+/** Callers are quicker then. */
+const islandPause = 100 * MILLISECOND;
 const callersEach = 2;
 const calendarMs = 1_767_225_600_000;
 
@@ -82,6 +89,8 @@ class DirectoriesRun implements Activity {
   readonly #waiting = new Set<string>();
   #root: CapabilitySet | null = null;
   #values = 0;
+  #islandUntil = 0;
+  #islander = "";
   #over = false;
 
   constructor(cluster: Cluster, bug: PlantedBug) {
@@ -115,6 +124,7 @@ class DirectoriesRun implements Activity {
           this.#call(machine, `${machine.index}.${caller}`);
       });
     this.#blackouts();
+    this.#islands();
   }
 
   #below(limit: number): number {
@@ -183,11 +193,46 @@ class DirectoriesRun implements Activity {
     });
   }
 
+  /** A server and a caller of its network are alone for a while; the callers on both sides go on. */
+  #islands(): void {
+    const { world } = this.#cluster;
+    world.after(islandEvery / 2 + this.#below(islandEvery), () => {
+      if (this.#over) return;
+      const host = this.#hosts[this.#below(this.#hosts.length)];
+      const callers = this.#callers.filter((each) => host !== undefined && this.#areNear(each, host.machine));
+      const caller = callers[this.#below(Math.max(1, callers.length))];
+      if (host !== undefined && caller !== undefined) {
+        this.#cluster.happened("islands");
+        const island = [host.machine.name, caller.name];
+        this.#islander = caller.name;
+        this.#islandUntil = world.now + islandLasts + this.#below(islandLasts);
+        for (const lan of world.lans)
+          for (const { name: inside } of lan.sockets)
+            for (const { name: outside } of lan.sockets) {
+              if (!island.includes(inside) || island.includes(outside)) continue;
+              lan.cut(inside, outside, this.#islandUntil, "partition");
+              lan.cut(outside, inside, this.#islandUntil, "partition");
+            }
+      }
+      this.#islands();
+    });
+  }
+
+  /** Whether two machines are on one network. */
+  #areNear(one: Machine, other: Machine): boolean {
+    return this.#cluster.world.lans.some(({ sockets }) => {
+      const names = sockets.map(({ name }) => name);
+      return names.includes(one.name) && names.includes(other.name);
+    });
+  }
+
   // ---- callers -------------------------------------------------------------------
 
   /** One operation after the other. */
   #call(machine: Machine, caller: string): void {
-    machine.after(this.#below(this.#over ? 50 * MILLISECOND : pauseMost), () => {
+    const isIsland = this.#cluster.world.now < this.#islandUntil;
+    const most = this.#over ? 50 * MILLISECOND : isIsland ? islandPause : pauseMost;
+    machine.after(this.#below(most), () => {
       if (this.#over && !this.#waiting.has(caller)) return;
       const done = (isOver: boolean) => {
         if (isOver) this.#waiting.delete(caller);
@@ -210,8 +255,9 @@ class DirectoriesRun implements Activity {
       call: { locateTimeoutMs: 700, pollMs: 300, deadMs: 1200 },
       patienceMs: 6000,
     });
-    const which = Math.floor(world.now / nameLasts) * names + this.#below(names);
-    const input = this.#input();
+    const isIsland = world.now < this.#islandUntil;
+    const which = Math.floor(world.now / nameLasts) * names + (isIsland ? 0 : this.#below(names));
+    const input = isIsland ? this.#islandInput(machine) : this.#input();
     const seen: { -readonly [Name in keyof Seen]: Seen[Name] } = {
       ...{ object: String(which), input, begin: world.now },
     };
@@ -228,6 +274,12 @@ class DirectoriesRun implements Activity {
       this.#cluster.happened(`operations ${error.code}`);
       return false;
     }
+  }
+
+  #islandInput(machine: Machine): RegisterInput {
+    if (machine.name === this.#islander) return { do: "read" };
+    if (this.#below(2) === 0) return { do: "write", value: 0 };
+    return { do: "swap", expected: 0, value: ++this.#values };
   }
 
   #input(): RegisterInput {

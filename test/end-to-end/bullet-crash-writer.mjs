@@ -1,4 +1,4 @@
-// A program that makes, renews, removes and compacts files on a volume in a file, and says on
+// A program that makes, changes, renews, removes and compacts files on a volume in a file, and says on
 // stdout what was acknowledged, one line each, at once: for a test that kills it. Arguments: the
 // folder of the built modules, the path of the volume, how many rounds.
 //
@@ -33,6 +33,15 @@ async function make(kind, length) {
   return draft.number;
 }
 
+/** A new file that begins as a file did, and is cut off. */
+async function shorten(from, kind, length) {
+  const draft = await volume.draft(from);
+  await draft.cut(length, draft.bytes - length);
+  say(`making ${draft.number} ${kind} ${length}`);
+  await draft.commit({ durable: true });
+  say(`made ${draft.number} ${kind} ${length}`);
+}
+
 for (let round = 0; round < Number(rounds); round++) {
   // One in memory, one that streams, two of the same content.
   const numbers = await Promise.all([make(round, 5000), make(round, 5000), make(round + 99, 70_000)]);
@@ -42,6 +51,7 @@ for (let round = 0; round < Number(rounds); round++) {
     await volume.remove(number);
     say(`removed ${number}`);
   }
+  await shorten(numbers[2], round + 99, 40_000);
   await volume.renew(numbers[1]);
   await volume.compact();
   say("compacted");

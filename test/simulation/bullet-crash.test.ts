@@ -4,35 +4,13 @@
 import { describe, expect, it } from "vitest";
 import { extentBlocks } from "../../control/server/bullet/volume/layout.js";
 import type { FileEntry } from "../../control/server/bullet/volume/types.js";
-import { FileVolume } from "../../control/server/bullet/volume/volume.js";
-import type { BlockDevice } from "../../drivers/block.js";
+import type { FileVolume } from "../../control/server/bullet/volume/volume.js";
 import { SeededRandom } from "../../drivers/fault/random.js";
-import { VirtualDisk } from "../../simulation/disk/disk.js";
+import type { VirtualDisk } from "../../simulation/disk/disk.js";
+import { formatted, openOn, wayTo } from "./bullet-disk.js";
 import { forEachSeed, perTier } from "./seeds.js";
 
 const file = "test/simulation/bullet-crash.test.ts";
-const cacheBytes = 1024 * 1024;
-
-/** Disks' operations end in the order of their virtual times, one a turn of the event loop. */
-function virtualClock() {
-  const due: { at: number; action: () => void }[] = [];
-  let now = 0;
-  const pump = () => {
-    const next = due.shift();
-    if (next === undefined) return;
-    now = next.at;
-    next.action();
-    setImmediate(pump);
-  };
-  return {
-    after(microseconds: number, action: () => void): void {
-      const at = now + microseconds;
-      const place = due.findLastIndex((each) => each.at <= at) + 1;
-      due.splice(place, 0, { at, action });
-      if (due.length === 1) setImmediate(pump);
-    },
-  };
-}
 
 function contentOf(bytes: number, kind: number): Uint8Array {
   return Uint8Array.from({ length: bytes }, (_, at) => (at * 7 + (at >> 8) + kind * 53) & 0xff);
@@ -143,39 +121,10 @@ class Life {
   }
 }
 
-/** A machine's way to its disk: a machine that has gone off asks for nothing more. */
-function wayTo(disk: VirtualDisk) {
-  const state = { isOff: false };
-  const asked = <T>(work: () => Promise<T>): Promise<T> =>
-    state.isOff ? new Promise(() => undefined) : work();
-  const device: BlockDevice = {
-    ...{ blockBytes: disk.blockBytes, blocks: disk.blocks },
-    read: (block, buffer) => asked(() => disk.read(block, buffer)),
-    write: (block, data) => asked(() => disk.write(block, data)),
-    flush: () => asked(() => disk.flush()),
-  };
-  return { state, device };
-}
-
-const openOn = (device: BlockDevice, seed: number): Promise<FileVolume> => {
-  const random = new SeededRandom(seed);
-  return FileVolume.open({
-    ...{ device, name: "v", cacheBytes },
-    random: (bytes) => Uint8Array.from({ length: bytes }, () => random.below(256)),
-  });
-};
-
-async function formatted(seed: number, blocks: number, blockBytes: number): Promise<VirtualDisk> {
-  const disk = new VirtualDisk({ blocks, blockBytes, random: new SeededRandom(seed), clock: virtualClock() });
-  const random = new SeededRandom(seed);
-  await FileVolume.format(disk, {
-    inodes: 30,
-    random: (bytes) => Uint8Array.from({ length: bytes }, () => random.below(256)),
-  });
-  return disk;
-}
-
-/** Lives until the power goes at a write or flush that is so many away; false: it did not come to that. */
+/**
+ * Lives until the power goes at a write or flush that is so many away. False: it did not come to
+ * that; then the power goes when all is done, with what nobody waited for under way.
+ */
 async function untilCut(
   disk: VirtualDisk,
   cutAt: number,
@@ -197,8 +146,27 @@ async function untilCut(
   });
   const wasCut = await Promise.race([gone, living]);
   disk.armCut(Number.POSITIVE_INFINITY, false);
+  // Two machines on one disk is what no volume is for: the first one is off before another opens it.
+  state.isOff = true;
+  disk.cut();
   disk.restore();
   return wasCut;
+}
+
+/** Each kind of change at least once; ends with commits under way that nobody waits for. */
+async function everything(volume: FileVolume, life: Life): Promise<void> {
+  for (let step = 0; step < 3; step++)
+    await Promise.all([true, true, false].map((durable) => life.make(volume, durable)));
+  await volume.sync();
+  for (const known of life.files.values()) known.state = "there";
+  for (const [number, known] of [...life.files].filter((_, index) => index % 2 === 0)) {
+    known.state = "removing";
+    await volume.remove(number);
+    life.files.delete(number);
+  }
+  await volume.compact();
+  for (let step = 0; step < 8; step++) await life.step(volume);
+  await volume.compact();
 }
 
 describe("a power cut", () => {
@@ -228,9 +196,7 @@ describe("a power cut", () => {
 
   it("at each write and flush of making, committing, removing, renewing and compacting does so", async () => {
     const stride = perTier({ quick: 9, long: 1, nightly: 1 });
-    // Seed 2, cut before 101: nothing is lost, and yet the check right after the recovery finds two
-    // broken copies in the table. Not understood yet; until it is, only the nightly tier goes there.
-    const seeds = perTier({ quick: 1, long: 1, nightly: 60 });
+    const seeds = perTier({ quick: 1, long: 4, nightly: 60 });
     let cuts = 0;
     for (let seed = 1; seed <= seeds; seed++)
       for (const after of [false, true]) {
@@ -238,20 +204,7 @@ describe("a power cut", () => {
         for (let cutAt = 0; wasCut; cutAt += stride) {
           const disk = await formatted(seed * 1000 + cutAt, 160, 512);
           const life = new Life(new Map(), new SeededRandom(seed), 512);
-          wasCut = await untilCut(disk, cutAt, after, async (volume) => {
-            for (let step = 0; step < 3; step++)
-              await Promise.all([true, true, false].map((durable) => life.make(volume, durable)));
-            await volume.sync();
-            for (const known of life.files.values()) known.state = "there";
-            for (const [number, known] of [...life.files].filter((_, index) => index % 2 === 0)) {
-              known.state = "removing";
-              await volume.remove(number);
-              life.files.delete(number);
-            }
-            await volume.compact();
-            for (let step = 0; step < 8; step++) await life.step(volume);
-            await volume.compact();
-          });
+          wasCut = await untilCut(disk, cutAt, after, (volume) => everything(volume, life));
           if (wasCut) cuts++;
           try {
             await life.judge(disk);
@@ -261,5 +214,16 @@ describe("a power cut", () => {
         }
       }
     expect(cuts).toBeGreaterThan(10);
+  });
+
+  it("when all is done, and some of it not yet on the medium, does so", async () => {
+    // Seed 2 was the first where a commit that nobody waited for was still being written.
+    for (let seed = 1; seed <= 6; seed++) {
+      const disk = await formatted(seed * 1000 + 101, 160, 512);
+      const life = new Life(new Map(), new SeededRandom(seed), 512);
+      const never = Number.POSITIVE_INFINITY;
+      expect(await untilCut(disk, never, false, (volume) => everything(volume, life))).toBe(false);
+      await life.judge(disk);
+    }
   });
 });

@@ -56,6 +56,8 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "--interface": { kind: "interface" },
   "lab apply --name": lab,
   "put --server": node,
+  "gc --server": { kind: "object" },
+  "gc --also": { kind: "object" },
   "find --type": words(["d", "f", "o", "l"]),
   "bench --between": node,
   "bench --system": words(systems),

@@ -11,16 +11,18 @@ import type { Capability } from "../../capability/capability.js";
 import { inOrder } from "../../capability/set.js";
 import { BulletContents } from "../../files/contents.js";
 import { Files } from "../../files/files.js";
+import type { CallOptions, Transact } from "../../kernel/calls.js";
 import { ProteusError } from "../../kernel/errors.js";
+import type { Kernel } from "../../kernel/kernel.js";
 import { requireLab, runningLabs } from "../../lab/lab.js";
 import { after } from "../../node/timer.js";
 import { Directories } from "../../stub/directories.js";
 import { type CallingOptions, calling } from "../calling.js";
-import { type Access, withAccess } from "../control-access.js";
+import { withAccess } from "../control-access.js";
 import { collect } from "../foreground.js";
 import { parseCount, parseDuration } from "../quantity.js";
 import { findRoot, rootHelp } from "../root.js";
-import { givenInLab, parseTarget } from "../target.js";
+import { givenInLab, parseTarget, type TargetAccess } from "../target.js";
 
 export interface FilesOptions extends CallingOptions {
   readonly root?: string | undefined;
@@ -76,25 +78,39 @@ const pause = (milliseconds: number): Promise<void> =>
     after(milliseconds, resolve);
   });
 
+/** What calls of servers and names need. */
+export interface Session {
+  readonly via: Kernel | Transact;
+  readonly names: Directories;
+  readonly pause: (milliseconds: number) => Promise<void>;
+  readonly patienceMs: number;
+  readonly call: CallOptions;
+}
+
+/** Runs `work` with the names of the pool. */
+export async function onNames<Result>(
+  options: FilesOptions,
+  work: (session: Session) => Promise<Result>,
+): Promise<Result> {
+  const patienceMs = Math.ceil(parseDuration(options.timeout));
+  const root = await findRoot(options);
+  const call = { locateTimeoutMs: Math.min(locateMs, patienceMs) };
+  return calling(options, (via) => {
+    const how = { pause, patienceMs, call };
+    const names = new Directories(via, root, { ...how, random: (count) => randomBytes(count) });
+    return work({ via, names, ...how });
+  });
+}
+
 /** Runs `work` with the files of the pool. */
 export async function onFiles<Result>(
   options: StoringOptions,
   work: (files: Files) => Promise<Result>,
 ): Promise<Result> {
-  const patienceMs = Math.ceil(parseDuration(options.timeout));
   const copies = parseCount(options.copies ?? "1", copiesMax);
-  const root = await findRoot(options);
-  const call = { locateTimeoutMs: Math.min(locateMs, patienceMs) };
-  return calling(options, (via) => {
-    const names = new Directories(via, root, {
-      ...{ pause, patienceMs, call },
-      random: (count) => randomBytes(count),
-    });
-    const contents = new BulletContents(via, {
-      ...{ pause, patienceMs, call, copies },
-      servers: () => bulletServers(options, names),
-    });
-    return work(new Files(names, contents));
+  return onNames(options, ({ via, names, ...how }) => {
+    const servers = () => bulletServers(options, names);
+    return work(new Files(names, new BulletContents(via, { ...how, copies, servers })));
   });
 }
 
@@ -128,7 +144,7 @@ async function knownServers(names: Directories): Promise<readonly Capability[]> 
 }
 
 /** The capability that a path stands for, as a target of any command. */
-export async function lookUp(path: string, access: Access): Promise<Capability> {
+export async function lookUp(path: string, access: TargetAccess): Promise<Capability> {
   const defaults = { interface: [], timeout: "15s", json: false };
   const [first] = await onFiles({ ...defaults, ...access }, async (files) =>
     inOrder(await files.names.lookup(path)),

@@ -58,6 +58,7 @@ const size = sizeBetween(memoryLeast, memoryMost, "32M to 2G");
 /** How large the file of a Bullet server may be made. */
 export const mediumSize = sizeBetween(8 * MiB, 2 ** 44, "8M to 16384G");
 const cacheSize = sizeBetween(MiB, 1024 ** 4, "1M to 1024G");
+const copyRate = sizeBetween(64 * 1024, 1024 ** 4, "64K to 1024G");
 const inodes = z
   .int({ error: "it is a whole number of files" })
   .min(0, { error: "it is 0 or more" })
@@ -65,6 +66,16 @@ const inodes = z
 
 const name = z.string({ error: "it is a name in quotes" }).regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u, {
   error: "it is 1 to 63 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
+});
+
+const seconds = (least: number) =>
+  z
+    .int({ error: "it is a whole number of seconds" })
+    .min(least, { error: `it is ${least} or more seconds` })
+    .max(365 * 86_400, { error: "it is at most a year" });
+
+const place = z.string({ error: "each is a path in quotes" }).regex(/^@?\//, {
+  error: "it is a path from the root, or @ and the path of a file: @/etc/proteus/root",
 });
 
 const interfaceNames = z
@@ -225,6 +236,73 @@ export const settings = {
     flag: "--directory",
     about: "names of all machines with directory servers; one runs here when this one is among them",
     fromText: list,
+  }),
+  "replication.run": setting({
+    schema: z.boolean({ error: "it is true or false" }),
+    fallback: () => false,
+    environment: "PROTEUS_REPLICATION",
+    flag: "--replication",
+    about: "have a replication server here, which keeps copies of files; needs node.state (default: false)",
+    fromText: yesOrNo,
+  }),
+  "replication.root": setting<readonly string[]>({
+    schema: z.array(place, { error: 'it is a list of files: ["@/etc/proteus/root"]' }),
+    fallback: () => [],
+    environment: "PROTEUS_REPLICATION_ROOT",
+    flag: "--replication-root",
+    about: "@FILE with the root's capability, or a ready file (default: this machine's directory server)",
+    fromText: list,
+  }),
+  "replication.servers": setting<readonly string[]>({
+    schema: z.array(place, { error: 'it is a list of places: ["/profile/cap/bulletsvr"]' }),
+    fallback: () => ["/profile/cap/bulletsvr"],
+    environment: "PROTEUS_REPLICATION_SERVERS",
+    flag: "--replication-servers",
+    about: "Bullet servers that get copies: paths in the pool, @FILEs (default: /profile/cap/bulletsvr)",
+    fromText: list,
+  }),
+  "replication.copies": setting({
+    schema: z
+      .int({ error: "it is a whole number" })
+      .min(1, { error: "it is 1 or more" })
+      .max(8, { error: "a capability set has at most 8 members" }),
+    fallback: () => 1,
+    environment: "PROTEUS_REPLICATION_COPIES",
+    flag: "--replication-copies",
+    about: "copies of every file at least; put --copies asks for more (default: 1)",
+    fromText: plainNumber,
+  }),
+  "replication.interval": setting({
+    schema: seconds(1),
+    fallback: () => 60,
+    environment: "PROTEUS_REPLICATION_INTERVAL",
+    flag: "--replication-interval",
+    about: "seconds between two rounds (default: 60)",
+    fromText: plainNumber,
+  }),
+  "replication.grace": setting({
+    schema: seconds(0),
+    fallback: () => 300,
+    environment: "PROTEUS_REPLICATION_GRACE",
+    flag: "--replication-grace",
+    about: "seconds that a Bullet server may be away before its files get copies elsewhere (default: 300)",
+    fromText: plainNumber,
+  }),
+  "replication.verify": setting({
+    schema: seconds(1),
+    fallback: () => 86_400,
+    environment: "PROTEUS_REPLICATION_VERIFY",
+    flag: "--replication-verify",
+    about: "seconds in which every copy is read whole once, to find what has rotted (default: 86400)",
+    fromText: plainNumber,
+  }),
+  "replication.rate": setting({
+    schema: copyRate as z.ZodType<number>,
+    fallback: () => 32 * MiB,
+    environment: "PROTEUS_REPLICATION_RATE",
+    flag: "--replication-rate",
+    about: "bytes that are copied or verified in a second, at most (default: 32M)",
+    fromText: plain,
   }),
   "log.level": setting({
     schema: z.enum(levels, { error: `it is one of ${levels.join(", ")}` }),

@@ -3,6 +3,8 @@
 //
 // - What is done with one is done one after another: `exclusively`. A commit takes it out here;
 //   so does destroying it, and the sweep that finds it idle for the tenth time.
+// - What is written behind a draft's end waits a moment for what lies before it: pieces of one
+//   writer overtake each other when frames are lost, or when no thread was free for one of them.
 // - A draft that was made by a CREATE on a file knows that file: when it turns out the same it is
 //   not a file of its own. Nobody learns so what he may not read.
 
@@ -24,6 +26,7 @@ export class OpenFile {
   idle = 0;
   #busy = 0;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #early = new Set<{ readonly position: number; readonly go: () => void }>();
 
   constructor(
     readonly draft: Draft,
@@ -47,17 +50,45 @@ export class OpenFile {
     this.#last = result.then(over, over);
     return result;
   }
+
+  /** Ends when the draft has come to a position, or has ended, or after so many ms. */
+  reaches(position: number, milliseconds: number, after: After): Promise<void> {
+    return new Promise((resolve) => {
+      const forget = after(milliseconds, () => waiting.go());
+      const waiting = {
+        position,
+        go: () => {
+          this.#early.delete(waiting);
+          forget();
+          resolve();
+        },
+      };
+      this.#early.add(waiting);
+    });
+  }
+
+  /** The draft has come to a position. */
+  reached(position: number): void {
+    for (const waiting of this.#early) if (waiting.position <= position) waiting.go();
+  }
 }
 
 export const SWEEP_MS = 60_000;
 export const IDLE_SWEEPS_MAX = 10;
+/** How long a write waits for what lies before it. */
+export const EARLY_MS = 100;
 
 export class Drafts {
   readonly #open = new Map<number, OpenFile>();
+  readonly #after: After;
+  readonly #earlyMax: number;
+  #early = 0;
   #forget: () => void = () => undefined;
 
-  /** Begins to sweep. */
-  constructor(after: After) {
+  /** Begins to sweep. `earlyMax`: writes that may wait for what lies before them. */
+  constructor(after: After, earlyMax: number) {
+    this.#after = after;
+    this.#earlyMax = earlyMax;
     const again = () => {
       this.#forget = after(SWEEP_MS, () => {
         this.#sweep();
@@ -83,7 +114,17 @@ export class Drafts {
 
   /** Does work with one, unless it ended meanwhile: STD_CAPBAD. */
   use<Result>(open: OpenFile, work: () => Promise<Result>): Promise<Result> {
-    return open.exclusively(() => (this.#isOpen(open) ? work() : refuse(STD_CAPBAD)));
+    return open
+      .exclusively(() => (this.#isOpen(open) ? work() : refuse(STD_CAPBAD)))
+      .finally(() => open.reached(this.#isOpen(open) ? open.draft.bytes : Number.POSITIVE_INFINITY));
+  }
+
+  /** Waits a moment when a position lies behind the end, and there is room to wait in. */
+  async awaits(open: OpenFile, position: number): Promise<void> {
+    if (position <= open.draft.bytes || this.#early >= this.#earlyMax) return;
+    this.#early++;
+    await open.reaches(position, EARLY_MS, this.#after);
+    this.#early--;
   }
 
   #isOpen(open: OpenFile): boolean {
@@ -100,6 +141,7 @@ export class Drafts {
     if (!this.#isOpen(open)) return;
     this.#open.delete(open.draft.number);
     open.draft.discard();
+    open.reached(Number.POSITIVE_INFINITY);
   }
 
   #sweep(): void {

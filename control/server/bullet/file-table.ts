@@ -35,6 +35,10 @@ export class FileTable implements ObjectTable<BulletFile> {
     return this.#engine.usage().files + this.#drafts.count;
   }
 
+  get highest(): number {
+    return this.#engine.usage().inodes;
+  }
+
   get(object: number): BulletFile | undefined {
     const open = this.#drafts.get(object);
     if (open !== undefined) return { kind: "draft", open };
@@ -56,6 +60,10 @@ export class FileTable implements ObjectTable<BulletFile> {
 
   touch(object: number): void {
     if (this.#engine.entry(object) !== undefined) this.#engine.setAge(object, 0);
+  }
+
+  age(object: number): number | undefined {
+    return this.#drafts.get(object) === undefined ? this.#engine.entry(object)?.age : undefined;
   }
 
   grow(): number[] {

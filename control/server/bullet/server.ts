@@ -19,6 +19,7 @@ import type { After } from "../../group/timer.js";
 import {
   BULLET_COMMIT,
   BULLET_PIECE_BYTES,
+  BULLET_READ_ALL,
   BULLET_REPAIR,
   BULLET_SAFETY,
   bulletTable,
@@ -73,7 +74,7 @@ export class BulletServer {
     this.#kernel = kernel;
     this.#engine = engine;
     this.#onMedium = onMediumOf(failed);
-    this.#drafts = new Drafts(after);
+    this.#drafts = new Drafts(after, threads >> 1); // threads that wait are none for what they wait for
     this.#draining = options.draining ?? (() => false);
     this.#locateTimeoutMs = options.locateTimeoutMs ?? 2000;
     const objects = new FileTable(engine, this.#drafts, this.#onMedium, options.renewed);
@@ -103,6 +104,12 @@ export class BulletServer {
           return bytes > longestSize ? refuse(STD_OVERFLOW) : { bytes };
         },
         size64: ({ value }) => ({ bytes: BigInt(this.#committed(value).bytes) }),
+        verify: async ({ value }, { flags }) => {
+          const { number, bytes, hash } = this.#committed(value);
+          const read = (flags & BULLET_READ_ALL) !== 0;
+          const fault = await this.#onMedium(() => engine.verify(number, { read }));
+          return { good: fault === null, bytes: BigInt(bytes), hash };
+        },
         check: async (_asked, { flags }) => {
           const repair = (flags & BULLET_REPAIR) !== 0;
           return { report: await this.#onMedium(() => engine.check({ repair })) };
@@ -166,7 +173,8 @@ export class BulletServer {
     return held.length === data.length && held.every((byte, index) => byte === data[index]);
   }
 
-  #write(asked: Asked<BulletFile>, position: number, flags: number, data: Uint8Array) {
+  async #write(asked: Asked<BulletFile>, position: number, flags: number, data: Uint8Array) {
+    if (asked.value.kind !== "file") await this.#drafts.awaits(asked.value.open, position);
     return this.#change(asked, position, flags, (draft) => draft.write(position, data));
   }
 

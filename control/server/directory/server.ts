@@ -8,7 +8,14 @@
 // - What a capability allows is checked here. The command carries the generation under which it
 //   was good: when that is another one by the time it is executed, the capability is not.
 
-import { STD_ARGBAD, STD_CAPBAD, STD_DENIED, STD_NOTNOW, STD_OK } from "../../../core-wasm/status.js";
+import {
+  SP_UNAVAIL,
+  STD_ARGBAD,
+  STD_CAPBAD,
+  STD_DENIED,
+  STD_NOTNOW,
+  STD_OK,
+} from "../../../core-wasm/status.js";
 import { PORT_BYTES, PRIVATE_BYTES, RIGHTS_ALL } from "../../../core-wasm/wire/formats.js";
 import { type Capability, capabilityBytes } from "../../capability/capability.js";
 import { claims } from "../../capability/private-part.js";
@@ -56,7 +63,7 @@ export interface DirectoryServerOptions {
 }
 
 type DirectoryHandlers = Handlers<typeof directoryTable.operations, Directory>;
-type OwnStandard = Pick<Handlers<StandardOperations, Directory>, "age" | "destroy" | "touch">;
+type OwnStandard = Pick<Handlers<StandardOperations, Directory>, "age" | "destroy">;
 /** What an update is to do, without what is the same for all. */
 type Update = Command extends infer Each
   ? Each extends Command
@@ -131,11 +138,20 @@ export class DirectoryServer {
 
   /** The capability of the pool's root with all rights: known before the group is, unless it was revoked. */
   root(): Capability {
+    return this.#early(ROOT_OBJECT);
+  }
+
+  /** The capability of the servers themselves: as the root's. */
+  itself(): Capability {
+    return this.#early(0);
+  }
+
+  #early(known: number): Capability {
     const { kernel, key } = this.#options;
     const first = new Uint8Array(generationBytes);
     const scheme = keyedScheme(kernel.privates, key, (object) => this.#state.generation(object) ?? first);
-    const part = scheme.make(ROOT_OBJECT, RIGHTS_ALL);
-    if (typeof part === "number") throw new Error("the root cannot be made");
+    const part = scheme.make(known, RIGHTS_ALL);
+    if (typeof part === "number") throw new Error(`object ${known} cannot be made`);
     return { port: this.#putPort, private: part };
   }
 
@@ -172,15 +188,17 @@ export class DirectoryServer {
       get count() {
         return state.directoryCount;
       },
+      get highest() {
+        return state.highest;
+      },
       get: (object) => state.get(object),
       generation: (object) => state.generation(object),
       renew: async (object) => {
         const fresh = server.#options.random(generationBytes);
-        await server.#done({ kind: "renew", object, fresh });
+        await sure(server.#done({ kind: "renew", object, fresh }));
       },
-      touch: (object) => {
-        server.#touch(object).catch(() => undefined); // the next run touches it again
-      },
+      touch: (object) => sure(server.#touch(object)),
+      age: (object) => (object === ROOT_OBJECT ? undefined : state.age(object)),
       grow: () => [],
       remove: () => undefined,
     };
@@ -206,18 +224,14 @@ export class DirectoryServer {
 
   #standard(): OwnStandard {
     return {
-      touch: async ({ object }) => {
-        await this.#touch(object);
-        return {};
-      },
       age: async () => {
         await this.#touching;
-        let { object: left } = await this.#done({ kind: "age", again: 0 });
-        while (left > 0) ({ object: left } = await this.#done({ kind: "age", again: 1 }));
+        let { object: left } = await sure(this.#done({ kind: "age", again: 0 }));
+        while (left > 0) ({ object: left } = await sure(this.#done({ kind: "age", again: 1 })));
         return {};
       },
       destroy: async ({ object }) => {
-        await this.#done({ kind: "destroy", ...this.#subject(object) });
+        await sure(this.#done({ kind: "destroy", ...this.#subject(object) }));
         return {};
       },
     };
@@ -431,6 +445,12 @@ const text = new TextEncoder();
 const bytesOf = (name: string): number => text.encode(name).length;
 const samePort = (one: Uint8Array, other: Uint8Array): boolean =>
   one.every((byte, index) => byte === other[index]);
+
+/** The standard operations do not know SP_UNAVAIL: whoever did not hear asks again. */
+const sure = <Value>(done: Promise<Value>): Promise<Value> =>
+  done.catch((error: unknown) => {
+    throw error instanceof Refused && error.status === SP_UNAVAIL ? notNow() : error;
+  });
 
 /** Columns as a command takes them. */
 const columnsFor = (columns: readonly string[]): { readonly columns: readonly string[] } =>

@@ -111,6 +111,19 @@ export class DirectoryState {
     return object === 0 ? this.#standing.generation : this.#directories.get(object)?.generation;
   }
 
+  /** No directory has a higher number. */
+  get highest(): number {
+    let highest = 0;
+    for (const object of this.#directories.keys()) highest = Math.max(highest, object);
+    return highest;
+  }
+
+  /** AGEs since its last TOUCH. */
+  age(object: number): number | undefined {
+    const directory = this.#directories.get(object);
+    return directory === undefined ? undefined : this.#standing.era - directory.touched;
+  }
+
   get directoryCount(): number {
     return this.#directories.size;
   }

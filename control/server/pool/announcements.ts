@@ -1,8 +1,12 @@
 // The pool server, which every control daemon runs at the pool's port; control/interface/pool.ts
 // says what it answers. Who announces what is checked here for its form; what it means is the
 // caller's.
+//
+// - Its get-port follows from the pool's name, so it is no secret, and it gives out no capability.
+//   Its key is of its own and of this run: a capability of one daemon counts at no other.
 
 import { STD_ARGBAD } from "../../../core-wasm/status.js";
+import { KEYED_KEY_BYTES } from "../../../core-wasm/wire/formats.js";
 import { type Announced, type Announcement, announcementSchema, poolTable } from "../../interface/pool.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { Objects } from "../../stub/objects.js";
@@ -35,7 +39,7 @@ function parse(text: string): { facts: Facts; leaving: boolean } | null {
 export function serveAnnouncements(options: AnnouncementServerOptions) {
   const { kernel, getPort, random, pool, status, announced, failed } = options;
   return new Server({
-    ...{ kernel, getPort, failed, table: poolTable, threads: 4 },
+    ...{ kernel, getPort, failed, table: poolTable, threads: 4, key: random(KEYED_KEY_BYTES) },
     objects: new Objects<never>({ random }),
     info: () => `control daemon of ${pool}`,
     status,

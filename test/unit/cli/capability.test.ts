@@ -8,12 +8,19 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { capabilityHex } from "../../../control/capability/capability.js";
 import { kernelBytes } from "../../../control/cli/package-files.js";
+import { ROOT_OBJECT, standardColumns } from "../../../control/interface/directory.js";
 import { serveHub } from "../../../control/lab/hub.js";
 import { parseTopology } from "../../../control/lab/lab-file.js";
 import { agentLimits } from "../../../control/node/agent.js";
 import { hubVariable } from "../../../control/node/interfaces.js";
 import { type RunningKernel, startKernel } from "../../../control/node/start.js";
+import { Alone } from "../../../control/server/directory/alone.js";
+import { encodeCommand } from "../../../control/server/directory/commands.js";
+import { Journal } from "../../../control/server/directory/journal.js";
+import { DirectoryServer } from "../../../control/server/directory/server.js";
+import { DirectoryState } from "../../../control/server/directory/state.js";
 import { SegmentServer } from "../../../control/server/segment/segment.js";
+import { MemoryStore } from "../../../control/store/memory.js";
 import { proteus } from "./command.js";
 
 const lan = "cap0";
@@ -27,6 +34,8 @@ let folder: string;
 let machine: RunningKernel;
 let server: SegmentServer;
 let root: string;
+let names: DirectoryServer;
+let top: string;
 let segment: string;
 
 const run = (...words: string[]) => proteus("capability", ...words, "--interface", lan);
@@ -34,6 +43,27 @@ const json = async (...words: string[]) => {
   const { stdout, stderr, exit } = await run(...words, "--json");
   return { exit, ...(stdout === "" ? JSON.parse(stderr) : JSON.parse(stdout)) };
 };
+
+/** A directory server alone, and its root. */
+async function directoryOn(kernel: RunningKernel["kernel"], random: (bytes: number) => Uint8Array) {
+  const failed = () => undefined;
+  const journal = await Journal.open(new MemoryStore(), failed);
+  const getPort = random(6);
+  const state = new DirectoryState(kernel.publicPort(getPort));
+  const order = new Alone("n1", state, journal);
+  const time = () => 1_800_000_000;
+  const server = new DirectoryServer({
+    ...{ kernel, getPort, key: random(32), random, failed, threads: 4, state, order, time },
+  });
+  await order.submit(
+    encodeCommand({
+      ...{ kind: "found", root: random(8), server: random(8), columns: standardColumns },
+      ...{ request: new Uint8Array(6), digest: 0, time: 0 },
+    }),
+  );
+  server.open();
+  return { server, top: capabilityHex(server.capability(ROOT_OBJECT)) };
+}
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "proteus-capability-"));
@@ -51,8 +81,10 @@ beforeAll(async () => {
   root = capabilityHex(server.capability());
   const made = await proteus("segment", "create", root, "--bytes", "100", "--interface", lan, "--json");
   segment = JSON.parse(made.stdout).segment;
+  ({ server: names, top } = await directoryOn(kernel, random));
 });
 afterAll(() => {
+  names.close();
   server.close();
   machine.close();
   delete process.env[variable];
@@ -157,5 +189,32 @@ describe("proteus capability revoke", () => {
     expect(exit).toBe(0);
     for (const old of [segment, reader.capability]) expect((await json("show", old)).valid).toBe(false);
     expect(await json("show", renewed)).toMatchObject({ valid: true, info: "segment of 100 bytes" });
+  });
+});
+
+describe("a path in the place of a capability", () => {
+  it("begins at the root that is given, for capability and for every server's operations", async () => {
+    const at = ["--root", top, "--interface", lan];
+    const fresh = await proteus("segment", "create", root, "--bytes", "9", "--interface", lan, "--json");
+    const { segment } = JSON.parse(fresh.stdout);
+    const linked = await proteus("ln", segment, "/mine", ...at);
+    expect(linked).toMatchObject({ exit: 0, stdout: "/mine\n" });
+    expect(await json("show", "/mine", "--root", top, "--server", "segment")).toMatchObject({
+      ...{ exit: 0, valid: true, capability: segment },
+    });
+    const info = await proteus("std", "info", "/mine", ...at, "--json");
+    expect(JSON.parse(info.stdout)).toEqual(
+      JSON.parse((await proteus("std", "info", segment, "--interface", lan, "--json")).stdout),
+    );
+    const made = await json("restrict", "/mine", "--rights", "0x01", "--root", top);
+    expect(made).toMatchObject({ exit: 0, rights: { bits: 1 } });
+    // A server's own name takes another one's place when that is wanted.
+    expect(await proteus("ln", root, "/mine", ...at)).toMatchObject({ exit: 1 });
+    expect(await proteus("ln", root, "/mine", "--replace", ...at)).toMatchObject({ exit: 0 });
+    expect(await json("give", "/mine", "--root", top)).toMatchObject({ capability: root });
+    const none = await run("show", "/none", "--root", top);
+    expect(none).toMatchObject({ exit: 3, stderr: expect.stringContaining("/none was not found") });
+    const path = await run("show", "/mine", "--root", "/mine");
+    expect(path).toMatchObject({ exit: 2, stderr: expect.stringContaining("cannot be a path") });
   });
 });

@@ -67,6 +67,7 @@ describe("a command for files", () => {
     [["find", "--type", "x"], 2, '"x" is no type'],
     [["ls", "--root", "a:b:c"], 2, "names nothing"],
     [["ls", "--root", root, "--timeout", "never"], 2, "is not a duration"],
+    [["gc", "--server", "e4b2c2985455", "--root", root], 2, "is a port alone"],
     [["put", "a", "/a", "--root", root, "--copies", "9"], 2, "is not a count"],
   ])("%j ends with %d: %s", async (words, exit, message) => {
     const outcome = await proteus(...words);

@@ -87,6 +87,33 @@ describe("a tree that goes in", () => {
     await expect(put(tree, "/t")).rejects.toThrow("a bug");
   });
 
+  it("has several directories under way at a time, and says what failed in the order of the tree", async () => {
+    const wide = Object.fromEntries(
+      ["a", "b", "c", "d"].map((name) => [name, { "1": "x", "2": "y", "2 b": null, sub: { "3": "z" } }]),
+    );
+    const busy: number[] = [];
+    pool.meanwhile = (call) => {
+      if (call === "makeDirectory") busy.push(pool.busy);
+    };
+    const first = await put(wide, "/t");
+    expect(first).toMatchObject({ files: 12, directories: 9, failed: 0 });
+    expect(Math.max(...busy)).toBe(3);
+    expect(pool.busiest).toBe(3);
+    expect(first.skipped.map(({ path }) => path)).toEqual(["a", "b", "c", "d"].map((at) => `top/${at}/2 b`));
+    // The first that are asked take longest.
+    let calls = 0;
+    pool.faults.set("create", Array(12).fill({ before: status("STD_NOSPACE") }));
+    const slow = { open: pool.contents.create };
+    pool.contents.create = async (content, watch) => {
+      for (let turns = 200 - 15 * calls++; turns > 0; turns--) await Promise.resolve();
+      return slow.open(content, watch);
+    };
+    const { failures } = await put(wide, "/u");
+    expect(failures.map(({ path }) => path)).toEqual(
+      ["a", "b", "c", "d"].flatMap((at) => ["1", "2", "sub/3"].map((name) => `top/${at}/${name}`)),
+    );
+  });
+
   it("has no more files under way than it may", async () => {
     const many = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`f${at}`, "x"]));
     await put(many, "/t");

@@ -2,7 +2,8 @@
 // be emptied, or disturbs its network while no control daemon is there.
 
 import { describe, expect, it } from "vitest";
-import { type Announced, poolPort } from "../../../control/interface/pool.js";
+import type { Capability } from "../../../control/capability/capability.js";
+import { type Announced, poolPort, poolTable } from "../../../control/interface/pool.js";
 import { toHex } from "../../../control/kernel/bytes.js";
 import { trans } from "../../../control/kernel/calls.js";
 import type { Kernel } from "../../../control/kernel/kernel.js";
@@ -11,6 +12,7 @@ import { Announcer, type AnnouncerOptions } from "../../../control/node/announce
 import { serveAnnouncements } from "../../../control/server/pool/announcements.js";
 import type { Facts } from "../../../control/server/pool/records.js";
 import { answering } from "../../../control/stub/answers.js";
+import { stub } from "../../../control/stub/client.js";
 import { GroupRoom } from "../group/room.js";
 
 interface Heard {
@@ -171,5 +173,28 @@ describe("a machine that announces itself", () => {
     const { length } = scene.heard;
     await scene.room.run(5000);
     expect(scene.heard.length - length).toBeLessThanOrEqual(12); // no daemon makes it a flood
+  });
+});
+
+describe("the pool server", () => {
+  it("makes its capabilities by a key, and takes none that somebody worked out", async () => {
+    const room = new GroupRoom(1);
+    const [{ kernel }, near] = [room.machine(), room.machine().kernel];
+    const failures: unknown[] = [];
+    const server = serveAnnouncements({
+      ...{ kernel, pool: "lab", random: room.random, getPort: poolPort(kernel, "lab") },
+      ...{ status: () => "", announced: () => ({ draining: false, intervalMs: 2000 }) },
+      failed: (error) => failures.push(error),
+    });
+    const all = server.capability();
+    const info = (capability: Capability) => room.settled(stub(near, poolTable, capability).info());
+    expect(await info(all)).toMatchObject({ text: "control daemon of lab" });
+    // Of the original's, whoever has all rights works out fewer by himself.
+    const fewer = kernel.privates.encodePrivate(0, 0x01, all.private.subarray(4));
+    expect(fewer).toBeInstanceOf(Uint8Array);
+    const forged = { port: all.port, private: fewer as Uint8Array };
+    await expect(info(forged)).rejects.toMatchObject({ code: "STD_CAPBAD" });
+    expect(failures).toEqual([]);
+    server.close();
   });
 });

@@ -15,6 +15,7 @@ export const typescriptArrows: readonly string[] = [
   "control/interface",
   "control/stub",
   "control/files",
+  "control/collect",
   "control/group",
   "control/store",
   "control/server",

@@ -100,6 +100,17 @@ describe("a file of any length", () => {
     expect(shelf.failures).toEqual([]);
   });
 
+  it("arrives with pieces that overtake each other, few of which are sent twice", async () => {
+    const lossy = shelf.faulty({ loss: 0.02 });
+    const before = shelf.far.counters().requestsIn;
+    const data = of(13 * 30_000 - 5);
+    const options = { pieceBytes: 30_000, window: 4 };
+    const file = await shelf.end(createFile(lossy, server.capability(), data, options));
+    expect(same(await pieces(file, { pieceBytes: 300_000 }), data)).toBe(true);
+    expect(shelf.far.counters().requestsIn - before).toBeLessThan(30);
+    expect(shelf.alarms.count).toBe(1); // the sweep's
+  });
+
   it("that the server has is that file, when it is asked for on it", async () => {
     const data = of(200_000);
     const file = await create(data);

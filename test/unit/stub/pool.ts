@@ -53,6 +53,11 @@ export class Pool {
     stub(this.near, segmentTable, capability, options);
   randomStub = (capability: Parameters<typeof stub>[2]) => stub(this.near, randomTable, capability);
 
+  /** Called with every turn. */
+  protected turned(): void {
+    // Nothing here has other clocks than the machines'.
+  }
+
   /** Runs both machines until the promise has settled. */
   async end<Value>(promise: Promise<Value>): Promise<Value> {
     let settled = false;
@@ -63,6 +68,7 @@ export class Pool {
     for (let turns = 0; !settled; turns++) {
       if (turns > turnsMax) throw new Error("nothing came of it");
       this.room.run(1);
+      this.turned();
       for (let steps = 0; steps < 20; steps++) await Promise.resolve();
     }
     return promise;

@@ -76,6 +76,29 @@ describe("standard operations", () => {
     expect(pool.failures).toEqual([]);
   });
 
+  it("tell how old objects are, some at a time", async () => {
+    const [kept, left] = [await made(), await made()];
+    for (let age = 0; age < 3; age++) await pool.end(root().age());
+    await pool.end(pool.segmentStub(kept).touch());
+    const [one, other] = [kept, left].map((each) => claims(each.private).object);
+    const all = await pool.end(root().ages());
+    expect(all).toMatchObject({ lifetime: 24, next: expect.any(Number) });
+    const seen = [...all.objects];
+    let { next } = all;
+    for (let calls = 0; next !== 0 && calls < 100; calls++) {
+      const more = await pool.end(root().ages({ first: next }));
+      seen.push(...more.objects);
+      next = more.next;
+    }
+    expect(seen).toEqual([
+      { object: one, age: 0 },
+      { object: other, age: 3 },
+    ]);
+    const old = await pool.end(root().ages({ first: one ?? 0, least: 3 }));
+    expect(old.objects).toEqual([{ object: other, age: 3 }]);
+    expect(await pool.refused(pool.segmentStub(kept).ages())).toBe("STD_COMBAD");
+  });
+
   it("set all parameters or none", async () => {
     const told = await pool.end(root().getparams());
     expect(told).toMatchObject({ count: 1, parameters: [{ name: "lifetime", value: "24" }] });

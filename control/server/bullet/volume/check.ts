@@ -88,7 +88,10 @@ async function checkTable({ medium, table, writer, lost, repair }: CheckHost): P
 }
 
 /** What is wrong with a content, or null. It keeps a pin meanwhile. */
-async function checkContent({ reader, newHash }: CheckHost, extent: Extent): Promise<Corruption | null> {
+export async function checkContent(
+  { reader, newHash }: Pick<CheckHost, "reader" | "newHash">,
+  extent: Extent,
+): Promise<Corruption | null> {
   extent.pins++;
   try {
     const hash = await newHash();

@@ -136,6 +136,11 @@ export interface Volume {
   draft(from?: number): Promise<Draft>;
   /** Verified bytes; fewer than `length` at the end of the file, none behind it. */
   read(number: number, position: number, length: number): Promise<Uint8Array>;
+  /**
+   * What is wrong with a file's content, or null. With `read` all of it is read from the medium,
+   * past the cache; otherwise it is what reads before have found.
+   */
+  verify(number: number, options: { readonly read: boolean }): Promise<CorruptFile | null>;
   /** The file is gone for all at once, and for good when this has ended. */
   remove(number: number): Promise<void>;
   /** A new generation: it counts at once, and for good when this has ended. */

@@ -11,12 +11,13 @@
 // Van Renesse, Tanenbaum, Wilschut: The Design of a High-Performance File Server, 1989.
 
 import type { BlockDevice } from "../../../../drivers/block.js";
-import { check } from "./check.js";
+import { check, checkContent } from "./check.js";
 import { compact } from "./compact.js";
 import { type Content, MemoryContent } from "./contents.js";
 import { type DraftHost, VolumeDraft } from "./draft.js";
-import { busy, closed, corruptBlock, full, noInode, noMemory, unknownFile, VolumeError } from "./errors.js";
-import { contentKey, Extent, type Inode } from "./extent.js";
+import { busy, closed, full, noInode, noMemory, unknownFile } from "./errors.js";
+import type { Extent, Inode } from "./extent.js";
+import { Extents } from "./extents.js";
 import { formatVolume, isBlankDevice } from "./format.js";
 import { pureContentHash } from "./hash.js";
 import { contentArea, GENERATION_BYTES, type Geometry } from "./layout.js";
@@ -30,6 +31,7 @@ import type { Table } from "./table.js";
 import type {
   CheckReport,
   CompactReport,
+  CorruptFile,
   Draft,
   FileEntry,
   FormatOptions,
@@ -63,9 +65,7 @@ export class FileVolume implements Volume {
   readonly #space: Space;
   readonly #writer: Writer;
   readonly #inodes: Map<number, Inode>;
-  readonly #extents: Set<Extent>;
-  readonly #contents = new Map<string, Extent>();
-  readonly #placing = new Map<string, Promise<unknown>>();
+  readonly #extents: Extents;
   readonly #lost: Set<number>;
   readonly #self: Inode;
   readonly #host: DraftHost;
@@ -83,7 +83,6 @@ export class FileVolume implements Volume {
     this.#table = recovered.table;
     this.#space = recovered.space;
     this.#inodes = recovered.inodes;
-    this.#extents = recovered.extents;
     this.report = recovered.report;
     this.#lost = new Set(recovered.report.lostInodes.filter((number) => number > 0));
     this.#self = newInode(0, recovered.generation ?? options.random(GENERATION_BYTES));
@@ -91,6 +90,8 @@ export class FileVolume implements Volume {
     this.#writer = new Writer(medium, this.#table, {
       stored: (inode, before) => this.#stored(inode, before),
     });
+    const { space, extents: found } = recovered;
+    this.#extents = new Extents({ medium, memory, reader, space, writer: this.#writer, found });
     this.#host = this.#draftHost();
   }
 
@@ -114,22 +115,8 @@ export class FileVolume implements Volume {
     const recovered = await recover(medium, reader);
     const volume = new FileVolume({ options, medium, memory, reader, recovered });
     if (recovered.generation === null) await volume.#writer.submit(volume.#self);
-    await volume.#shareEqual();
+    await volume.#extents.shareEqual();
     return volume;
-  }
-
-  /** Equal contents lie there twice when a compaction was cut off: their files get one of them. */
-  async #shareEqual(): Promise<void> {
-    for (const extent of [...this.#extents]) {
-      const key = contentKey(extent.hash, extent.bytes);
-      const other = this.#contents.get(key);
-      if (other === undefined) this.#contents.set(key, extent);
-      else if (await this.#reader.isWhole(other)) await this.#replace(extent, other);
-      else {
-        this.#contents.set(key, extent);
-        if (await this.#reader.isWhole(extent)) await this.#replace(other, extent);
-      }
-    }
   }
 
   get inodes(): number {
@@ -159,7 +146,15 @@ export class FileVolume implements Volume {
     const isGood = Number.isSafeInteger(position) && Number.isSafeInteger(length);
     if (!isGood || position < 0 || length < 0 || position > extent.bytes)
       throw new RangeError(`${length} bytes at ${position} of a file of ${extent.bytes}`);
-    return this.#pinned(extent, number, () => this.#reader.read(extent, position, length));
+    return this.#extents.pinned(extent, number, () => this.#reader.read(extent, position, length));
+  }
+
+  async verify(number: number, { read }: { readonly read: boolean }): Promise<CorruptFile | null> {
+    const { extent } = this.#file(number);
+    const host = { reader: this.#reader, newHash: this.#host.newHash };
+    if (read) await this.#pinned(extent, number, () => checkContent(host, extent));
+    const { corruption } = extent;
+    return corruption === null ? null : { number, bytes: extent.bytes, ...corruption };
   }
 
   async remove(number: number): Promise<void> {
@@ -169,7 +164,7 @@ export class FileVolume implements Volume {
     const removed: Inode = inode;
     removed.extent = null;
     const durable = this.#writer.submit(removed);
-    this.#releaseIdle(extent);
+    this.#extents.releaseIdle(extent);
     await durable;
   }
 
@@ -200,7 +195,7 @@ export class FileVolume implements Volume {
       const content =
         source === null
           ? new MemoryContent(this.#host)
-          : await this.#pinned(source, from ?? 0, () => this.#copy(source, inode.number));
+          : await this.#extents.pinned(source, from ?? 0, () => this.#copy(source, inode.number));
       return new VolumeDraft(this.#host, inode, content);
     } catch (error) {
       this.#host.discarded(inode);
@@ -261,14 +256,14 @@ export class FileVolume implements Volume {
 
   /** Waits for the blocks of removed files; false when there are none to wait for. */
   async #awaitSpace(): Promise<boolean> {
-    if (![...this.#extents].some(({ owners, slots }) => owners.size === 0 && slots > 0)) return false;
+    if (!this.#extents.awaitsBlocks) return false;
     await this.#writer.sync();
     return true;
   }
 
   async #commit(inode: Inode, content: Content, durable: boolean): Promise<FileEntry> {
     this.#opened(null);
-    const extent = await this.#settle(content, await content.hash());
+    const extent = await this.#extents.settle(content, await content.hash());
     content.drop();
     inode.isDraft = false;
     this.#drafts--;
@@ -281,90 +276,10 @@ export class FileVolume implements Volume {
     return entry;
   }
 
-  /** The extent that holds the content, there already or written now; with a pin for the caller. */
-  async #settle(content: Content, hash: Uint8Array): Promise<Extent> {
-    const key = contentKey(hash, content.bytes);
-    for (;;) {
-      const there = this.#contents.get(key);
-      if (there !== undefined && there.corruption === null) {
-        there.pins++;
-        return there;
-      }
-      const placing = this.#placing.get(key);
-      if (placing === undefined) break;
-      await placing;
-    }
-    const placed = this.#place(key, content, hash);
-    this.#placing.set(
-      key,
-      placed.catch(() => undefined),
-    );
-    return placed.finally(() => this.#placing.delete(key));
-  }
-
-  async #place(key: string, content: Content, hash: Uint8Array): Promise<Extent> {
-    const { start, facts, bytes } = await content.place(hash);
-    const extent = new Extent(start, facts);
-    extent.pins = 1;
-    const corrupt = this.#contents.get(key);
-    this.#add(extent);
-    if (bytes !== null) this.#memory.put(extent, isTight(bytes) ? bytes : bytes.slice());
-    this.#writer.written(extent);
-    if (corrupt !== undefined) void this.#replace(corrupt, extent);
-    return extent;
-  }
-
-  // ---- extents -----------------------------------------------------------------------
-
-  #add(extent: Extent): void {
-    this.#extents.add(extent);
-    this.#contents.set(contentKey(extent.hash, extent.bytes), extent);
-  }
-
-  /** The files of an extent get another with the same content; ends when that is durable. */
-  async #replace(old: Extent, by: Extent): Promise<void> {
-    const owners = [...old.owners];
-    old.owners.clear();
-    const content = this.#memory.get(old);
-    if (content !== undefined && old.corruption === null) this.#memory.put(by, content);
-    const stored = owners.map((inode) => {
-      inode.extent = by;
-      by.owners.add(inode);
-      return this.#writer.submit(inode);
-    });
-    this.#releaseIdle(old);
-    await Promise.all(stored).catch(() => undefined); // the writer has failed, and says so to all
-  }
-
-  async #pinned<T>(extent: Extent, number: number, work: () => Promise<T>): Promise<T> {
-    extent.pins++;
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof VolumeError) || error.code !== "VOLUME_CORRUPT") throw error;
-      if (extent.corruption === null) throw error;
-      const { block, deviceBlock, why } = extent.corruption;
-      throw corruptBlock(this.#medium.name, number, block, deviceBlock, why);
-    } finally {
-      extent.pins--;
-      this.#releaseIdle(extent);
-    }
-  }
-
-  #releaseIdle(extent: Extent): void {
-    if (!extent.isIdle || extent.isReleased) return;
-    extent.isReleased = true;
-    const key = contentKey(extent.hash, extent.bytes);
-    if (this.#contents.get(key) === extent) this.#contents.delete(key);
-    this.#extents.delete(extent);
-    this.#reader.forget(extent);
-    this.#space.release(extent.start, extent.blocks);
-  }
-
   #stored(inode: Inode, before: Extent | null): void {
     if (inode.extent === null && !inode.isDraft && this.#inodes.get(inode.number) === inode)
       this.#inodes.delete(inode.number);
-    if (before !== null) this.#releaseIdle(before);
+    if (before !== null) this.#extents.releaseIdle(before);
   }
 
   // ---- care --------------------------------------------------------------------------
@@ -373,7 +288,7 @@ export class FileVolume implements Volume {
     const { blockBytes } = this.#medium;
     const [first, end] = contentArea(this.#geometry);
     let [files, bytes, shared] = [0, 0, 0];
-    for (const { owners, bytes: each, blocks } of this.#extents) {
+    for (const { owners, bytes: each, blocks } of this.#extents.all) {
       files += owners.size;
       bytes += owners.size * each;
       shared += Math.max(0, owners.size - 1) * blocks * blockBytes;
@@ -393,10 +308,10 @@ export class FileVolume implements Volume {
     return this.#alone("compaction", () =>
       compact({
         ...{ medium: this.#medium, reader: this.#reader, space: this.#space, writer: this.#writer },
-        ...{ extents: this.#extents, firstBlock: contentArea(this.#geometry)[0] },
-        add: (extent) => this.#add(extent),
-        replace: (old, by) => this.#replace(old, by),
-        release: (extent) => this.#releaseIdle(extent),
+        ...{ extents: this.#extents.all, firstBlock: contentArea(this.#geometry)[0] },
+        add: (extent) => this.#extents.add(extent),
+        replace: (old, by) => this.#extents.replace(old, by),
+        release: (extent) => this.#extents.releaseIdle(extent),
       }),
     );
   }
@@ -405,9 +320,9 @@ export class FileVolume implements Volume {
     return this.#alone("check", () =>
       check({
         ...{ medium: this.#medium, reader: this.#reader, table: this.#table, writer: this.#writer },
-        ...{ extents: this.#extents, lost: this.#lost, geometry: this.#geometry, repair },
+        ...{ extents: this.#extents.all, lost: this.#lost, geometry: this.#geometry, repair },
         newHash: this.#host.newHash,
-        release: (extent) => this.#releaseIdle(extent),
+        release: (extent) => this.#extents.releaseIdle(extent),
       }),
     );
   }
@@ -447,9 +362,6 @@ export class FileVolume implements Volume {
 }
 
 const isFile = (inode: Inode): inode is Inode & { extent: Extent } => inode.extent !== null;
-
-/** Whether a content's buffer is hardly longer than it. */
-const isTight = (content: Uint8Array): boolean => content.buffer.byteLength <= content.length * 1.25 + 4096;
 
 function newInode(number: number, generation: Uint8Array): Inode {
   const rest = { age: 0, extent: null, stored: null, version: 0, durable: 0, isDraft: false };

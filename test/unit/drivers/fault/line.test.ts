@@ -137,6 +137,19 @@ describe("a line", () => {
       expect(() => line.setFaults({ ...HEALTHY_LINE, ...wrong })).toThrow(RangeError);
   });
 
+  it("keeps what it holds back when the next frame finds the queue full", () => {
+    const line = new FaultLine(new SeededRandom(1));
+    const slow = { ...HEALTHY_LINE, rate: 100_000 };
+    const frame = new Uint8Array(1250); // 100 ms of the wire
+    line.setFaults({ ...slow, reorder: 1 });
+    line.offer(frame, 0);
+    line.setFaults(slow);
+    line.offer(frame, 0);
+    expect(line.counts()).toMatchObject({ overflowed: 1 });
+    expect(line.take(99_999)).toBeNull();
+    expect(line.size).toBe(1);
+  });
+
   it("comes to the same end whatever is set: each frame lost, or there once or twice, never early", () => {
     const share = fc.double({ min: 0, max: 0.5, noNaN: true });
     const faults = fc.record({

@@ -7,7 +7,11 @@
 
 import { createHash } from "node:crypto";
 import type { Draft, FileEngine, FileEntry, VolumeUsage } from "../../../../control/server/bullet/engine.js";
-import type { CheckReport, CompactReport } from "../../../../control/server/bullet/volume/types.js";
+import type {
+  CheckReport,
+  CompactReport,
+  CorruptFile,
+} from "../../../../control/server/bullet/volume/types.js";
 
 /** An error as a volume's: with a stable code. */
 export class MemoryError extends Error {
@@ -33,6 +37,8 @@ const none = new Uint8Array(0);
 
 export class MemoryFiles implements FileEngine {
   generation: Uint8Array;
+  /** Contents (SHA-256 in hex) that have rotted: until the same is written again they cannot be read. */
+  readonly rotten = new Set<string>();
   /** The code that everything is refused with, if anything. */
   fails: string | null = null;
   /** Calls of `sync` and durable commits. */
@@ -85,6 +91,7 @@ export class MemoryFiles implements FileEngine {
       this.#drafts.delete(draft.number);
       const { number, generation, content, bytes } = draft;
       const hash = new Uint8Array(createHash("sha256").update(content).digest());
+      this.rotten.delete(Buffer.from(hash).toString("hex"));
       const entry = { number, generation, bytes, hash, age: 0 };
       this.#files.set(number, { entry, content, durable: false });
       if (durable) this.#flush();
@@ -107,8 +114,16 @@ export class MemoryFiles implements FileEngine {
     return found;
   }
 
+  async verify(number: number): Promise<CorruptFile | null> {
+    this.#check();
+    const { hash, bytes } = this.#held(number).entry;
+    if (!this.rotten.has(Buffer.from(hash).toString("hex"))) return null;
+    return { number, bytes, block: 0, deviceBlock: 1, why: "is not what was written" };
+  }
+
   async read(number: number, position: number, length: number): Promise<Uint8Array> {
     this.#check();
+    if ((await this.verify(number)) !== null) throw new MemoryError("VOLUME_CORRUPT");
     return this.#held(number).content.subarray(position, position + length);
   }
 

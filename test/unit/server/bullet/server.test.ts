@@ -5,6 +5,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Capability } from "../../../../control/capability/capability.js";
 import { BULLET_PIECE_BYTES, BULLET_TRANSFER_BYTES } from "../../../../control/interface/bullet.js";
+import { EARLY_MS } from "../../../../control/server/bullet/drafts.js";
 import type { BulletServer } from "../../../../control/server/bullet/server.js";
 import type { MemoryFiles } from "./memory-files.js";
 import { Shelf } from "./shelf.js";
@@ -198,6 +199,33 @@ describe("a file that is not committed", () => {
     const { file: last } = await shelf.end(calls.modify({ position: 0, data: text("E"), flags: commit }));
     expect(last).toEqual(file);
     expect(await held(file)).toBe("Ello, world");
+  });
+
+  it("waits a moment for what lies before a change, and not longer", async () => {
+    const { file } = await shelf.end(shelf.calls(server.capability()).create({ flags: 0, data: of(10) }));
+    const order: number[] = [];
+    const write = (position: number) =>
+      shelf
+        .calls(file)
+        .modify({ position, data: of(10, position), flags: 0 })
+        .then(() => order.push(position));
+    const early = [write(30), write(20)];
+    await shelf.end(Promise.all([write(10), ...early]));
+    expect(order).toEqual([10, 20, 30]);
+    const untilOneWaits = async () => {
+      for (let turns = 0; turns < 1000 && shelf.alarms.count < 2; turns++) await shelf.end(Promise.resolve());
+    };
+    const hole = write(50);
+    await untilOneWaits();
+    shelf.alarms.pass(EARLY_MS);
+    expect(await shelf.refused(hole)).toBe("STD_ARGBAD");
+    // One that is gone is nothing to wait for.
+    const gone = write(60);
+    await untilOneWaits();
+    const destroyed = shelf.calls(file).destroy();
+    expect(await shelf.refused(gone)).toBe("STD_CAPBAD");
+    await shelf.end(destroyed);
+    expect(shelf.alarms.count).toBe(1); // the sweep's
   });
 
   it("can be changed and destroyed, and nothing else", async () => {

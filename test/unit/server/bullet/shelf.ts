@@ -48,6 +48,12 @@ export class Alarms {
 /** A pool with Bullet servers. */
 export class Shelf extends Pool {
   readonly alarms = new Alarms();
+  /** Its clock runs by itself, a millisecond a turn. */
+  isTicking = false;
+
+  protected override turned(): void {
+    if (this.isTicking) this.alarms.pass(1);
+  }
 
   /** A server with files of its own, and those. */
   bullet(kernel = this.far, options: Partial<MemoryOptions> = {}) {
