@@ -152,7 +152,7 @@ export class FileVolume implements Volume {
   async verify(number: number, { read }: { readonly read: boolean }): Promise<CorruptFile | null> {
     const { extent } = this.#file(number);
     const host = { reader: this.#reader, newHash: this.#host.newHash };
-    if (read) await this.#pinned(extent, number, () => checkContent(host, extent));
+    if (read) await this.#extents.pinned(extent, number, () => checkContent(host, extent));
     const { corruption } = extent;
     return corruption === null ? null : { number, bytes: extent.bytes, ...corruption };
   }
