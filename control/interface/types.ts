@@ -66,15 +66,12 @@ export interface WireType<Value> {
   read(from: Cursor): Value;
 }
 
-type NumberSetter = "setInt8" | "setUint8" | "setInt16" | "setUint16" | "setInt32" | "setUint32";
-type NumberGetter = "getInt8" | "getUint8" | "getInt16" | "getUint16" | "getInt32" | "getUint32";
-
+/** Byte by byte: a DataView of a short array makes the engine move it out of its heap first. */
 function integer(name: string, bits: number, signed: boolean): WireType<number> {
   const least = signed ? -(2 ** (bits - 1)) : 0;
   const most = 2 ** (signed ? bits - 1 : bits) - 1;
-  const accessor = `${signed ? "Int" : "Uint"}${bits}`;
-  const [get, set] = [`get${accessor}` as NumberGetter, `set${accessor}` as NumberSetter];
   const length = bits / 8;
+  const unused = 32 - bits;
   return {
     name,
     kind: "number",
@@ -82,8 +79,16 @@ function integer(name: string, bits: number, signed: boolean): WireType<number> 
       if (Number.isInteger(value) && value >= least && value <= most) return length;
       throw new Unfit(`${value} is not a whole number from ${least} to ${most}`);
     },
-    write: (to, value) => to.view[set](to.take(length), value, true),
-    read: (from) => from.view[get](from.take(length), true),
+    write(to, value) {
+      const at = to.take(length);
+      for (let index = 0; index < length; index++) to.bytes[at + index] = value >>> (8 * index);
+    },
+    read(from) {
+      const at = from.take(length);
+      let value = 0;
+      for (let index = 0; index < length; index++) value |= (from.bytes[at + index] as number) << (8 * index);
+      return signed ? (value << unused) >> unused : value >>> 0;
+    },
   };
 }
 
@@ -114,9 +119,9 @@ export const boolean: WireType<boolean> = {
   name: "boolean",
   kind: "boolean",
   size: () => 1,
-  write: (to, value) => to.view.setUint8(to.take(1), value ? 1 : 0),
+  write: (to, value) => uint8.write(to, value ? 1 : 0),
   read(from) {
-    const value = from.view.getUint8(from.take(1));
+    const value = uint8.read(from);
     if (value > 1) throw new Malformed(`${value} is neither 0 nor 1`);
     return value === 1;
   },
@@ -177,7 +182,7 @@ export function string(bytesMax = 255): WireType<string> {
     },
     write(to, value) {
       putText(to, value);
-      to.view.setUint8(to.take(1), 0);
+      uint8.write(to, 0);
     },
     read(from) {
       const end = from.bytes.subarray(0, Math.min(from.end, from.at + bytesMax + 1)).indexOf(0, from.at);

@@ -20,7 +20,7 @@ import type { Order } from "../server/directory/order.js";
 import { DirectoryServer } from "../server/directory/server.js";
 import { DirectoryState } from "../server/directory/state.js";
 import { Together } from "../server/directory/together.js";
-import { EmbeddedStore } from "./store/embedded/store.js";
+import { type OpenDirectoryStore, openDirectoryStore } from "./directory-store.js";
 import { after } from "./timer.js";
 
 export interface NodeDirectoryOptions {
@@ -52,8 +52,8 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
   if (folder === "") throw noState(name);
   const { getPort, key } = secrets("directory");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const store = await EmbeddedStore.open(join(folder, "directory"));
-  const journal = await Journal.open(store, failed);
+  const opened = await openDirectoryStore(join(folder, "directory.store"));
+  const journal = await Journal.open(opened.store, failed);
   const state = new DirectoryState(kernel.publicPort(getPort));
   if (journal.loaded !== null) state.load(journal.loaded);
   const given = { kernel, getPort, state, random: randomBytes, failed };
@@ -65,7 +65,7 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
     await order.submit(encodeCommand({ ...foundation, ...nobody } as Command));
     const server = serve(order);
     server.open();
-    return lifeOf(server, store, async () => server.close());
+    return lifeOf(server, opened, async () => server.close());
   }
   const order = new Together({
     ...{ ...given, journal, after, name, members },
@@ -76,13 +76,13 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
     },
   });
   const server = serve(order);
-  return lifeOf(server, store, async () => {
+  return lifeOf(server, opened, async () => {
     await order.leave();
     server.close();
   });
 }
 
-function lifeOf(server: DirectoryServer, store: EmbeddedStore, end: () => Promise<void>): NodeDirectory {
+function lifeOf(server: DirectoryServer, store: OpenDirectoryStore, end: () => Promise<void>): NodeDirectory {
   return {
     putPort: server.putPort,
     root: () => server.root(),

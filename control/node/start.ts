@@ -100,7 +100,7 @@ const sessionShare = "/proc/self/autogroup";
  * shares the cores among sessions first (autogroup), a program's own priority counts within its
  * session only, so the session gets it too, until the program ends.
  */
-function favour(): void {
+export function favour(): void {
   try {
     setPriority(promptPriority);
     const before = /nice (-?\d+)/.exec(readFileSync(sessionShare, "utf8"))?.[1];

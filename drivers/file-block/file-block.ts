@@ -1,16 +1,13 @@
 // A file or a partition as a block device, with the kernel's real flush.
 //
-// - One process has it: an advisory lock of the open file, which ends with the process. The
-//   program `flock` sets it; it belongs to Debian's essential packages.
+// - One process has it: an advisory lock of the open file (by `flock`), which ends with the process.
 // - Blocks that a file has never held take no room until they are written: BLOCK_FULL when what
 //   it lies on has none then. A file that became shorter is unreadable there.
-// - A piece of a file that holds nothing yet is filled with zeros before the first small write to
-//   it: from then on a flush there writes the blocks alone, and not where the file system keeps
-//   them, which costs several times as much.
+// - A piece of a file that holds nothing is filled with zeros before the first small write to it: so
+//   that flushes write blocks alone, and not where they lie, which costs several times as much.
 // - A flush that fails leaves open what the medium has, and the kernel may have forgotten what it
 //   should have written: from then on the device is gone (BLOCK_GONE) until it is opened again.
-// - No checksums: what is above has them. Opening throws the system's own errors, or
-//   FileBlockError.
+// - No checksums: what is above has them. Opening throws the system's errors, or FileBlockError.
 
 import { spawnSync } from "node:child_process";
 import { constants, readFileSync } from "node:fs";

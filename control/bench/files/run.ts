@@ -5,10 +5,13 @@
 //   on the same disk.
 // - A case that fails, or whose tool is missing, becomes a row with a problem. Only what makes
 //   every figure impossible (no namespaces, no cores) is thrown.
+// - All ends of all systems run with a higher priority where this program may have one: on a busy
+//   machine a call otherwise lasts as long as others keep the core, whatever it costs itself.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runTool } from "../../lab/tools.js";
+import { favour } from "../../node/start.js";
 import { allowedCores, coresOf, machine } from "../environment.js";
 import { addressOf, Lan } from "../group/lan.js";
 import { median } from "../samples.js";
@@ -116,6 +119,7 @@ async function diskOf(folder: string): Promise<string> {
 export async function runFileBench(options: FileBenchOptions): Promise<FileReport> {
   const { abort, mtu, runs, version } = options;
   const { client, server } = coresOf("X", allowedCores());
+  favour();
   const host = machine();
   const cases = planFileCases(options);
   const found = await versions(options.systems);

@@ -84,7 +84,11 @@ const order = Object.keys(bodies) as CommandKind[];
 export function encodeCommand(command: Command): Uint8Array {
   const common = encodeAs(commonType, command);
   const body = encodeAs(bodies[command.kind] as WireType<unknown>, command);
-  return Uint8Array.of(order.indexOf(command.kind), ...common, ...body);
+  const bytes = new Uint8Array(1 + common.length + body.length);
+  bytes[0] = order.indexOf(command.kind);
+  bytes.set(common, 1);
+  bytes.set(body, 1 + common.length);
+  return bytes;
 }
 
 /** The command of bytes, or null when they are none. */
@@ -92,7 +96,7 @@ export function decodeCommand(bytes: Uint8Array): Command | null {
   const kind = order[bytes[0] ?? 255];
   if (kind === undefined) return null;
   try {
-    const cursor = new Cursor(Uint8Array.from(bytes), 1);
+    const cursor = new Cursor(bytes.slice(), 1);
     const common = commonType.read(cursor);
     const body = (bodies[kind] as WireType<object>).read(cursor);
     return cursor.at === cursor.end ? ({ kind, ...common, ...body } as Command) : null;
@@ -120,10 +124,10 @@ export interface Outcome {
   readonly version: number;
 }
 
-const outcomeBytes = 16;
+export const OUTCOME_BYTES = 16;
 
 export function encodeOutcome({ status, object, version }: Outcome): Uint8Array {
-  const bytes = new Uint8Array(outcomeBytes);
+  const bytes = new Uint8Array(OUTCOME_BYTES);
   const view = new DataView(bytes.buffer);
   view.setInt32(0, status, true);
   view.setUint32(4, object, true);
@@ -132,7 +136,7 @@ export function encodeOutcome({ status, object, version }: Outcome): Uint8Array 
 }
 
 export function decodeOutcome(bytes: Uint8Array): Outcome {
-  if (bytes.length !== outcomeBytes)
+  if (bytes.length !== OUTCOME_BYTES)
     throw new Error("the directories' state machine answered something else");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {

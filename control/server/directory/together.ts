@@ -23,15 +23,8 @@ import type { GroupParameters } from "../../kernel/groups.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import type { Service } from "../../kernel/service.js";
 import { Refused } from "../../stub/refused.js";
-import {
-  type Command,
-  decodeCommand,
-  decodeOutcome,
-  encodeCommand,
-  encodeOutcome,
-  foundation,
-  type Outcome,
-} from "./commands.js";
+import { Bundles, decodeBundle, encodeOutcomes } from "./bundles.js";
+import { type Command, decodeCommand, encodeCommand, foundation, type Outcome } from "./commands.js";
 import { decodeContents, encodeContents } from "./contents.js";
 import { CAMPAIGN_MS, type Candidate, decide, majorityOf, mayPromise } from "./election.js";
 import type { Journal } from "./journal.js";
@@ -91,6 +84,8 @@ interface Stay {
   readonly term: number;
   readonly nonce: Uint8Array;
   replica: Replica | null;
+  /** Sends this member's commands, once it has the replica. */
+  bundles: Bundles | null;
   over: boolean;
   /** Of the group, by id. */
   readonly announced: Map<number, Announced>;
@@ -98,6 +93,14 @@ interface Stay {
   readonly stored: Map<string, Position>;
   readonly asking: Set<string>;
   waiting: (() => void)[];
+  waitsNow: Wait | null;
+  waitsNext: Wait | null;
+}
+
+/** A wait for a version to be certain. */
+interface Wait {
+  version: number;
+  promise: Promise<void>;
 }
 
 export class Together implements Order {
@@ -213,7 +216,8 @@ export class Together implements Order {
   async #remain(term: number, isFounder: boolean): Promise<boolean> {
     const { kernel, after, random, getPort, state, journal } = this.#options;
     const stay: Stay = {
-      ...{ term, nonce: random(nonceBytes), replica: null, over: false, waiting: [] },
+      ...{ term, nonce: random(nonceBytes), replica: null, bundles: null, over: false, waiting: [] },
+      ...{ waitsNow: null, waitsNext: null },
       ...{ announced: new Map(), stored: new Map(), asking: new Set() },
     };
     this.#stay = stay;
@@ -242,6 +246,10 @@ export class Together implements Order {
         ended: over,
       });
       stay.replica = replica;
+      stay.bundles = new Bundles(
+        async (bundle) => (await replica.submit(bundle)).result,
+        () => replica.commandBytesMax,
+      );
       if (this.#closed || stay.over) return false;
       if (isFounder)
         after(CAMPAIGN_MS, () => {
@@ -264,7 +272,7 @@ export class Together implements Order {
   async #settle(stay: Stay, isFounder: boolean): Promise<void> {
     const { name, state, journal } = this.#options;
     const submit = (command: object) =>
-      stay.replica?.submit(
+      stay.bundles?.submit(
         encodeCommand({ request: new Uint8Array(6), digest: 0, time: 0, ...command } as Command),
       );
     try {
@@ -283,15 +291,18 @@ export class Together implements Order {
   #machine(stay: Stay): StateMachine {
     const { state, journal } = this.#options;
     return {
-      apply: (bytes, _seqno, member) => {
-        const command = decodeCommand(bytes);
-        if (command?.kind === "member") {
-          stay.announced.set(member, { name: command.name, nonce: toHex(command.nonce) });
-          this.#wake(stay);
-        }
-        const { outcome, written } = state.execute(bytes);
-        if (written !== null) journal.write(written);
-        return encodeOutcome(outcome);
+      apply: (bundle, _seqno, member) => {
+        const outcomes = decodeBundle(bundle).map((bytes) => {
+          const command = decodeCommand(bytes);
+          if (command?.kind === "member") {
+            stay.announced.set(member, { name: command.name, nonce: toHex(command.nonce) });
+            this.#wake(stay);
+          }
+          const { outcome, written } = state.execute(bytes);
+          if (written !== null) journal.write(written);
+          return outcome;
+        });
+        return encodeOutcomes(outcomes);
       },
       snapshot: () => {
         const members = [...stay.announced].map(([id, { name, nonce }]) => {
@@ -339,13 +350,12 @@ export class Together implements Order {
     const until = now() + patienceMs;
     while (!this.#closed && now() < until) {
       const stay = this.#stay;
-      if (stay === null || stay.replica === null || stay.over) {
+      if (stay === null || stay.bundles === null || stay.over) {
         await pause(after, askAgainMs);
         continue;
       }
       try {
-        const applied = await this.#within(stay, stay.replica.submit(command));
-        const outcome = decodeOutcome(applied.result);
+        const outcome = await this.#within(stay, stay.bundles.submit(command));
         await this.certain(outcome.version);
         return outcome;
       } catch (error) {
@@ -375,7 +385,30 @@ export class Together implements Order {
   certain(version: number): undefined | Promise<void> {
     const stay = this.#stay;
     if (stay === null || stay.over) return Promise.reject(notNow());
-    return this.#isCertain(stay, version) ? undefined : this.#makeCertain(stay, version);
+    return this.#isCertain(stay, version) ? undefined : this.#soonCertain(stay, version);
+  }
+
+  /** Many wait for what one wait tells: at most one is under way, and one comes behind it. */
+  async #soonCertain(stay: Stay, version: number): Promise<void> {
+    const { waitsNow, waitsNext } = stay;
+    if (waitsNow !== null && waitsNow.version >= version) return waitsNow.promise;
+    if (waitsNext !== null) {
+      waitsNext.version = Math.max(waitsNext.version, version);
+      return waitsNext.promise;
+    }
+    const wait: Wait = { version, promise: Promise.resolve() };
+    const before = waitsNow?.promise;
+    if (before !== undefined) stay.waitsNext = wait;
+    else stay.waitsNow = wait;
+    const run = async (): Promise<void> => {
+      await before?.catch(() => undefined);
+      if (stay.waitsNext === wait) [stay.waitsNow, stay.waitsNext] = [wait, null];
+      await this.#makeCertain(stay, wait.version).finally(() => {
+        if (stay.waitsNow === wait) stay.waitsNow = null;
+      });
+    };
+    wait.promise = run();
+    return wait.promise;
   }
 
   #at(stay: Stay, version: number): Position {

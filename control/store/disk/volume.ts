@@ -28,6 +28,8 @@ import {
 } from "./frames.js";
 
 const superblocks = 2;
+/** Blocks that are looked at together behind the end of a log. */
+const lookBytes = 1024 * 1024;
 const readAttempts = 3; // a read may fail once and work the next time
 
 interface FoundFrame {
@@ -127,17 +129,27 @@ export class Volume {
       this.#next += frame.blocks;
     }
     this.#sequence = frames.length;
-    for (let block = this.#next; block < this.areaBlocks; block++) {
-      if (await this.#provesDamage(start + block, frames.length + 1))
+    const together = Math.ceil(lookBytes / this.#device.blockBytes);
+    for (let block = this.#next; block < this.areaBlocks; block += together) {
+      const count = Math.min(together, this.areaBlocks - block);
+      if (await this.#provesDamage(start + block, count, frames.length + 1))
         throw damaged(this.#name, `frame ${frames.length + 1} of generation ${this.#generation} is broken`);
     }
     return frames;
   }
 
-  /** A frame behind the end of the log was written after the one that is broken there. */
-  async #provesDamage(block: number, sequence: number): Promise<boolean> {
-    const bytes = await this.#read(block, 1);
-    if (bytes === null) return true;
+  /** Among these blocks is one that cannot be read, or a frame that was written after a broken one. */
+  async #provesDamage(from: number, count: number, sequence: number): Promise<boolean> {
+    const { blockBytes } = this.#device;
+    const bytes = await this.#read(from, count);
+    for (let index = 0; bytes !== null && index < count; index++) {
+      const block = bytes.subarray(index * blockBytes, (index + 1) * blockBytes);
+      if (await this.#isLater(block, from + index, sequence)) return true;
+    }
+    return bytes === null;
+  }
+
+  async #isLater(bytes: Uint8Array, block: number, sequence: number): Promise<boolean> {
     const header = decodeFrameHeader(bytes);
     if (header === null || header.generation !== this.#generation || header.sequence <= sequence)
       return false;
@@ -152,7 +164,7 @@ export class Volume {
     const blocks = this.blocksFor(header.length);
     const end = superblocks + (block < superblocks + this.areaBlocks ? 1 : 2) * this.areaBlocks;
     if (block + blocks > end) return null;
-    const bytes = await this.#read(block, blocks);
+    const bytes = blocks === 1 ? first : await this.#read(block, blocks);
     if (bytes === null || !isGoodFrame(bytes, header)) return null;
     const payload = bytes.slice(frameHeaderBytes, frameHeaderBytes + header.length);
     return { header, payload, blocks };
