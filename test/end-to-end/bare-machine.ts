@@ -108,6 +108,7 @@ export class BareMachine {
     const variables = [...unit.matchAll(/^Environment=(\w+)=(.*)$/gm)];
     const environment = Object.fromEntries(variables.map(([, name = "", value = ""]) => [name, value]));
     this.give(`run/${settingOf("RuntimeDirectory")}`);
+    this.give(`var/lib/${settingOf("StateDirectory")}`);
     const user = [`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", "--no-new-privs"];
     const caps = [`--inh-caps=${only}`, `--ambient-caps=${only}`, `--bounding-set=${only}`];
     return this.start(

@@ -25,8 +25,6 @@ import {
   COLUMN_RIGHTS,
   COLUMNS_MAX,
   directoryTable,
-  LIST_END,
-  type Listing,
   MODIFY_RIGHT,
   ROOT_OBJECT,
 } from "../../interface/directory.js";
@@ -46,6 +44,7 @@ import {
 import { columnsOf, Lookup, type Walked } from "./lookup.js";
 import { Narrowing } from "./narrow.js";
 import { notNow, type Order } from "./order.js";
+import { Pages } from "./pages.js";
 import type { Directory, DirectoryState } from "./state.js";
 
 export interface DirectoryServerOptions {
@@ -90,6 +89,7 @@ export class DirectoryServer {
   readonly #order: Order;
   readonly #scheme: CapabilityScheme;
   readonly #lookup: Lookup;
+  readonly #pages = new Pages();
   readonly #narrowing: Narrowing;
   readonly #putPort: Uint8Array;
   #server: Server<typeof directoryTable.operations, Directory> | null = null;
@@ -325,7 +325,7 @@ export class DirectoryServer {
       },
       list: ({ object, rights, value }, { first }) => {
         const directory = value ?? refuse(STD_CAPBAD);
-        const answer = this.#page(directory, columnsOf(directory, this.#selects(rights)), first);
+        const answer = this.#pages.page(directory, columnsOf(directory, this.#selects(rights)), first);
         return this.#whenCertain(this.#state.get(object)?.changed ?? 0, answer);
       },
       getmasks: ({ object, rights }, { name }) => {
@@ -419,21 +419,6 @@ export class DirectoryServer {
       throw error;
     }
   }
-
-  /** As many rows from one on as a reply takes. */
-  #page({ columns, rows }: Directory, selected: readonly number[], first: number) {
-    if (selected.length === 0) refuse(STD_DENIED);
-    const listed: Listing["rows"][number][] = [];
-    let left = directoryTable.replyBytesMax - 4 - columns.reduce((sum, each) => sum + bytesOf(each) + 1, 0);
-    let index = 0;
-    for (const { name, masks } of rows.values()) {
-      if (index++ < first) continue;
-      left -= bytesOf(name) + 1 + 4 * columns.length;
-      if (left < 0) return { next: index - 1, listing: { columns, rows: listed } };
-      listed.push({ name, masks: columns.map((_, column) => masks[column] ?? 0) });
-    }
-    return { next: LIST_END, listing: { columns, rows: listed } };
-  }
 }
 
 interface Identity {
@@ -441,8 +426,6 @@ interface Identity {
   readonly requestMore: number;
 }
 
-const text = new TextEncoder();
-const bytesOf = (name: string): number => text.encode(name).length;
 const samePort = (one: Uint8Array, other: Uint8Array): boolean =>
   one.every((byte, index) => byte === other[index]);
 
