@@ -37,12 +37,13 @@ const alone = [
   ...["bench", "bench-group", "bench-kernel", "controls", "tap", "ethernet"], // measure, or drop what is late
   ...["failover", "group", "group-crashes", "store-crash"], // count frames and moments
 ].map(path);
-/** Too long for the quick tier, where test/end-to-end/files.test.ts goes through the same servers. */
-const longOnly = tier === "quick" ? ["bullet", "capabilities"].map(path) : [];
+/** Too long for the quick tier, where others go through the same servers, groups and stores. */
+const longOnly =
+  tier === "quick" ? ["bullet", "capabilities", "group-crashes", "side-by-side", "store-etcd"].map(path) : [];
 const part = process.env.PROTEUS_END_TO_END;
 const parted =
   part === "alone"
-    ? { include: alone }
+    ? { include: alone, exclude: longOnly }
     : { exclude: part === "together" ? [...alone, ...longOnly] : longOnly };
 
 export default defineConfig({
