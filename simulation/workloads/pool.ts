@@ -128,8 +128,9 @@ class PoolRun implements Activity {
     const here = (): boolean => machine.kernel === kernel;
     const open = async (): Promise<void> => {
       const store = await DiskStore.open(host.disk);
+      if (kernel === null || !here()) return; // it lost its power meanwhile
       const pool = await Pool.open({
-        ...{ kernel: machine.running, after: timersOf(machine), random: this.#random, store },
+        ...{ kernel, after: timersOf(machine), random: this.#random, store },
         ...{ pool: "pool", name: `c${machine.index}`, failed: this.#failed },
         now: () => this.#now(machine),
         elapsed: () => this.#cluster.world.now / MILLISECOND,
