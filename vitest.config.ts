@@ -39,7 +39,9 @@ const alone = [
 ].map(path);
 /** Too long for the quick tier, where others go through the same servers, groups and stores. */
 const longOnly =
-  tier === "quick" ? ["bullet", "capabilities", "group-crashes", "side-by-side", "store-etcd"].map(path) : [];
+  tier === "quick"
+    ? ["bullet", "capabilities", "gc", "group-crashes", "replication", "side-by-side", "store-etcd"].map(path)
+    : [];
 const part = process.env.PROTEUS_END_TO_END;
 const parted =
   part === "alone"
