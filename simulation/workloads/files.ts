@@ -266,11 +266,13 @@ class FilesRun implements Activity {
     if (this.#below(2) === 0) this.#mine(machine).push(known); // to be looked for at the end, too
   }
 
-  async #isAway(machine: Machine, { capability, host }: Known): Promise<void> {
-    await this.#asking(machine, "found away", new Set([...passing, "STD_CAPBAD"]), async () => {
+  /** Asks for what was destroyed; false when its server cannot be asked now, or looks at no more guesses. */
+  async #isAway(machine: Machine, { capability, host }: Known): Promise<boolean> {
+    const code = await this.#asking(machine, "found away", new Set([...passing, "STD_CAPBAD"]), async () => {
       await stub(machine.running, bulletTable, capability, call).size64();
       this.#wrong("destroyed", `a file of ${host.machine.name} that was destroyed is there again`);
     });
+    return code === null || !passing.has(code);
   }
 
   /** Reads a file and compares it; false when its server cannot be asked now. */
@@ -288,9 +290,12 @@ class FilesRun implements Activity {
   }
 
   async #readAll(machine: Machine): Promise<void> {
-    for (const known of this.#mine(machine)) {
-      if (known.state === "gone") await this.#isAway(machine, known);
-      else if (!(await this.#read(machine, known))) return;
+    const mine = this.#mine(machine);
+    for (const known of mine) if (known.state !== "gone" && !(await this.#read(machine, known))) return;
+    // Each is a wrong guess to its server, of which only so many a second are looked at.
+    for (const known of mine.filter(({ state }) => state === "gone")) {
+      if (!(await this.#isAway(machine, known))) return;
+      mine.splice(mine.indexOf(known), 1);
     }
     for (const host of [...this.#unchecked]) if (!(await this.#check(machine, host))) return;
     this.#waiting.delete(machine);
