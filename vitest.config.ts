@@ -40,7 +40,10 @@ const alone = [
 /** Too long for the quick tier, where others go through the same servers, groups and stores. */
 const longOnly =
   tier === "quick"
-    ? ["bullet", "capabilities", "gc", "group-crashes", "replication", "side-by-side", "store-etcd"].map(path)
+    ? [
+        ...["bullet", "capabilities", "gc", "group-crashes", "isolation", "replication"],
+        ...["segment-map", "side-by-side", "store-etcd"],
+      ].map(path)
     : [];
 const part = process.env.PROTEUS_END_TO_END;
 const parted =
