@@ -143,17 +143,12 @@ export class Volume {
     const { blockBytes } = this.#device;
     const bytes = await this.#read(from, count);
     for (let index = 0; bytes !== null && index < count; index++) {
-      const block = bytes.subarray(index * blockBytes, (index + 1) * blockBytes);
-      if (await this.#isLater(block, from + index, sequence)) return true;
+      const header = decodeFrameHeader(bytes.subarray(index * blockBytes, (index + 1) * blockBytes));
+      // Nothing is awaited for a block that holds no frame: there are thousands.
+      if (header === null || header.generation !== this.#generation || header.sequence <= sequence) continue;
+      if ((await this.#frameAt(from + index, header.sequence)) !== null) return true;
     }
     return bytes === null;
-  }
-
-  async #isLater(bytes: Uint8Array, block: number, sequence: number): Promise<boolean> {
-    const header = decodeFrameHeader(bytes);
-    if (header === null || header.generation !== this.#generation || header.sequence <= sequence)
-      return false;
-    return (await this.#frameAt(block, header.sequence)) !== null;
   }
 
   /** The good frame of that sequence at a block, or null. */
