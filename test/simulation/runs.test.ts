@@ -8,9 +8,9 @@ import { describe, expect, it } from "vitest";
 import { commitSeed } from "../../control/cli/commit.js";
 import { runSeed } from "../../simulation/run.js";
 import { callsWorkload } from "../../simulation/workloads/calls.js";
-import { workloadNamed } from "../../simulation/workloads/registry.js";
+import { workloadNamed, workloadNames } from "../../simulation/workloads/registry.js";
 import { type SimulateReport, simulate } from "./commands.js";
-import { perTier } from "./seeds.js";
+import { isLong, perTier } from "./seeds.js";
 import { kernelModule, SECOND } from "./world.js";
 
 interface Kept {
@@ -51,6 +51,13 @@ describe("a cluster in virtual time", () => {
     const next = await simulate([...words, `${first + 1}..${first + 3}`]);
     expect(next.eventHash).not.toBe(one.eventHash);
   });
+
+  if (isLong)
+    it.each(workloadNames)("gives the same event hash twice, whatever is at work: '%s'", async (workload) => {
+      const words = ["--workload", workload, "--hours", "0.005", "--seed", String(first)];
+      const [one, other] = [await simulate(words), await simulate(words)];
+      expect(other.eventHash).toBe(one.eventHash);
+    });
 
   it("keeps its promises to calls and groups at once", async () => {
     const count = perTier({ quick: 8, long: 515, nightly: 50_000 });

@@ -8,12 +8,13 @@ import { describe, expect, it } from "vitest";
 import { controlUnitText, unitText } from "../../../control/node/unit.js";
 
 const facts = { node: process.execPath, main: "/opt/proteus/main.js" };
+const node = process.execPath.includes(" ") ? `"${process.execPath}"` : process.execPath;
 const hasAnalyzer = spawnSync("systemd-analyze", ["--version"]).status === 0;
 
 describe("the systemd unit", () => {
   it("starts the node with the two rights that it needs and no others", () => {
     const text = unitText(facts);
-    expect(text).toContain(`ExecStart=${process.execPath} /opt/proteus/main.js node start\n`);
+    expect(text).toContain(`ExecStart=${node} /opt/proteus/main.js node start\n`);
     expect(text).toContain("CapabilityBoundingSet=CAP_NET_RAW CAP_SYS_NICE\n");
     expect(text).toContain("NoNewPrivileges=yes\n");
     expect(text).toContain("ProtectHome=yes\n");
@@ -21,7 +22,7 @@ describe("the systemd unit", () => {
 
   it("starts the control daemon with no more rights, in folders of its own", () => {
     const text = controlUnitText(facts);
-    expect(text).toContain(`ExecStart=${process.execPath} /opt/proteus/main.js control start\n`);
+    expect(text).toContain(`ExecStart=${node} /opt/proteus/main.js control start\n`);
     expect(text).toContain("CapabilityBoundingSet=CAP_NET_RAW CAP_SYS_NICE\n");
     expect(text).toContain("RuntimeDirectoryPreserve=yes\n");
     expect(text).toContain("StateDirectory=proteus/control\n");
