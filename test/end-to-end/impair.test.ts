@@ -24,8 +24,9 @@ const udpCount = (
 ): string => `const s = require("dgram").createSocket("udp4"); let got = 0, sent = 0;
   const seen = new Set();
   s.on("message", (m) => { got++; seen.add(m.readUInt32BE(0)) });
-  const end = () => { console.log(JSON.stringify({ got, seen: seen.size })); process.exit() };
-  const more = () => { if (sent === ${count}) return setTimeout(end, 300);
+  const end = (before, left) => { if (got !== before && left > 0) return setTimeout(end, 500, got, left - 1);
+    console.log(JSON.stringify({ got, seen: seen.size })); process.exit() };
+  const more = () => { if (sent === ${count}) return setTimeout(end, 500, got, 20);
     for (let i = 0; i < 10 && sent < ${count}; i++) {
       const b = Buffer.alloc(100); b.writeUInt32BE(sent++); s.send(b, 77, "10.0.0.1") }
     setTimeout(more, 2) }; more()`;
