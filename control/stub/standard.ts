@@ -115,7 +115,8 @@ export function standardHandlers<Value>(standing: Standing<Value>): Handlers<Sta
   const destroy = async (object: number): Promise<void> => {
     const value = objects.get(object);
     if (value === undefined) return;
-    await behaviour.destroy?.(value);
+    const ended = behaviour.destroy?.(value);
+    if (ended instanceof Promise) await ended; // else nobody finds it any more from here on
     await objects.remove(object);
   };
   return {
@@ -148,6 +149,8 @@ export function standardHandlers<Value>(standing: Standing<Value>): Handlers<Sta
     },
     async age() {
       for (const object of objects.grow()) {
+        // Others were waited for: a TOUCH that was answered meanwhile counts.
+        if ((objects.age(object) ?? objects.lifetime + 1) <= objects.lifetime) continue;
         try {
           await destroy(object);
         } catch (error) {
