@@ -31,39 +31,14 @@ export function settingsHelp(among: readonly Section[] = allSections): string {
   return `\nSettings:\n${table(["KEY", "VARIABLE", "MEANING"], rows)}\n${rules}\n${fileExample}`;
 }
 
-/** Sections of the settings, for commands that concern some of them. */
-export type Section =
-  | "node"
-  | "bullet"
-  | "directory"
-  | "replication"
-  | "pool"
-  | "control"
-  | "log"
-  | "metrics";
-
 /** What a machine's agent is set to. */
-export const nodeSections: readonly Section[] = [
-  "node",
-  "bullet",
-  "directory",
-  "replication",
-  "pool",
-  "log",
-  "metrics",
-];
+export const nodeSections = ["node", "bullet", "directory", "replication", "pool", "log", "metrics"] as const;
 /** What a control daemon is set to: its name in the log is its machine's. */
-export const controlSections: readonly Section[] = ["control", "pool", "log"];
-const allSections: readonly Section[] = [
-  "node",
-  "bullet",
-  "directory",
-  "replication",
-  "pool",
-  "log",
-  "metrics",
-  "control",
-];
+export const controlSections = ["control", "pool", "log"] as const;
+const allSections = [...nodeSections, "control"] as const;
+
+/** Sections of the settings, for commands that concern some of them. */
+export type Section = (typeof allSections)[number];
 
 const isIn = (key: SettingKey, among: readonly Section[]): boolean =>
   among.some((section) => key.startsWith(`${section}.`));

@@ -12,6 +12,7 @@
 import { type Capability, capabilityHex } from "../capability/capability.js";
 import { claims } from "../capability/private-part.js";
 import { type CapabilitySet, inOrder, setOf } from "../capability/set.js";
+import { below } from "../files/places.js";
 import { COLUMN_RIGHTS } from "../interface/directory.js";
 import { toHex } from "../kernel/bytes.js";
 import { exitCodes, ProteusError, statusName } from "../kernel/errors.js";
@@ -78,8 +79,6 @@ const away = (path: string): ProteusError =>
     ...{ code: "RPC_NOTFOUND", exit: exitCodes.unreachable },
     message: `${path} is of a server that did not answer before`,
   });
-
-const below = (path: string, name: string): string => (path === "/" ? `/${name}` : `${path}/${name}`);
 
 export class Walk {
   readonly #options: WalkOptions;

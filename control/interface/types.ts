@@ -11,6 +11,7 @@
 import { CAPABILITY_BYTES, FLIP_ADDRESS, PORT_BYTES, PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import { type Capability, capabilityOf } from "../capability/capability.js";
 import { type CapabilitySet, MEMBERS_MAX } from "../capability/set.js";
+import { putText, textBytes, textOf } from "./utf8.js";
 
 /** A value that a type cannot carry. */
 export class Unfit extends RangeError {
@@ -131,39 +132,6 @@ const encoder = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Texts up to here are looked at one character after the other: a call to the encoders costs more. */
-const shortText = 64;
-
-/** Bytes that a text takes in UTF-8. */
-function textBytes(value: string): number {
-  if (value.length > shortText) return encoder.encode(value).length;
-  for (let at = 0; at < value.length; at++)
-    if (value.charCodeAt(at) > 127) return encoder.encode(value).length;
-  return value.length;
-}
-
-/** Writes a text of so many bytes (textBytes). */
-function putText(to: Cursor, value: string): void {
-  const length = textBytes(value);
-  const at = to.take(length);
-  if (length > shortText || length !== value.length) to.bytes.set(encoder.encode(value), at);
-  else for (let index = 0; index < length; index++) to.bytes[at + index] = value.charCodeAt(index);
-}
-
-/** The text of bytes in UTF-8. Throws TypeError for what is none. */
-function textOf(bytes: Uint8Array, from: number, to: number): string {
-  if (to - from <= shortText) {
-    let value = "";
-    for (let at = from; at < to; at++) {
-      const byte = bytes[at] as number;
-      if (byte > 127) return strict.decode(bytes.subarray(from, to));
-      value += String.fromCharCode(byte);
-    }
-    return value;
-  }
-  return strict.decode(bytes.subarray(from, to));
-}
-
 function put(to: Cursor, bytes: Uint8Array): void {
   const at = to.take(bytes.length);
   to.bytes.set(bytes, at);
@@ -181,7 +149,8 @@ export function string(bytesMax = 255): WireType<string> {
       return length + 1;
     },
     write(to, value) {
-      putText(to, value);
+      const length = textBytes(value);
+      putText(to.bytes, to.take(length), value, length);
       uint8.write(to, 0);
     },
     read(from) {

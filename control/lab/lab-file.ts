@@ -7,7 +7,7 @@
 import { isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { ProteusError } from "../kernel/errors.js";
-import { mediumSize } from "../node/config/settings.js";
+import { mediumSize } from "../node/config/schemas.js";
 import { impairmentFields } from "./impairment-fields.js";
 import { isHealthy, mergeImpairments, noImpairments } from "./impairments.js";
 import { isName, nameRule } from "./names.js";

@@ -1,17 +1,15 @@
 // The medium of a machine's Bullet server: a file that is made when it is missing, or a
 // partition; and the volume on it.
 //
-// - A new file is made whole beside its place and takes it by rename: whenever the machine ends
-//   there is a volume or none. A partition, or a file that holds nothing, is formatted where it
-//   is; anything else that is no volume is left alone and is an error.
+// - A new file is made whole (medium-file.ts). A partition, or a file that holds nothing, is
+//   formatted where it is; anything else that is no volume is left alone and is an error.
 // - Size and inodes count when it is made; an old one stays as it is.
 
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import { FileBlockDevice, FileBlockError } from "../../drivers/file-block/file-block.js";
 import { type ExitCode, exitCodes, ProteusError } from "../kernel/errors.js";
 import { FileVolume } from "../server/bullet/volume/volume.js";
 import { nodeContentHash } from "./bullet-hash.js";
+import { isMissing, makeMedium } from "./medium-file.js";
 
 export interface BulletMedium {
   /** A file or a partition. */
@@ -43,37 +41,11 @@ const format = (device: FileBlockDevice, medium: BulletMedium): Promise<void> =>
   FileVolume.format(device, { inodes: inodesFor(medium, device), random: medium.random, name: medium.path });
 
 /** Makes a new file with an empty volume in it. */
-async function makeFile(medium: BulletMedium): Promise<void> {
-  const { path } = medium;
-  await mkdir(dirname(path), { recursive: true });
-  const unfinished = `${path}.new`;
-  await rm(unfinished, { force: true }); // of a machine that ended meanwhile
-  const device = await FileBlockDevice.create(unfinished, medium.bytes);
-  try {
+const makeFile = (medium: BulletMedium): Promise<void> =>
+  makeMedium(medium.path, medium.bytes, async (device) => {
     await format(device, medium);
     await device.flush();
-    await rename(unfinished, path);
-    const names = await open(dirname(path), "r"); // the name is the folder's content
-    try {
-      await names.sync();
-    } finally {
-      await names.close();
-    }
-  } finally {
-    await device.close();
-    await rm(unfinished, { force: true });
-  }
-}
-
-async function isMissing(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return false;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return true;
-    throw error;
-  }
-}
+  });
 
 /** Opens the volume of a medium, after it was made where there was none. Throws ProteusError. */
 export async function openBullet(medium: BulletMedium): Promise<OpenBullet> {

@@ -1,53 +1,30 @@
 // The store of a machine's directory server: a file of its own in the state folder, with a log in
 // it that costs one write and one flush for all updates that wait.
 //
-// - The file is made whole beside its place and takes it by rename: whenever the machine ends
-//   there is a store or none. It takes room as it is used; less than half of it can be names.
+// - The file is made whole (medium-file.ts). It takes room as it is used; less than half of it can
+//   be names.
 // - Readable by its owner only: it holds capabilities. One process has it.
 // - Why not LevelDB, as for other state: its log grows with each update, so that each flush writes
 //   the file's length as well, which costs two to three times as much.
 
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import { FileBlockDevice, FileBlockError } from "../../drivers/file-block/file-block.js";
 import { ProteusError } from "../kernel/errors.js";
 import { DiskStore } from "../store/disk/store.js";
 import { failed, locked } from "../store/errors.js";
+import { isMissing, makeMedium } from "./medium-file.js";
 
 /** As many blocks as a log can be read through within a second or two. */
 const fileBytes = 256 * 1024 * 1024;
 /** Nobody watches this store. */
 const history = { changes: 0, bytes: 0 };
 
-async function isMissing(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return false;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return true;
-    throw error;
-  }
-}
-
-async function make(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const unfinished = `${path}.new`;
-  await rm(unfinished, { force: true }); // of a machine that ended meanwhile
-  const device = await FileBlockDevice.create(unfinished, fileBytes);
-  try {
-    await (await DiskStore.open(device, { name: path })).close();
-    await rename(unfinished, path);
-    const names = await open(dirname(path), "r"); // the name is the folder's content
-    try {
-      await names.sync();
-    } finally {
-      await names.close();
-    }
-  } finally {
-    await device.close();
-    await rm(unfinished, { force: true });
-  }
-}
+const make = (path: string): Promise<void> =>
+  makeMedium(
+    path,
+    fileBytes,
+    async (device) => (await DiskStore.open(device, { name: path })).close(),
+    0o700,
+  );
 
 function explained(path: string, error: unknown): ProteusError {
   if (error instanceof ProteusError) return error;

@@ -8,7 +8,8 @@ import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { Capability } from "../capability/capability.js";
 import type { ServerSecrets } from "../capability/secrets.js";
-import { inOrder, MEMBERS_MAX, setOf } from "../capability/set.js";
+import { MEMBERS_MAX, setOf } from "../capability/set.js";
+import { serversAt } from "../files/servers.js";
 import { pause } from "../group/timer.js";
 import type { ReplicationReport } from "../interface/replication.js";
 import { toHex } from "../kernel/bytes.js";
@@ -76,17 +77,6 @@ async function serversOf(places: readonly string[], names: Directories): Promise
   const found = capabilitiesIn(places.filter(isFile).map(pathIn), "bullet");
   for (const path of places.filter((place) => !isFile(place))) found.push(...(await serversAt(path, names)));
   return [...new Map(found.map((each) => [toHex(each.port), each])).values()];
-}
-
-async function serversAt(path: string, names: Directories): Promise<readonly Capability[]> {
-  try {
-    const set = await names.lookup(path);
-    if (!names.isDirectory(set)) return inOrder(set);
-    return (await names.entries(path)).flatMap((row) => (row.set === undefined ? [] : inOrder(row.set)));
-  } catch (error) {
-    if (error instanceof ProteusError && error.code === "NAME_NOT_FOUND") return [];
-    throw error;
-  }
 }
 
 function noRoot(why: string): ProteusError {

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { isLong } from "../simulation/seeds.js";
 import { LabRunner } from "./lab-runner.js";
 import { within } from "./programs.js";
 
@@ -70,42 +69,40 @@ nodes:
 
   const readSum = (capability: string) => `'${process.execPath}' '${example}' ${capability} | sha256sum`;
 
-  if (isLong)
-    it("stores and gives back a person's files", async () => {
-      const path = join(lab.folder, "a file");
-      const content = randomBytes(3 * 1024 * 1024 + 11);
-      writeFileSync(path, content);
-      const put = await lab.must(["lab", "exec", "n2", "--", process.execPath, example, server(), path]);
-      const [capability = ""] = put.stdout.split(" ");
-      const { stdout: sum } = await lab.must(["lab", "exec", "n2", "--", "sh", "-c", readSum(capability)]);
-      expect(sum.split(" ")[0]).toBe(createHash("sha256").update(content).digest("hex"));
-      expect(await json("size64", capability)).toMatchObject({ bytes: String(content.length) });
-      await lab.must(["bullet", "destroy", capability]);
-      const gone = await lab.run(["bullet", "read", capability, "--json"]);
-      expect([gone.status, (JSON.parse(gone.stderr) as { error: { code: string } }).error.code]).toEqual([
-        4,
-        "STD_CAPBAD",
-      ]);
-    });
+  it("stores and gives back a person's files", async () => {
+    const path = join(lab.folder, "a file");
+    const content = randomBytes(3 * 1024 * 1024 + 11);
+    writeFileSync(path, content);
+    const put = await lab.must(["lab", "exec", "n2", "--", process.execPath, example, server(), path]);
+    const [capability = ""] = put.stdout.split(" ");
+    const { stdout: sum } = await lab.must(["lab", "exec", "n2", "--", "sh", "-c", readSum(capability)]);
+    expect(sum.split(" ")[0]).toBe(createHash("sha256").update(content).digest("hex"));
+    expect(await json("size64", capability)).toMatchObject({ bytes: String(content.length) });
+    await lab.must(["bullet", "destroy", capability]);
+    const gone = await lab.run(["bullet", "read", capability, "--json"]);
+    expect([gone.status, (JSON.parse(gone.stderr) as { error: { code: string } }).error.code]).toEqual([
+      4,
+      "STD_CAPBAD",
+    ]);
+  });
 
-  if (isLong)
-    it("says when the medium has rotted, with an exit code of its own", async () => {
-      const { file } = (await json("create", "n1", "--data", "precious words", "--flags", "3")) as {
-        file: string;
-      };
-      await lab.must(["lab", "kill", "n1"]);
-      const bytes = readFileSync(volume());
-      const at = bytes.indexOf("precious words");
-      expect(at).toBeGreaterThan(0);
-      bytes[at] = 0x50;
-      writeFileSync(volume(), bytes);
-      await lab.must(["lab", "start", "n1"]);
-      const check = await lab.run(["bullet", "check", "n1", "--json"]);
-      expect(check.status).toBe(6);
-      const { report } = JSON.parse(check.stdout) as { report: { corrupt: readonly unknown[] } };
-      expect(report.corrupt).toHaveLength(1);
-      const read = await lab.run(["bullet", "read", file]);
-      expect(read.status).toBe(1);
-      expect(read.stderr).toContain("not those that were written");
-    });
+  it("says when the medium has rotted, with an exit code of its own", async () => {
+    const { file } = (await json("create", "n1", "--data", "precious words", "--flags", "3")) as {
+      file: string;
+    };
+    await lab.must(["lab", "kill", "n1"]);
+    const bytes = readFileSync(volume());
+    const at = bytes.indexOf("precious words");
+    expect(at).toBeGreaterThan(0);
+    bytes[at] = 0x50;
+    writeFileSync(volume(), bytes);
+    await lab.must(["lab", "start", "n1"]);
+    const check = await lab.run(["bullet", "check", "n1", "--json"]);
+    expect(check.status).toBe(6);
+    const { report } = JSON.parse(check.stdout) as { report: { corrupt: readonly unknown[] } };
+    expect(report.corrupt).toHaveLength(1);
+    const read = await lab.run(["bullet", "read", file]);
+    expect(read.status).toBe(1);
+    expect(read.stderr).toContain("not those that were written");
+  });
 });

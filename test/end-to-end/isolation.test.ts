@@ -5,7 +5,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { isLong } from "../simulation/seeds.js";
 import { isRoot, mustBeReal, Programs } from "./programs.js";
 
 const routed = `networks: { lan0: , lan1: }
@@ -77,14 +76,13 @@ describe.runIf(isRoot)("a user without rights", () => {
   });
 });
 
-if (isLong)
-  describe("a lab in memory", () => {
-    const pool = new Programs();
-    afterAll(() => pool.close());
+describe("a lab in memory", () => {
+  const pool = new Programs();
+  afterAll(() => pool.close());
 
-    it("has machines that call each other through a router too, and says what it is", async () => {
-      const status = await pool.up(labFile(pool), "--isolation", "memory");
-      expect(status.isolation).toBe("memory");
-      await expectCalls(pool);
-    });
+  it("has machines that call each other through a router too, and says what it is", async () => {
+    const status = await pool.up(labFile(pool), "--isolation", "memory");
+    expect(status.isolation).toBe("memory");
+    await expectCalls(pool);
   });
+});

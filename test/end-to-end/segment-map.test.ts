@@ -5,7 +5,6 @@ import { closeSync, constants, openSync, readFileSync, readlinkSync, writeSync }
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { isLong } from "../simulation/seeds.js";
 import type { Running } from "./lab-runner.js";
 import { Programs, until, within } from "./programs.js";
 
@@ -95,67 +94,64 @@ describe("a segment that another process maps", () => {
     expect(JSON.parse(other.stderr)).toMatchObject({ error: { code: "STD_NOTNOW" } });
   });
 
-  if (isLong)
-    it("cannot be written by others when it is mapped to be read", async () => {
-      const second = await create();
-      await write(second, 0, "sealed");
-      const reader = String((await json("n2", "std", "restrict", second, "--mask", "1")).capability);
-      const place = await json("n1", "segment", "map", reader);
-      expect(place).toMatchObject({
-        bytes,
-        write: false,
-        path: expect.stringMatching(/^\/proc\/\d+\/fd\/\d+$/),
-      });
-      const path = String(place.path);
-      expect(readlinkSync(path)).toBe(`/memfd:proteus-${place.tag} (deleted)`);
-      expect(readFileSync(path).subarray(0, 6).toString()).toBe("sealed");
-      const descriptor = openSync(path, constants.O_RDWR);
-      expect(() => writeSync(descriptor, "broken")).toThrow("EPERM");
-      closeSync(descriptor);
-      await write(second, 0, "follow");
-      expect(readFileSync(path).subarray(0, 6).toString()).toBe("follow");
-      const once = await run("n1", "segment", "map", second, "--write", "--json");
-      expect(JSON.parse(once.stderr)).toMatchObject({ error: { code: "STD_NOTNOW" } });
-      await json("n2", "segment", "grow", second, "--bytes", String(2 * bytes));
-      expect(() => readlinkSync(path)).toThrow("ENOENT");
+  it("cannot be written by others when it is mapped to be read", async () => {
+    const second = await create();
+    await write(second, 0, "sealed");
+    const reader = String((await json("n2", "std", "restrict", second, "--mask", "1")).capability);
+    const place = await json("n1", "segment", "map", reader);
+    expect(place).toMatchObject({
+      bytes,
+      write: false,
+      path: expect.stringMatching(/^\/proc\/\d+\/fd\/\d+$/),
     });
+    const path = String(place.path);
+    expect(readlinkSync(path)).toBe(`/memfd:proteus-${place.tag} (deleted)`);
+    expect(readFileSync(path).subarray(0, 6).toString()).toBe("sealed");
+    const descriptor = openSync(path, constants.O_RDWR);
+    expect(() => writeSync(descriptor, "broken")).toThrow("EPERM");
+    closeSync(descriptor);
+    await write(second, 0, "follow");
+    expect(readFileSync(path).subarray(0, 6).toString()).toBe("follow");
+    const once = await run("n1", "segment", "map", second, "--write", "--json");
+    expect(JSON.parse(once.stderr)).toMatchObject({ error: { code: "STD_NOTNOW" } });
+    await json("n2", "segment", "grow", second, "--bytes", String(2 * bytes));
+    expect(() => readlinkSync(path)).toThrow("ENOENT");
+  });
 
-  if (isLong)
-    it("shows nothing of what comes into its memory after it was destroyed", async () => {
-      await json("n2", "std", "destroy", segment);
-      // As long as all that the tests before have given back, so it lies where those pages were.
-      const made = await json("n2", "segment", "create", "n1", "--bytes", String(3 * bytes));
-      const next = String(made.segment);
-      const secret = "secret!".repeat((3 * bytes) / 14);
-      for (const at of [0, secret.length]) await write(next, at, secret);
-      const seen = await writer.ask(`get 0 ${bytes}`);
-      expect(seen.startsWith("before")).toBe(true);
-      expect(seen).not.toContain("secret");
-      await writer.ask("put 0 nobody");
-      const { stdout } = await run("n2", "segment", "read", next, "--length", String(3 * bytes));
-      expect(stdout === secret + secret).toBe(true);
-    });
+  it("shows nothing of what comes into its memory after it was destroyed", async () => {
+    await json("n2", "std", "destroy", segment);
+    // As long as all that the tests before have given back, so it lies where those pages were.
+    const made = await json("n2", "segment", "create", "n1", "--bytes", String(3 * bytes));
+    const next = String(made.segment);
+    const secret = "secret!".repeat((3 * bytes) / 14);
+    for (const at of [0, secret.length]) await write(next, at, secret);
+    const seen = await writer.ask(`get 0 ${bytes}`);
+    expect(seen.startsWith("before")).toBe(true);
+    expect(seen).not.toContain("secret");
+    await writer.ask("put 0 nobody");
+    const { stdout } = await run("n2", "segment", "read", next, "--length", String(3 * bytes));
+    expect(stdout === secret + secret).toBe(true);
+  });
 
-  if (isLong)
-    it("keeps what it held when the agent dies; another map fails clearly", async () => {
-      const last = await create();
-      await write(last, 0, "at the end");
-      const holder = new Mapper(pool, "n2", last);
-      mappers.push(holder);
-      expect(await holder.said()).toBe("mapped");
-      const { pid } = pool.ready("n1");
-      process.kill(pid, "SIGKILL");
-      await until("the agent's end", () => {
-        try {
-          return readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ") ? true : undefined;
-        } catch {
-          return true;
-        }
-      });
-      expect(await holder.ask("get 0 10")).toBe("at the end");
-      const late = await run("n2", "segment", "map", last, "--timeout", "200ms", "--json");
-      expect(late.status).toBe(5);
-      expect(JSON.parse(late.stderr)).toMatchObject({ error: { code: "RPC_NOTFOUND" } });
-      expect(await holder.end()).toBe(0);
+  it("keeps what it held when the agent dies; another map fails clearly", async () => {
+    const last = await create();
+    await write(last, 0, "at the end");
+    const holder = new Mapper(pool, "n2", last);
+    mappers.push(holder);
+    expect(await holder.said()).toBe("mapped");
+    const { pid } = pool.ready("n1");
+    process.kill(pid, "SIGKILL");
+    await until("the agent's end", () => {
+      try {
+        return readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ") ? true : undefined;
+      } catch {
+        return true;
+      }
     });
+    expect(await holder.ask("get 0 10")).toBe("at the end");
+    const late = await run("n2", "segment", "map", last, "--timeout", "200ms", "--json");
+    expect(late.status).toBe(5);
+    expect(JSON.parse(late.stderr)).toMatchObject({ error: { code: "RPC_NOTFOUND" } });
+    expect(await holder.end()).toBe(0);
+  });
 });

@@ -11,6 +11,7 @@ import { type Capability, capabilityHex } from "../../capability/capability.js";
 import { inOrder } from "../../capability/set.js";
 import { BulletContents } from "../../files/contents.js";
 import { Files } from "../../files/files.js";
+import { serversAt } from "../../files/servers.js";
 import { replicationTable } from "../../interface/replication.js";
 import { toHex } from "../../kernel/bytes.js";
 import type { CallOptions, Transact } from "../../kernel/calls.js";
@@ -176,21 +177,10 @@ async function serversIn(
   path: string,
   server: string,
 ): Promise<readonly Capability[]> {
-  const known = await knownServers(names, path);
+  const known = await serversAt(path, names);
   if (known.length > 0) return known;
   const hasLab = options.lab !== undefined || process.env.PROTEUS_LAB || runningLabs().length > 0;
   return hasLab ? givenInLab(requireLab(options.lab), server).map(({ capability }) => capability) : [];
-}
-
-async function knownServers(names: Directories, path: string): Promise<readonly Capability[]> {
-  try {
-    const set = await names.lookup(path);
-    if (!names.isDirectory(set)) return inOrder(set);
-    return (await names.entries(path)).flatMap((row) => (row.set === undefined ? [] : inOrder(row.set)));
-  } catch (error) {
-    if (error instanceof ProteusError && error.code === "NAME_NOT_FOUND") return [];
-    throw error;
-  }
 }
 
 /** The capability that a path stands for, as a target of any command. */

@@ -33,6 +33,7 @@ import { type DirectoryMembers, notNow, type Order, unavailable } from "./order.
 import { Peer, purposePort, servePeer } from "./peers.js";
 import { comparePositions, decodeAs, encodeAs, type Position } from "./records.js";
 import type { DirectoryState } from "./state.js";
+import { Waits } from "./waits.js";
 
 export interface TogetherOptions {
   readonly kernel: Kernel;
@@ -93,14 +94,7 @@ interface Stay {
   readonly stored: Map<string, Position>;
   readonly asking: Set<string>;
   waiting: (() => void)[];
-  waitsNow: Wait | null;
-  waitsNext: Wait | null;
-}
-
-/** A wait for a version to be certain. */
-interface Wait {
-  version: number;
-  promise: Promise<void>;
+  readonly waits: Waits;
 }
 
 export class Together implements Order {
@@ -217,7 +211,7 @@ export class Together implements Order {
     const { kernel, after, random, getPort, state, journal } = this.#options;
     const stay: Stay = {
       ...{ term, nonce: random(nonceBytes), replica: null, bundles: null, over: false, waiting: [] },
-      ...{ waitsNow: null, waitsNext: null },
+      waits: new Waits((version) => this.#makeCertain(stay, version)),
       ...{ announced: new Map(), stored: new Map(), asking: new Set() },
     };
     this.#stay = stay;
@@ -385,30 +379,7 @@ export class Together implements Order {
   certain(version: number): undefined | Promise<void> {
     const stay = this.#stay;
     if (stay === null || stay.over) return Promise.reject(notNow());
-    return this.#isCertain(stay, version) ? undefined : this.#soonCertain(stay, version);
-  }
-
-  /** Many wait for what one wait tells: at most one is under way, and one comes behind it. */
-  async #soonCertain(stay: Stay, version: number): Promise<void> {
-    const { waitsNow, waitsNext } = stay;
-    if (waitsNow !== null && waitsNow.version >= version) return waitsNow.promise;
-    if (waitsNext !== null) {
-      waitsNext.version = Math.max(waitsNext.version, version);
-      return waitsNext.promise;
-    }
-    const wait: Wait = { version, promise: Promise.resolve() };
-    const before = waitsNow?.promise;
-    if (before !== undefined) stay.waitsNext = wait;
-    else stay.waitsNow = wait;
-    const run = async (): Promise<void> => {
-      await before?.catch(() => undefined);
-      if (stay.waitsNext === wait) [stay.waitsNow, stay.waitsNext] = [wait, null];
-      await this.#makeCertain(stay, wait.version).finally(() => {
-        if (stay.waitsNow === wait) stay.waitsNow = null;
-      });
-    };
-    wait.promise = run();
-    return wait.promise;
+    return this.#isCertain(stay, version) ? undefined : stay.waits.until(version);
   }
 
   #at(stay: Stay, version: number): Position {
