@@ -25,7 +25,10 @@ export interface AskingOptions {
   readonly call?: CallOptions;
 }
 
-const passing = new Set(["RPC_NOTFOUND", "RPC_FAILURE", "RPC_TRYAGAIN", "STD_NOTNOW", "CONTROL_BUSY"]);
+const passing = new Set([
+  ...["RPC_NOTFOUND", "RPC_FAILURE", "RPC_TRYAGAIN", "STD_NOTNOW"],
+  ...["CONTROL_BUSY", "CONTROL_SILENT"],
+]);
 const pauseMs = 200;
 const pauseMsMax = 2000;
 const callDefaults: CallOptions = { locateTimeoutMs: 1500, pollMs: 250, deadMs: 2000 };

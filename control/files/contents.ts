@@ -36,7 +36,7 @@ export interface BulletOptions {
 
 /** What another server, or a later try, may do better. */
 const passing = new Set([
-  ...["RPC_NOTFOUND", "RPC_FAILURE", "RPC_TRYAGAIN", "CONTROL_BUSY"],
+  ...["RPC_NOTFOUND", "RPC_FAILURE", "RPC_TRYAGAIN", "CONTROL_BUSY", "CONTROL_SILENT"],
   ...["STD_NOTNOW", "STD_NOMEM", "STD_NOSPACE", "STD_NOMEDIUM"],
 ]);
 /** What waiting does not mend: only another server. */

@@ -37,9 +37,12 @@ export interface DirectoriesOptions {
 }
 
 /** What another capability, or a later try, may answer better. */
-const passing = new Set(["RPC_NOTFOUND", "RPC_FAILURE", "RPC_TRYAGAIN", "STD_NOTNOW", "SP_UNAVAIL"]);
+const passing = new Set([
+  ...["RPC_NOTFOUND", "RPC_FAILURE", "RPC_TRYAGAIN", "STD_NOTNOW", "SP_UNAVAIL"],
+  ...["CONTROL_SILENT", "CONTROL_BUSY"],
+]);
 /** After these an update may have been done. */
-const open = new Set(["RPC_FAILURE", "SP_UNAVAIL"]);
+const open = new Set(["RPC_FAILURE", "SP_UNAVAIL", "CONTROL_SILENT"]);
 const callDefaults: CallOptions = { locateTimeoutMs: 1500, pollMs: 250, deadMs: 1500 };
 const pauseMs = 100;
 const pauseMsMax = 1000;

@@ -3,11 +3,15 @@
 
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Capability } from "../../../control/capability/capability.js";
+import { setOf } from "../../../control/capability/set.js";
 import { BulletContents, type BulletOptions } from "../../../control/files/contents.js";
 import { Files, openedOf } from "../../../control/files/files.js";
 import { removeTree } from "../../../control/files/remove.js";
 import { getTree, putTree } from "../../../control/files/trees.js";
+import { type Transact, trans } from "../../../control/kernel/calls.js";
+import { exitCodes, ProteusError } from "../../../control/kernel/errors.js";
 import { BulletServer } from "../../../control/server/bullet/server.js";
+import { Directories } from "../../../control/stub/directories.js";
 import { isLong } from "../../simulation/seeds.js";
 import { MemoryFiles } from "../server/bullet/memory-files.js";
 import { Alarms } from "../server/bullet/shelf.js";
@@ -53,6 +57,27 @@ async function textOf(files: Files, path: string): Promise<string> {
 }
 
 describe("files of a pool", () => {
+  it("go in whole though the daemon that forwards the calls ends with some of them under way", async () => {
+    let calls = 0;
+    let lost = 0;
+    const via: Transact = async (header, data, options) => {
+      const reply = await trans(lone.pool.near, header, data, { ...options, ...call });
+      if (++calls % 5 !== 0) return reply;
+      lost++;
+      throw new ProteusError({ code: "CONTROL_SILENT", exit: exitCodes.unreachable, message: "it ended" });
+    };
+    const pause = () => Promise.resolve();
+    const servers = () => Promise.resolve([capability(0), capability(1)]);
+    const names = new Directories(via, setOf(lone.root()), { pause, random: lone.pool.random });
+    const files = new Files(names, new BulletContents(via, { servers, call, pause }), { concurrency: 1 });
+    const tree = { a: { b: "b".repeat(3000), c: "c" }, d: "d" };
+    expect(await end(putTree(files, new MemorySource(tree), "/t"))).toMatchObject({ files: 3, failed: 0 });
+    const target = new MemoryTarget();
+    await end(getTree(filesWith(), "/t", target));
+    expect(target.all).toMatchObject({ "a/b": tree.a.b, "a/c": "c", d: "d" });
+    expect(lost).toBeGreaterThan(2);
+  });
+
   it("go in as a tree, come out the same, move, and go away", async () => {
     const tree = { a: { b: { deep: "d".repeat(3000) }, empty: "" }, c: "third" };
     const files = filesWith();
