@@ -270,7 +270,7 @@ export async function* readFile(
     return data;
   };
   const first = Math.min(pieceBytes, length);
-  const begin = await read(at, first);
+  const { data: begin } = await read(at, first);
   if (begin.length > 0) yield seen(begin);
   if (begin.length === first && length > first) {
     const end = Math.min(position + length, await fileBytes(kernel, file, callOptions(options)));
@@ -278,7 +278,7 @@ export async function* readFile(
     for (let next = at; at < end; ) {
       for (; next < end && ahead.length < window; next += pieceBytes) {
         const wanted = Math.min(pieceBytes, end - next);
-        const piece = read(next, wanted).then((data) =>
+        const piece = read(next, wanted).then(({ data }) =>
           data.length === wanted ? data : short(next, wanted),
         );
         piece.catch(() => undefined); // the one before it may fail first
@@ -295,13 +295,11 @@ export async function* readFile(
 function reader(kernel: Kernel | Transact, file: Capability, pieceBytes: number, options: CallOptions) {
   const calls = stub(kernel, bulletTable, file, options);
   const original = pieceBytes <= BULLET_TRANSFER_BYTES;
-  return async (position: number, wanted: number): Promise<Uint8Array> => {
+  return (position: number, wanted: number): Promise<{ readonly data: Uint8Array }> => {
     const how = original ? { count: wanted } : { length: wanted };
-    const reply =
-      position < longFrom
-        ? await calls.read({ position, ...how })
-        : await calls.read64({ position: BigInt(position), ...how });
-    return reply.data;
+    return position < longFrom
+      ? calls.read({ position, ...how })
+      : calls.read64({ position: BigInt(position), ...how });
   };
 }
 
@@ -315,25 +313,49 @@ function short(position: number, wanted: number): never {
   });
 }
 
+type WholeOptions = TransferOptions & { readonly bytesMax?: number };
+
 /**
  * A whole file of moderate size in one piece of memory.
  *
  * @param bytesMax more is refused with FILE_TOO_LARGE, before it is read; default 64 MiB
  */
-export async function wholeFile(
+export function wholeFile(
   kernel: Kernel | Transact,
   file: Capability,
-  { bytesMax = 64 * 1024 * 1024, ...options }: TransferOptions & { readonly bytesMax?: number } = {},
+  { bytesMax = 64 * 1024 * 1024, ...options }: WholeOptions = {},
 ): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of readFile(kernel, file, { ...options, length: bytesMax + 1 })) {
+  if (options.watch !== undefined) return gathered(kernel, file, options, bytesMax);
+  const pieceBytes = pieceOf(options);
+  const wanted = Math.min(pieceBytes, bytesMax + 1);
+  // What one call brings needs no stream, and no promises besides the call's.
+  return reader(
+    kernel,
+    file,
+    pieceBytes,
+    callOptions(options),
+  )(0, wanted).then(({ data }) =>
+    data.length < wanted ? data : gathered(kernel, file, options, bytesMax, data),
+  );
+}
+
+/** A whole file of which the beginning was read already. */
+async function gathered(
+  kernel: Kernel | Transact,
+  file: Capability,
+  options: TransferOptions,
+  bytesMax: number,
+  begin: Uint8Array = new Uint8Array(0),
+): Promise<Uint8Array> {
+  const pieces = [begin];
+  let bytes = begin.length;
+  if (bytes > bytesMax) throw tooLarge(bytesMax);
+  const rest = { ...options, position: bytes, length: bytesMax + 1 - bytes };
+  for await (const piece of readFile(kernel, file, rest)) {
     pieces.push(piece);
     bytes += piece.length;
     if (bytes > bytesMax) throw tooLarge(bytesMax);
   }
-  const [only] = pieces;
-  if (pieces.length === 1 && only !== undefined) return only;
   const whole = new Uint8Array(bytes);
   let at = 0;
   for (const piece of pieces) {
