@@ -7,14 +7,13 @@
 // - In half of the seeds media rot, and blocks become unreadable: then a read may say so, and
 //   a file that its medium has lost may be gone; other bytes than those written are never given.
 // - At the end every file is read, and every medium checked by its own server.
-// - Contents are hashed by a function of this file: nothing here tries to find two that are alike.
+// - Contents are hashed by a function that is quick (contents.ts).
 
 import type { Capability } from "../../control/capability/capability.js";
 import { BULLET_COMMIT, BULLET_SAFETY, bulletTable } from "../../control/interface/bullet.js";
 import { toHex } from "../../control/kernel/bytes.js";
 import { ProteusError } from "../../control/kernel/errors.js";
 import { BulletServer } from "../../control/server/bullet/server.js";
-import type { ContentHash } from "../../control/server/bullet/volume/hash.js";
 import { FileVolume } from "../../control/server/bullet/volume/volume.js";
 import { stub } from "../../control/stub/client.js";
 import { createFile, readFile } from "../../control/stub/files.js";
@@ -22,6 +21,7 @@ import { VirtualDisk } from "../disk/disk.js";
 import { noDiskFaults } from "../disk/faults.js";
 import type { Machine } from "../engine/machine.js";
 import { MILLISECOND, SECOND } from "../engine/world.js";
+import { hashOf, joined, QuickHash, same } from "./contents.js";
 import { bytesOf, timersOf } from "./programs.js";
 import type { Activity, Cluster, Workload } from "./workload.js";
 
@@ -370,42 +370,3 @@ class FilesRun implements Activity {
       this.#wrong("files progress", "files were not read, or media not checked, in the time of peace");
   }
 }
-
-/** 32 bytes that tell contents of a run apart: four sums of 64 bits, each mixed in its own way. */
-class QuickHash implements ContentHash {
-  readonly #lanes = Uint32Array.from({ length: 8 }, (_, lane) => 0x811c9dc5 ^ (lane * 0x9e3779b9));
-  #at = 0;
-
-  update(data: Uint8Array): void {
-    for (const byte of data) {
-      const lane = this.#at++ & 7;
-      this.#lanes[lane] = Math.imul((this.#lanes[lane] ?? 0) ^ byte, 0x01000193);
-    }
-  }
-
-  digest(): Uint8Array {
-    const bytes = new Uint8Array(32);
-    const view = new DataView(bytes.buffer);
-    for (const [lane, sum] of this.#lanes.entries()) view.setUint32(4 * lane, (sum ^ this.#at) >>> 0);
-    return bytes;
-  }
-}
-
-function hashOf(content: Uint8Array): string {
-  const hash = new QuickHash();
-  hash.update(content);
-  return toHex(hash.digest());
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
-}
-
-const same = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((byte, at) => byte === other[at]);
