@@ -2,7 +2,8 @@
 // candidate a line, a tab, what it is; the last line says whether files fit here too.
 //
 // - It answers fast or with nothing, and never with an error: the commands come from the file
-//   that the build wrote, live names get a part of a third of a second.
+//   that the build wrote, live names get a part of a third of a second, and
+//   paths of the pool under half a one.
 
 import { readFileSync } from "node:fs";
 import { ShellCompDirective } from "@bomb.sh/tab";
@@ -13,6 +14,8 @@ import { type Candidate, questionOf } from "./question.js";
 /** Since the process was started; what is asked for names gets at least the other. */
 const wholeMs = 250;
 const namesLeastMs = 80;
+/** A pool's directory is asked for through a daemon. */
+const pathsLeastMs = 400;
 
 /** What the build has written. */
 export const commandsFile = new URL("./commands.json", import.meta.url);
@@ -28,14 +31,20 @@ export async function answerTo(
   if (value !== undefined && "words" in value)
     candidates.push(...value.words.map((word) => ({ value: word, about: "" })));
   if (value !== undefined && "kind" in value) {
-    const left = Math.max(namesLeastMs, wholeMs - performance.now());
-    candidates.push(...(await namesOf(value.kind, left, sources)));
+    const least = value.kind === "path" ? pathsLeastMs : namesLeastMs;
+    const left = Math.max(least, wholeMs - performance.now());
+    candidates.push(...(await namesOf(value.kind, left, sources, typed)));
   }
   const isPath = value !== undefined && "path" in value;
-  const directive = isPath
-    ? ShellCompDirective.ShellCompDirectiveDefault
-    : ShellCompDirective.ShellCompDirectiveNoFileComp;
-  return [...candidates.filter((each) => each.value.startsWith(typed)).map(line), `:${directive}`];
+  const fitting = candidates.filter((each) => each.value.startsWith(typed));
+  // Behind a directory one goes on.
+  const goesOn = fitting.length > 0 && fitting.every((each) => each.value.endsWith("/"));
+  const directive =
+    (isPath
+      ? ShellCompDirective.ShellCompDirectiveDefault
+      : ShellCompDirective.ShellCompDirectiveNoFileComp) |
+    (goesOn ? ShellCompDirective.ShellCompDirectiveNoSpace : 0);
+  return [...fitting.map(line), `:${directive}`];
 }
 
 /** What a name or a description holds must not look like another line. */

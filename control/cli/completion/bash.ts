@@ -27,7 +27,8 @@ __proteus_complete() {
     if [[ $COMP_WORDBREAKS == *:* && $current == *:* ]]; then value=\${value#"\${current%"\${current##*:}"}"}; fi
     COMPREPLY+=("$kept$value")
   done < <(command proteus complete -- "\${words[@]}" 2>/dev/null)
-  if [[ $directive == 4 ]]; then compopt +o default 2>/dev/null; fi
+  if ((directive & 4)); then compopt +o default 2>/dev/null; fi
+  if ((directive & 2)); then compopt -o nospace 2>/dev/null; fi
   return 0
 }
 complete -o default -F __proteus_complete proteus

@@ -1,7 +1,7 @@
 // The names of what there is now, for completion: machines, labs, links, servers, interfaces.
 //
-// - Read from the state of the labs, from the system and from a control daemon's socket: no
-//   frame is sent, nothing is started.
+// - Read from the state of the labs, from the system and from a control daemon's socket: nothing
+//   is started. Paths of the pool are asked for through the daemon (paths.ts).
 // - A source that fails or is late has no names; nobody hears of it.
 // - What it reads is somebody's or a lab's file: every shape is doubted, every list is bounded.
 
@@ -12,11 +12,16 @@ import { interfacesOf } from "../../lab/plan.js";
 import { nodeFolder, runningLabs } from "../../lab/state.js";
 import type { LabNode, Topology } from "../../lab/topology.js";
 import { parseEndpoints, systemSocket } from "../../node/control/places.js";
+import { paths } from "./paths.js";
 import type { Candidate } from "./question.js";
 import type { Kind } from "./values.js";
 
-/** Who knows names of a kind; it is told when nobody waits any more. */
-export type Source = (kind: Kind, abort: AbortSignal) => readonly Candidate[] | Promise<readonly Candidate[]>;
+/** Who knows names of a kind; it is told when nobody waits any more, and what the names must begin with. */
+export type Source = (
+  kind: Kind,
+  abort: AbortSignal,
+  typed: string,
+) => readonly Candidate[] | Promise<readonly Candidate[]>;
 
 const namesMost = 1000;
 
@@ -65,6 +70,7 @@ function ofLab(kind: Kind, topology: Topology): Candidate[] {
     case "object":
       return [...nodes(topology), ...each(objects)];
     case "interface":
+    case "path":
       return [];
   }
 }
@@ -124,20 +130,21 @@ const pool: Source = async (kind, signal) => {
 };
 
 /** Everybody who knows names. Whoever else does is added here, and nowhere else. */
-export const sources: readonly Source[] = [labs, interfaces, pool];
+export const sources: readonly Source[] = [labs, interfaces, pool, paths];
 
 /** The names of a kind that are known within so many milliseconds, in order, each once. */
 export async function namesOf(
   kind: Kind,
   milliseconds: number,
   from: readonly Source[] = sources,
+  typed = "",
 ): Promise<readonly Candidate[]> {
   const abort = new AbortController();
   const late = new Promise<readonly Candidate[]>((resolve) => {
     abort.signal.addEventListener("abort", () => resolve([]), { once: true });
   });
   const timer = setTimeout(() => abort.abort(), milliseconds);
-  const asked = from.map(async (source) => source(kind, abort.signal));
+  const asked = from.map(async (source) => source(kind, abort.signal, typed));
   const found = await Promise.all(asked.map((names) => Promise.race([names, late]).catch(() => [])));
   clearTimeout(timer);
   abort.abort();

@@ -13,18 +13,22 @@ import { serverTables } from "../../interface/tables.js";
 import { formats, levels, schemes } from "../../node/config/settings.js";
 
 /** What there is now, by who is asked for it (names.ts). */
-export type Kind = "lab" | "node" | "tap" | "link" | "object" | "interface";
+export type Kind = "lab" | "node" | "tap" | "link" | "object" | "interface" | "path";
 
-/** A fixed word, a name of a kind, or a path; nothing is left to the user. */
+/** A fixed word, a name of a kind, a file of this machine, or one of the last two; nothing is left to the user. */
 export type Value =
   | { readonly words: readonly string[] }
   | { readonly kind: Kind }
-  | { readonly path: "file" | "folder" };
+  | { readonly path: "file" | "folder" }
+  | { readonly kind: Kind; readonly path: "file" | "folder" };
 
 const words = (list: readonly string[]): Value => ({ words: list });
 const file: Value = { path: "file" };
 const lab: Value = { kind: "lab" };
 const node: Value = { kind: "node" };
+const poolPath: Value = { kind: "path" };
+/** Here or in the pool: which it is, is said by the place among the others. */
+const either: Value = { kind: "path", path: "file" };
 
 const ofArguments: Readonly<Record<string, Value>> = {
   "lab up file": file,
@@ -36,7 +40,15 @@ const ofArguments: Readonly<Record<string, Value>> = {
   "lab impair link": { kind: "link" },
   "lab apply file": file,
   "lab graph file": file,
-  "put file": file,
+  "put file": either,
+  "get path": either,
+  ...Object.fromEntries(
+    ["cat", "ls", "tree", "find", "du", "stat", "mkdir", "rm", "ln"].map((name) => [
+      `${name} path`,
+      poolPath,
+    ]),
+  ),
+  "mv from": poolPath,
   "metrics node": node,
   "node show name": node,
   "node drain name": node,
