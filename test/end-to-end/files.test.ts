@@ -64,6 +64,29 @@ describe("files of a pool", () => {
     expect(await json("ls", "/home")).toMatchObject({ entries: [] });
   });
 
+  if (isLong)
+    it("take what stands on standard input: nothing, a line, and more than one piece", async () => {
+      await must("mkdir", "-p", "/pipes");
+      const large = Array.from(
+        { length: 400_000 },
+        (_, line) => `${line} of what came through a pipe\n`,
+      ).join("");
+      for (const [name, input] of Object.entries({ nothing: "", line: "hello\n", large })) {
+        const stored = await pool.lab.must(["put", "-", `/pipes/${name}`, "--json"], { cwd: folder, input });
+        expect(JSON.parse(stored.stdout)).toMatchObject({
+          files: 1,
+          bytes: input.length,
+          replaced: 0,
+          failed: 0,
+        });
+        expect((await must("cat", `/pipes/${name}`)) === input, name).toBe(true);
+      }
+      // It takes another's place when it is whole.
+      await pool.lab.must(["put", "-", "/pipes/large"], { cwd: folder, input: "less\n" });
+      expect(await must("cat", "/pipes/large")).toBe("less\n");
+      expect(await json("rm", "-r", "/pipes")).toMatchObject({ failed: 0 });
+    });
+
   const root = async (): Promise<string> => String((await json("capability", "give", "/")).capability);
 
   if (isLong)
