@@ -9,6 +9,7 @@ import { claims } from "../../capability/private-part.js";
 import type { CapabilityScheme } from "../../capability/scheme.js";
 import { type CapabilitySet, inOrder } from "../../capability/set.js";
 import { COLUMN_RIGHTS } from "../../interface/directory.js";
+import { refuse } from "../../stub/refused.js";
 import type { Row } from "./records.js";
 import { type Directory, type DirectoryState, maskOf } from "./state.js";
 
@@ -28,6 +29,10 @@ function allowedBy(row: Row, selected: number): number {
     if ((selected & (1 << column)) !== 0) allowed |= maskOf(row, column);
   return allowed & 0xff;
 }
+
+/** Refuses rights that select no column. */
+export const selecting = (rights: number): number =>
+  (rights & COLUMN_RIGHTS) === 0 ? refuse(STD_DENIED) : rights;
 
 export interface Walked {
   readonly status: number;
