@@ -41,8 +41,8 @@ const alone = [
 const longOnly =
   tier === "quick"
     ? [
-        ...["bullet", "capabilities", "gc", "group-crashes", "isolation", "replication"],
-        ...["segment-map", "side-by-side", "store-etcd"],
+        ...["bullet", "capabilities", "directory-crash", "gc", "group-crashes", "isolation"],
+        ...["replication", "segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
 const part = process.env.PROTEUS_END_TO_END;

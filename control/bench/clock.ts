@@ -17,6 +17,8 @@ export interface Span {
   readonly callsMin: number;
   /** Bytes of data that a call carries. */
   readonly bytes?: number;
+  /** Least length of the warm-up; default 150, or 1,500 for several clients. */
+  readonly warmupMs?: number;
   /** When the measurement begins, in milliseconds since 1970; left out: after the warm-up. */
   readonly from?: number;
 }
@@ -46,10 +48,10 @@ export async function timeCalls(begin: Begin, span: Span): Promise<Run> {
 /** Measures the calls of several clients. Rejects at the first that fails. */
 export function timeClients(
   begins: readonly Begin[],
-  { milliseconds, callsMin, bytes = 0, from }: Span,
+  { milliseconds, callsMin, bytes = 0, warmupMs = 0, from }: Span,
 ): Promise<Timed> {
   const times = new Float64Array(callsMax);
-  const least = begins.length > 1 ? warmupManyMs : warmupLeastMs;
+  const least = Math.max(warmupMs, begins.length > 1 ? warmupManyMs : warmupLeastMs);
   return new Promise((resolve, reject) => {
     const common = from === undefined ? null : from - performance.timeOrigin;
     const warmUntil = common ?? performance.now() + Math.max(milliseconds * warmupPart, least);

@@ -9,6 +9,8 @@
 //   and on the server are the ones that count. Tables are bounded; the oldest goes.
 // - Time is an argument. yearsToGuess says what the rates come to.
 
+import { keyOf, Recent } from "./recent.js";
+
 /** Failed checks a second that go on for ever, and how many may come at once. */
 export interface GuessRate {
   readonly perSecond: number;
@@ -46,36 +48,6 @@ interface Bucket {
 
 const entriesMost = 4096;
 
-/** A table of limited size; what was used longest ago goes first. */
-class Recent<Key, Value> {
-  readonly #entries = new Map<Key, Value>();
-  /** The one used last: it need not be put behind the others again. */
-  #latest: Key | undefined;
-
-  constructor(private readonly most: number) {}
-
-  get(key: Key): Value | undefined {
-    const value = this.#entries.get(key);
-    if (value !== undefined && key !== this.#latest) this.set(key, value);
-    return value;
-  }
-
-  set(key: Key, value: Value): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    this.#latest = key;
-    if (this.#entries.size <= this.most) return;
-    const [oldest] = this.#entries.keys();
-    if (oldest !== undefined) this.#entries.delete(oldest);
-  }
-
-  delete(key: Key): void {
-    this.#entries.delete(key);
-  }
-}
-
-const text = (privatePart: Uint8Array): string => String.fromCharCode(...privatePart);
-
 export class Guesses<Source> {
   readonly #rates: GuessRates;
   readonly #now: () => number;
@@ -91,17 +63,26 @@ export class Guesses<Source> {
     this.#server = { left: rates.server.atOnce, atMs: now() };
   }
 
-  /** What `check` makes of a private part, or undefined when it may not be asked now. */
-  check(source: Source, object: number, privatePart: Uint8Array, check: () => number): number | undefined {
-    const key = text(privatePart);
+  /**
+   * What `check` makes of a private part, or undefined when it may not be asked now.
+   *
+   * @param who shows it; looked at only when the private part is not known
+   */
+  check(
+    who: { readonly source: Source },
+    object: number,
+    privatePart: Uint8Array,
+    check: (privatePart: Uint8Array) => number,
+  ): number | undefined {
+    const key = keyOf(privatePart);
     const known = this.#known.get(key);
-    if (known === undefined && !this.#mayGuess(source, object)) return undefined;
-    const rights = check();
+    if (known === undefined && !this.#mayGuess(who.source, object)) return undefined;
+    const rights = check(privatePart);
     if (rights >= 0) {
       if (known === undefined) this.#known.set(key, true);
     } else {
       this.#known.delete(key);
-      if (known === undefined) this.#failed(source, object);
+      if (known === undefined) this.#failed(who.source, object);
     }
     return rights;
   }

@@ -9,8 +9,8 @@
 // - Source: Amoeba 5 buf_put_*, buf_get_*.
 
 import { CAPABILITY_BYTES, FLIP_ADDRESS, PORT_BYTES, PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
-import { type Capability, capabilityOf } from "../capability/capability.js";
-import { type CapabilitySet, MEMBERS_MAX } from "../capability/set.js";
+import type { Capability } from "../capability/capability.js";
+import { type CapabilitySet, type CapabilitySetMember, MEMBERS_MAX } from "../capability/set.js";
 import { putText, textBytes, textOf } from "./utf8.js";
 
 /** A value that a type cannot carry. */
@@ -65,6 +65,16 @@ export interface WireType<Value> {
   write(to: Cursor, value: Value): void;
   /** Throws Malformed. */
   read(from: Cursor): Value;
+}
+
+/** So few are copied one after the other. */
+const fewBytes = 32;
+
+/** A view of a short array makes the engine move it out of its heap first, which costs more than this. */
+function copy(bytes: Uint8Array, at: number, count: number): Uint8Array {
+  const copied = new Uint8Array(count);
+  for (let index = 0; index < count; index++) copied[index] = bytes[at + index] as number;
+  return copied;
 }
 
 /** Byte by byte: a DataView of a short array makes the engine move it out of its heap first. */
@@ -133,8 +143,10 @@ const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function put(to: Cursor, bytes: Uint8Array): void {
-  const at = to.take(bytes.length);
-  to.bytes.set(bytes, at);
+  const { length } = bytes;
+  const at = to.take(length);
+  if (length > fewBytes) to.bytes.set(bytes, at);
+  else for (let index = 0; index < length; index++) to.bytes[at + index] = bytes[index] as number;
 }
 
 /** Text of at most so many bytes, with a NUL at its end. */
@@ -154,8 +166,10 @@ export function string(bytesMax = 255): WireType<string> {
       uint8.write(to, 0);
     },
     read(from) {
-      const end = from.bytes.subarray(0, Math.min(from.end, from.at + bytesMax + 1)).indexOf(0, from.at);
-      if (end < 0) throw new Malformed("a string has no end");
+      const last = Math.min(from.end, from.at + bytesMax + 1);
+      let end = from.at; // most are short: a search by the engine would cost more
+      while (end < last && from.bytes[end] !== 0) end++;
+      if (end === last) throw new Malformed("a string has no end");
       const at = from.take(end + 1 - from.at);
       try {
         return textOf(from.bytes, at, end);
@@ -175,7 +189,7 @@ export const bytes: WireType<Uint8Array> = {
   write: put,
   read(from) {
     const at = from.take(from.end - from.at);
-    return from.bytes.subarray(at, from.end);
+    return at === 0 && from.end === from.bytes.length ? from.bytes : from.bytes.subarray(at, from.end);
   },
 };
 
@@ -261,7 +275,10 @@ export const capability: WireType<Capability> = {
   },
   read(from) {
     const at = from.take(CAPABILITY_BYTES);
-    return capabilityOf(from.bytes.subarray(at, at + CAPABILITY_BYTES));
+    return {
+      port: copy(from.bytes, at, PORT_BYTES),
+      private: copy(from.bytes, at + PORT_BYTES, PRIVATE_BYTES),
+    };
   },
 };
 
@@ -273,7 +290,9 @@ export const capabilitySet: WireType<CapabilitySet> = {
     if (final !== members.length) throw new Unfit(`a set of ${members.length} says that it has ${final}`);
     if (final > MEMBERS_MAX || initial < 0 || initial > MEMBERS_MAX)
       throw new Unfit(`a set has at most ${MEMBERS_MAX} members`);
-    return members.reduce((sum, member) => sum + capability.size(member.capability) + 2, 4);
+    let bytes = 4;
+    for (const member of members) bytes += capability.size(member.capability) + 2;
+    return bytes;
   },
   write(to, { initial, final, members }) {
     int16.write(to, initial);
@@ -288,10 +307,9 @@ export const capabilitySet: WireType<CapabilitySet> = {
     const final = int16.read(from);
     if (initial < 0 || initial > MEMBERS_MAX || final < 0 || final > MEMBERS_MAX)
       throw new Malformed(`a set has 0 to ${MEMBERS_MAX} members, not ${final} of ${initial}`);
-    const members = Array.from({ length: final }, () => ({
-      capability: capability.read(from),
-      current: int16.read(from) !== 0,
-    }));
+    const members: CapabilitySetMember[] = [];
+    for (let index = 0; index < final; index++)
+      members.push({ capability: capability.read(from), current: int16.read(from) !== 0 });
     return { initial, final, members };
   },
 };

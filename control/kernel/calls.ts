@@ -40,6 +40,11 @@ export interface CallOptions {
   readonly deadMs?: number;
   /** Largest reply taken; default 64 KiB. */
   readonly replyBytesMax?: number;
+  /**
+   * The reply's data is lent and not copied: it is a view of the kernel's memory until the function
+   * is called that `lend` is told. Not through a control daemon, which copies.
+   */
+  readonly lend?: (giveBack: () => void) => void;
 }
 
 export interface Reply {
@@ -63,6 +68,18 @@ function takeBytes(from: Uint8Array, at: number, count: number): Uint8Array {
   const taken = new Uint8Array(count);
   for (let index = 0; index < count; index++) taken[index] = from[at + index] as number;
   return taken;
+}
+
+/** Up to here bytes are copied one after the other. */
+const fewBytes = 64;
+
+function putData(to: Uint8Array, at: number, data: Uint8Array): void {
+  if (data.length <= fewBytes) putBytes(to, at, data, data.length);
+  else to.set(data, at);
+}
+
+function takeData(from: Uint8Array, at: number, count: number): Uint8Array {
+  return count <= fewBytes ? takeBytes(from, at, count) : from.slice(at, at + count);
 }
 
 /** Writes a header at an address of the kernel's memory; what is left out is zero. */
@@ -101,6 +118,11 @@ function writeOptions(kernel: Kernel, at: number, options: CallOptions): number 
   return at;
 }
 
+const nothing = new Uint8Array(0);
+/** Where a call's reply header and options record lie behind its request header. */
+const replyAt = HEADER;
+const optionsAt = 2 * HEADER;
+
 /**
  * Calls a server. Resolves with its reply, whatever its status; rejects with ProteusError
  * (RPC_NOTFOUND: certainly not executed; RPC_FAILURE: it may have been).
@@ -108,35 +130,64 @@ function writeOptions(kernel: Kernel, at: number, options: CallOptions): number 
 export function trans(
   kernel: Kernel,
   header: Partial<Header> & { readonly port: Uint8Array },
-  data: Uint8Array = new Uint8Array(0),
+  data: Uint8Array = nothing,
   options: CallOptions = {},
 ): Promise<Reply> {
-  const capacity = options.replyBytesMax ?? 65536;
-  const headers = kernel.buffers.take(2 * HEADER + OPTION_BYTES);
-  const request = kernel.buffers.take(data.length);
-  const reply = kernel.buffers.take(capacity);
-  const release = () => {
-    for (const buffer of [headers, request, reply]) kernel.buffers.give(buffer);
-  };
-  writeHeader(kernel, headers, header);
-  kernel.bytes.set(data, request);
-  const record = writeOptions(kernel, headers + 2 * HEADER, options);
+  return transTo(kernel, header, data, options, itself);
+}
+
+const itself = (reply: Reply): Reply => reply;
+
+/** As trans, and resolves with what `take` makes of the reply, or rejects with what it throws. */
+export function transTo<Result>(
+  kernel: Kernel,
+  header: Partial<Header> & { readonly port: Uint8Array },
+  data: Uint8Array,
+  options: CallOptions,
+  take: (reply: Reply) => Result,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
+    const capacity = options.replyBytesMax ?? 65536;
+    const { buffers } = kernel;
+    const headers = buffers.take(optionsAt + OPTION_BYTES);
+    let request = headers;
+    let reply = headers;
+    try {
+      if (data.length > 0) request = buffers.take(data.length);
+      if (capacity > 0) reply = buffers.take(capacity);
+    } catch (error) {
+      if (request !== headers) buffers.give(request);
+      buffers.give(headers);
+      throw error;
+    }
+    writeHeader(kernel, headers, header);
+    if (data.length > 0) putData(kernel.bytes, request, data);
+    const record = writeOptions(kernel, headers + optionsAt, options);
+    const { lend } = options;
     const done = (status: number, length: number) => {
-      if (status < 0) reject(statusError(status, "the call"));
-      else {
-        resolve({
-          header: readHeader(kernel, headers + HEADER),
-          data: kernel.bytes.slice(reply, reply + length),
-        });
+      let isLent = false;
+      try {
+        if (status < 0) throw statusError(status, "the call");
+        const answered = readHeader(kernel, headers + replyAt);
+        isLent = lend !== undefined && reply !== headers && answered.status >= 0;
+        const data = isLent
+          ? kernel.bytes.subarray(reply, reply + length)
+          : takeData(kernel.bytes, reply, length);
+        resolve(take({ header: answered, data }));
+      } catch (error) {
+        isLent = false;
+        reject(error);
       }
-      release();
+      buffers.give(headers);
+      if (request !== headers) buffers.give(request);
+      if (isLent) lend?.(() => buffers.give(reply));
+      else if (reply !== headers) buffers.give(reply);
     };
     const handle = kernel.trans(
       headers,
       request,
       data.length,
-      headers + HEADER,
+      headers + replyAt,
       reply,
       capacity,
       record,

@@ -24,10 +24,8 @@ export class Admission {
     this.#guesses = new Guesses(now, rates);
   }
 
-  /** The rights that a private part gives, or a status: STD_CAPBAD, STD_NOTNOW. */
-  rights(privatePart: Uint8Array, source: bigint): number {
-    const { object } = claims(privatePart);
-    const rights = this.#guesses.check(source, object, privatePart, () => this.#verify(privatePart));
-    return rights ?? STD_NOTNOW;
+  /** The rights that a private part gives, or a status: STD_CAPBAD, STD_NOTNOW. @param who shows it */
+  rights(privatePart: Uint8Array, who: { readonly source: bigint }): number {
+    return this.#guesses.check(who, claims(privatePart).object, privatePart, this.#verify) ?? STD_NOTNOW;
   }
 }

@@ -19,7 +19,7 @@ import {
 import type { StandardOperations } from "../interface/standard.js";
 import { allOperations, type ServerTable } from "../interface/table.js";
 import { Malformed, Unfit } from "../interface/types.js";
-import { type CallOptions, type Transact, trans } from "../kernel/calls.js";
+import { type CallOptions, type Reply, type Transact, transTo } from "../kernel/calls.js";
 import { exitCodes, ProteusError, statusError, statusName } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { hasData, measure, put, take } from "./messages.js";
@@ -66,6 +66,9 @@ class Called {
   readonly #via: Kernel | Transact;
   readonly #capability: Capability;
   readonly #options: CallOptions;
+  /** The same for operations without data in their reply, and for those with some. */
+  #without: CallOptions | null = null;
+  #with: CallOptions | null = null;
 
   constructor(via: Kernel | Transact, capability: Capability, options: CallOptions) {
     this.#via = via;
@@ -74,12 +77,37 @@ class Called {
   }
 
   /** The method of an operation: made when it is asked for, and not all of them for each stub. */
-  static method(stub: Called, table: ServerTable, name: string): (...given: Values[]) => Promise<Values> {
-    const [via, capability, options] = [stub.#via, stub.#capability, stub.#options];
-    return (given = {}, more) =>
-      callOperation(via, table, name, capability, given, more ? { ...options, ...more } : options);
+  static method(
+    stub: Called,
+    table: ServerTable,
+    name: string,
+    operation: Operation,
+  ): (...given: Values[]) => Promise<Values> {
+    const target = { name, operation, capability: stub.#capability };
+    const via = stub.#via;
+    return (given = {}, more) => {
+      const options = more
+        ? roomFor(operation, table, { ...stub.#options, ...more })
+        : stub.#room(operation, table);
+      return call(via, table, target, given, options);
+    };
+  }
+
+  #room(operation: Operation, table: ServerTable): CallOptions {
+    if (hasData(operation.reply)) {
+      this.#with ??= roomFor(operation, table, this.#options);
+      return this.#with;
+    }
+    this.#without ??= roomFor(operation, table, this.#options);
+    return this.#without;
   }
 }
+
+/** Options with the room that the reply takes. */
+const roomFor = ({ reply }: Operation, { replyBytesMax }: ServerTable, options: CallOptions): CallOptions =>
+  options.replyBytesMax === undefined
+    ? { ...options, replyBytesMax: hasData(reply) ? replyBytesMax : 0 }
+    : options;
 
 const classes = new WeakMap<ServerTable, typeof Called>();
 
@@ -87,10 +115,10 @@ function classOf(table: ServerTable): typeof Called {
   const known = classes.get(table);
   if (known !== undefined) return known;
   const made = class extends Called {};
-  for (const name of allOperations(table).keys())
+  for (const [name, operation] of allOperations(table))
     Object.defineProperty(made.prototype, name, {
       get(this: Called) {
-        return Called.method(this, table, name);
+        return Called.method(this, table, name, operation);
       },
     });
   classes.set(table, made);
@@ -98,7 +126,7 @@ function classOf(table: ServerTable): typeof Called {
 }
 
 /** Calls an operation by its name, with values that nobody has typed: for the command line. */
-export async function callOperation(
+export function callOperation(
   via: Kernel | Transact,
   table: ServerTable,
   name: string,
@@ -108,49 +136,70 @@ export async function callOperation(
 ): Promise<Values> {
   const operation = allOperations(table).get(name);
   if (operation === undefined) throw new Error(`${table.name} has no operation ${name}`);
-  const what = `${table.name} ${name}`;
-  const data = encode(operation, given, what);
-  const header = {
-    ...{ port: capability.port, private: capability.private, command: operation.number },
-    ...{ offset: data.header.offset ?? 0, size: data.header.size ?? 0, extra: data.header.extra ?? 0 },
+  return call(via, table, { name, operation, capability }, given, roomFor(operation, table, options));
+}
+
+/** What is called: an operation of an object. */
+interface Target {
+  readonly name: string;
+  readonly operation: Operation;
+  readonly capability: Capability;
+}
+
+// No promise behind the call's own: each would cost the kernel's loop a turn.
+function call(
+  via: Kernel | Transact,
+  table: ServerTable,
+  target: Target,
+  given: Values,
+  options: CallOptions,
+): Promise<Values> {
+  const { operation, capability } = target;
+  const taken = ({ header, data }: Reply): Values => {
+    if (header.status < 0) throw refusal(operation, header.status, whatIs(table, target));
+    try {
+      return take(operation.reply, header, data, capability.port);
+    } catch (error) {
+      throw error instanceof Malformed ? wrongAnswer(error, table, target) : error;
+    }
   };
-  const how = { replyBytesMax: hasData(operation.reply) ? table.replyBytesMax : 0, ...options };
-  const reply = await (typeof via === "function"
-    ? via(header, data.bytes, how)
-    : trans(via, header, data.bytes, how));
-  if (reply.header.status < 0) throw refusal(operation, reply.header.status, what);
   try {
-    return take(operation.reply, reply.header, reply.data, capability.port);
-  } catch (cause) {
-    if (!(cause instanceof Malformed)) throw cause;
-    throw new ProteusError({
-      code: "ANSWER_WRONG",
-      exit: exitCodes.failed,
-      message: `${what} got an answer that cannot be read`,
-      why: cause.message,
-      unchanged: "the server has executed it",
-      hint: `check that the port belongs to a ${table.name} server of this version`,
-      cause,
-    });
+    const bytes = new Uint8Array(measure(operation.arguments, given));
+    const { offset = 0, size = 0, extra = 0 } = put(operation.arguments, given, bytes);
+    const { port, private: part } = capability;
+    const header = { port, private: part, command: operation.number, status: 0, offset, size, extra };
+    return typeof via === "function"
+      ? via(header, bytes, options).then(taken)
+      : transTo(via, header, bytes, options, taken);
+  } catch (error) {
+    return Promise.reject(error instanceof Unfit ? unfit(error, whatIs(table, target)) : error);
   }
 }
 
-function encode(operation: Operation, given: Values, what: string) {
-  try {
-    const bytes = new Uint8Array(measure(operation.arguments, given));
-    return { bytes, header: put(operation.arguments, given, bytes) };
-  } catch (cause) {
-    if (!(cause instanceof Unfit)) throw cause;
-    throw new ProteusError({
-      code: "ARGUMENT_INVALID",
-      exit: exitCodes.usage,
-      message: `${what} cannot be called with this`,
-      why: cause.message,
-      unchanged: "nothing was sent",
-      hint: `proteus ${what} --help shows its arguments`,
-      cause,
-    });
-  }
+const whatIs = (table: ServerTable, { name }: Target): string => `${table.name} ${name}`;
+
+function wrongAnswer(cause: Malformed, table: ServerTable, target: Target): ProteusError {
+  return new ProteusError({
+    code: "ANSWER_WRONG",
+    exit: exitCodes.failed,
+    message: `${whatIs(table, target)} got an answer that cannot be read`,
+    why: cause.message,
+    unchanged: "the server has executed it",
+    hint: `check that the port belongs to a ${table.name} server of this version`,
+    cause,
+  });
+}
+
+function unfit(cause: Unfit, what: string): ProteusError {
+  return new ProteusError({
+    code: "ARGUMENT_INVALID",
+    exit: exitCodes.usage,
+    message: `${what} cannot be called with this`,
+    why: cause.message,
+    unchanged: "nothing was sent",
+    hint: `proteus ${what} --help shows its arguments`,
+    cause,
+  });
 }
 
 /** A server's refusal, in the words of its table. */

@@ -11,6 +11,7 @@ import { SP_UNREACH } from "../../core-wasm/status.js";
 import type { Capability } from "../capability/capability.js";
 import { type CapabilitySet, inOrder, setOf } from "../capability/set.js";
 import { directoryTable, PATH_BYTES_MAX, standardColumns } from "../interface/directory.js";
+import { textBytes } from "../interface/utf8.js";
 import { toHex } from "../kernel/bytes.js";
 import type { CallOptions, Transact } from "../kernel/calls.js";
 import { ProteusError } from "../kernel/errors.js";
@@ -47,7 +48,6 @@ const callDefaults: CallOptions = { locateTimeoutMs: 1500, pollMs: 250, deadMs: 
 const pauseMs = 100;
 const pauseMsMax = 1000;
 const hopsMax = 64;
-const encoder = new TextEncoder();
 
 /** A parent directory, and a name in it. */
 interface Place {
@@ -56,11 +56,21 @@ interface Place {
   readonly name: string;
 }
 
+/** What became of asking the first capability of a directory's set. */
+interface FirstTry {
+  readonly error: unknown;
+  /** When it was asked. */
+  readonly began: number;
+  readonly capabilities: readonly Capability[];
+}
+
 export class Directories {
   readonly root: CapabilitySet;
   readonly #via: Kernel | Transact;
   readonly #options: DirectoriesOptions;
   readonly #call: CallOptions;
+  /** Of capabilities that are in use: the root's nearly always. */
+  readonly #stubs = new WeakMap<Capability, DirectoryStub>();
 
   /**
    * @param via a kernel, or another way to make calls: through a control daemon
@@ -76,9 +86,13 @@ export class Directories {
   // ---- reading ----------------------------------------------------------------------
 
   /** What a path leads to. */
-  async lookup(path: string): Promise<CapabilitySet> {
-    const names = this.#components(path);
-    return this.#follow(names, names);
+  lookup(path: string): Promise<CapabilitySet> {
+    try {
+      const names = this.#components(path);
+      return this.#follow(names, names);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** The rows of a directory, without what they stand for. */
@@ -253,23 +267,43 @@ export class Directories {
   }
 
   /** The set at the end of `names`, which is the beginning of `all`. */
-  async #follow(names: readonly string[], all: readonly string[]): Promise<CapabilitySet> {
-    let set = this.root;
-    let at = 0;
-    for (let hop = 0; at < names.length && hop < hopsMax; hop++) {
-      const some = portion(names.slice(at));
-      try {
-        const { set: found, rest } = await this.#ask(set, (each) => each.lookup({ path: some.join("/") }));
-        const left = rest.split("/").filter((name) => name !== "").length;
-        if (left >= some.length) throw nameError("notDirectory", all, at);
-        at += some.length - left;
-        set = found;
-      } catch (error) {
-        if (error instanceof ProteusError && error.code.startsWith("NAME_")) throw error;
-        throw await this.#blame(error, set, at, some, all);
-      }
-    }
-    return set;
+  #follow(names: readonly string[], all: readonly string[]): Promise<CapabilitySet> {
+    return names.length === 0 ? Promise.resolve(this.root) : this.#hop(this.root, names, 0, all, 1);
+  }
+
+  // Promises by hand, and no more than these: a look-up takes as long as a call.
+  /** The set at the end of `names`, from the component `at` on, for which `from` stands. */
+  #hop(
+    from: CapabilitySet,
+    names: readonly string[],
+    at: number,
+    all: readonly string[],
+    hop: number,
+  ): Promise<CapabilitySet> {
+    const some = portion(at === 0 ? names : names.slice(at));
+    const path = some.join("/");
+    const capabilities = inOrder(from);
+    const [first] = capabilities;
+    if (first === undefined) return Promise.reject(new Error("the set of a directory is empty"));
+    const found = ({ set, rest }: { readonly set: CapabilitySet; readonly rest: string }) => {
+      const left = rest === "" ? 0 : rest.split("/").filter((name) => name !== "").length;
+      if (left >= some.length) throw nameError("notDirectory", all, at);
+      const next = at + some.length - left;
+      const isThere = next >= names.length || hop >= hopsMax;
+      return isThere ? set : this.#hop(set, names, next, all, hop + 1);
+    };
+    const began = this.#now();
+    return this.#stub(first)
+      .lookup({ path })
+      .then(found, (error: unknown) => {
+        const again = { error, began, capabilities };
+        return this.#askAgain(again, (each) => each.lookup({ path }), false).then(
+          found,
+          async (last: unknown) => {
+            throw await this.#blame(last, from, at, some, all);
+          },
+        );
+      });
   }
 
   /** Finds the component that a failed look-up failed at: one at a time. */
@@ -293,36 +327,56 @@ export class Directories {
   }
 
   /** Asks the directory, at whichever of its capabilities answers. */
-  async #ask<Reply>(
+  #ask<Reply>(
     directory: CapabilitySet,
     call: (each: DirectoryStub) => Promise<Reply>,
     isUpdate = false,
   ): Promise<Reply> {
-    const { pause, patienceMs = 15_000 } = this.#options;
     const capabilities = inOrder(directory);
-    if (capabilities.length === 0) throw new Error("the set of a directory is empty");
+    const [first] = capabilities;
+    if (first === undefined) return Promise.reject(new Error("the set of a directory is empty"));
+    const began = this.#now();
+    return call(this.#stub(first)).catch((error: unknown) =>
+      this.#askAgain({ error, began, capabilities }, call, isUpdate),
+    );
+  }
+
+  /** Goes on where the first capability did not answer. */
+  async #askAgain<Reply>(
+    { error: first, began: from, capabilities }: FirstTry,
+    call: (each: DirectoryStub) => Promise<Reply>,
+    isUpdate: boolean,
+  ): Promise<Reply> {
+    const { pause, patienceMs = 15_000 } = this.#options;
     let last: unknown;
     let isOpen = false;
+    const failed = (error: unknown): void => {
+      const code = error instanceof ProteusError ? error.code : "";
+      // A revoked or foreign member of the set does not speak for the others.
+      // A refusal of this copy says nothing of an earlier one, which may still be executed.
+      if (!passing.has(code) && !(code === "STD_CAPBAD" && capabilities.length > 1))
+        throw isOpen ? new Uncertain(error) : error;
+      isOpen ||= isUpdate && open.has(code);
+      last = error;
+    };
+    failed(first);
+    let began = from;
+    let others: readonly Capability[] = capabilities.slice(1);
     let waited = 0;
     for (let round = 0; ; round++) {
-      const began = this.#now();
-      for (const capability of capabilities) {
+      for (const capability of others) {
         try {
           return await call(this.#stub(capability));
         } catch (error) {
-          const code = error instanceof ProteusError ? error.code : "";
-          // A revoked or foreign member of the set does not speak for the others.
-          // A refusal of this copy says nothing of an earlier one, which may still be executed.
-          if (!passing.has(code) && !(code === "STD_CAPBAD" && capabilities.length > 1))
-            throw isOpen ? new Uncertain(error) : error;
-          isOpen ||= isUpdate && open.has(code);
-          last = error;
+          failed(error);
         }
       }
       const wait = Math.min(pauseMs * 2 ** Math.min(round, 8), pauseMsMax);
       waited += (this.#now() - began) / 1000 + wait;
       if (pause === undefined || waited > patienceMs) throw isOpen ? new Uncertain(last) : last;
       await pause(wait);
+      began = this.#now();
+      others = capabilities;
     }
   }
 
@@ -331,7 +385,11 @@ export class Directories {
   }
 
   #stub(capability: Capability): DirectoryStub {
-    return stub(this.#via, directoryTable, capability, this.#call);
+    const known = this.#stubs.get(capability);
+    if (known !== undefined) return known;
+    const made = stub(this.#via, directoryTable, capability, this.#call);
+    this.#stubs.set(capability, made);
+    return made;
   }
 }
 
@@ -364,9 +422,9 @@ function named(error: unknown, names: readonly string[], at: number): unknown {
 /** As many names as one look-up takes. */
 function portion(names: readonly string[]): readonly string[] {
   let bytes = 0;
-  const count = names.findIndex((name) => {
-    bytes += encoder.encode(name).length + 1;
-    return bytes > PATH_BYTES_MAX;
-  });
-  return count < 0 ? names : names.slice(0, count);
+  for (let count = 0; count < names.length; count++) {
+    bytes += textBytes(names[count] as string) + 1;
+    if (bytes > PATH_BYTES_MAX) return names.slice(0, count);
+  }
+  return names;
 }

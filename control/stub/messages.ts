@@ -86,5 +86,7 @@ export function take(fields: Fields, header: Header, data: Uint8Array, port: Uin
 }
 
 /** Whether anything of these fields travels in the buffer. */
-export const hasData = (fields: Fields): boolean =>
-  entries(fields).some(([, { place }]) => place === "buffer");
+export function hasData(fields: Fields): boolean {
+  for (const [, { place }] of entries(fields)) if (place === "buffer") return true;
+  return false;
+}

@@ -5,9 +5,8 @@
 // - What is no path throws a usage error NAME_INVALID (exit 2).
 
 import { NAME_BYTES_MAX } from "../interface/directory.js";
+import { textBytes } from "../interface/utf8.js";
 import { usageError } from "../kernel/errors.js";
-
-const encoder = new TextEncoder();
 
 /**
  * The components of a path.
@@ -34,7 +33,7 @@ export const pathOf = (names: readonly string[]): string => `/${names.join("/")}
 function checked(name: string, path: string): string {
   if (name.includes("\0"))
     throw usageError(`${path} is not a path`, "a name holds no NUL character", "NAME_INVALID");
-  const { length } = encoder.encode(name);
+  const length = textBytes(name);
   if (length <= NAME_BYTES_MAX) return name;
   throw usageError(
     `a name of ${length} bytes is too long: ${name.slice(0, 24)}…`,

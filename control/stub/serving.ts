@@ -29,7 +29,7 @@ import { statusName } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { type GiveReply, type Request, Service } from "../kernel/service.js";
 import { Admission, ownSource } from "./admission.js";
-import { type HeaderValues, measure, put, take } from "./messages.js";
+import { measure, put, take } from "./messages.js";
 import type { ObjectTable } from "./objects.js";
 import { Refused } from "./refused.js";
 import { type StandardBehaviour, standardHandlers } from "./standard.js";
@@ -44,7 +44,7 @@ export interface Asked<Value> {
   readonly rights: number;
   /** The capability's private part. */
   readonly private: Uint8Array;
-  /** FLIP address of the caller's kernel. */
+  /** FLIP address of the caller's kernel, until the handler has answered. */
   readonly source: bigint;
 }
 
@@ -92,6 +92,29 @@ interface Known {
   readonly operation: Operation;
   readonly mask: number;
   readonly handler: AnyHandler;
+  /** The reply may be written where the request lies: one value at most is a view of it. */
+  readonly direct: boolean;
+}
+
+/** A request that was admitted. Who asks is looked up when it matters: for few operations it does. */
+class Admitted implements Asked<unknown> {
+  readonly private: Uint8Array;
+  readonly #request: Request;
+
+  constructor(
+    readonly object: number,
+    readonly value: unknown,
+    readonly rights: number,
+    part: Uint8Array,
+    request: Request,
+  ) {
+    this.private = part;
+    this.#request = request;
+  }
+
+  get source(): bigint {
+    return this.#request.source;
+  }
 }
 
 const commonStatuses = new Set(Object.keys(commonErrors));
@@ -135,7 +158,8 @@ export class Server<Ops extends Operations, Value> {
       const mask = operation.rights === "anyone" ? 0 : rightsMask(table, operation.rights);
       const handler = handlers[name];
       if (handler === undefined) throw new Error(`${table.name} has no handler for ${name}`);
-      this.#known.set(operation.number, { name, operation, mask, handler });
+      const buffered = Object.values(operation.reply).filter(({ place }) => place === "buffer");
+      this.#known.set(operation.number, { name, operation, mask, handler, direct: buffered.length <= 1 });
     }
     this.#service = new Service(kernel, options.getPort, (request, reply) => this.#serve(request, reply), {
       threads: options.threads ?? 4,
@@ -168,7 +192,7 @@ export class Server<Ops extends Operations, Value> {
   ): { readonly object: number; readonly value: Value } {
     if (!capability.port.every((byte, index) => byte === this.putPort[index]))
       throw new Refused(statuses.STD_CAPBAD);
-    const rights = this.#admission.rights(capability.private, source);
+    const rights = this.#admission.rights(capability.private, { source });
     if (rights < 0) throw new Refused(rights);
     if ((rights & mask) !== mask) throw new Refused(statuses.STD_DENIED);
     const { object } = claims(capability.private);
@@ -177,71 +201,70 @@ export class Server<Ops extends Operations, Value> {
     return { object, value };
   }
 
+  // Nothing here makes a promise or a function for an answer that comes at once: this is the path
+  // of every call.
   #serve(request: Request, reply: GiveReply): void {
     const { kernel, header: at, data, length } = request;
     const header = readHeader(kernel, at);
-    const give = (status: number, size: number, values: HeaderValues = {}) => {
-      writeHeader(kernel, at, { status, ...values });
-      reply(size);
-    };
     const known = this.#known.get(header.command);
     if (known === undefined) {
-      give(statuses.STD_COMBAD, 0);
+      writeHeader(kernel, at, { status: statuses.STD_COMBAD });
+      reply(0);
       return;
     }
-    const end = (result: unknown) => {
-      try {
-        this.#answer(request, known.operation, result as Values, give);
-      } catch (error) {
-        fault(error);
-      }
-    };
-    const fault = (error: unknown) => {
-      const extra = error instanceof Refused ? error.extra : 0;
-      give(this.#statusOf(known, error), 0, { extra });
-    };
     try {
-      const asked = this.#admit(known, header.private, request.source);
+      const asked = this.#admit(known, header.private, request);
       const bytes = kernel.bytes.subarray(data, data + length);
-      const result = known.handler(
-        asked,
-        take(known.operation.arguments, header, bytes, this.#service.putPort),
-      );
-      if (result instanceof Promise) result.then(end, fault);
-      else end(result);
+      const given = take(known.operation.arguments, header, bytes, this.#service.putPort);
+      const result = known.handler(asked, given);
+      if (result instanceof Promise) this.#answerLater(result, known, request, reply);
+      else this.#answer(result as Values, known, request, reply);
     } catch (error) {
-      fault(error);
+      this.#refuse(error, known, request, reply);
     }
   }
 
+  #answerLater(result: Promise<unknown>, known: Known, request: Request, reply: GiveReply): void {
+    const refuse = (error: unknown) => this.#refuse(error, known, request, reply);
+    result.then((values) => {
+      try {
+        this.#answer(values as Values, known, request, reply);
+      } catch (error) {
+        refuse(error);
+      }
+    }, refuse);
+  }
+
+  #refuse(error: unknown, known: Known, { kernel, header }: Request, reply: GiveReply): void {
+    const extra = error instanceof Refused ? error.extra : 0;
+    writeHeader(kernel, header, { status: this.#statusOf(known, error), extra });
+    reply(0);
+  }
+
   /** Who asks for what, when the capability allows it; else Refused. */
-  #admit({ operation, mask }: Known, privatePart: Uint8Array, source: bigint): Asked<unknown> {
+  #admit({ operation, mask }: Known, privatePart: Uint8Array, request: Request): Asked<unknown> {
     const bare = operation.rights === "anyone" && privatePart.every((byte) => byte === 0);
-    const rights = bare ? 0 : this.#admission.rights(privatePart, source);
+    const rights = bare ? 0 : this.#admission.rights(privatePart, request);
     if (rights < 0) throw new Refused(rights);
     if ((rights & mask) !== mask) throw new Refused(statuses.STD_DENIED);
     const { object } = claims(privatePart);
     const { subject } = operation;
     if (subject !== "either" && (object === 0) !== (subject === "server"))
       throw new Refused(statuses.STD_COMBAD);
-    return { object, value: this.#objects.get(object), rights, private: privatePart, source };
+    return new Admitted(object, this.#objects.get(object), rights, privatePart, request);
   }
 
-  #answer(
-    { kernel, data, capacity }: Request,
-    { reply: fields }: Operation,
-    values: Values,
-    give: (status: number, size: number, values?: HeaderValues) => void,
-  ): void {
+  #answer(values: Values, { operation, direct }: Known, request: Request, reply: GiveReply): void {
+    const { kernel, header, data, capacity } = request;
+    const fields = operation.reply;
     const size = measure(fields, values);
     if (size > Math.min(capacity, this.#replyBytesMax)) throw new Refused(statuses.STD_OVERFLOW);
     const room = kernel.bytes.subarray(data, data + size);
-    // Values may be views of the request, which lies there: only a lone one may go straight in.
-    const direct = Object.values(fields).filter(({ place }) => place === "buffer").length <= 1;
     const buffer = direct ? room : new Uint8Array(size);
-    const header = put(fields, values, buffer);
+    const inHeader = put(fields, values, buffer);
     if (!direct) room.set(buffer);
-    give(statuses.STD_OK, size, header);
+    writeHeader(kernel, header, inHeader);
+    reply(size);
   }
 
   #statusOf({ name, operation }: Known, error: unknown): number {

@@ -138,7 +138,7 @@ export function standardHandlers<Value>(standing: Standing<Value>): Handlers<Sta
       let failure = STD_OK;
       for (let at = 0; at < parts.length; at += PRIVATE_BYTES) {
         const part = parts.subarray(at, at + PRIVATE_BYTES);
-        const rights = admission.rights(part, source);
+        const rights = admission.rights(part, { source });
         if (rights < 0) failure = rights;
         else if ((rights & touchMask) !== touchMask) failure = STD_DENIED;
         else touched.push(objects.touch(claims(part).object));

@@ -12,44 +12,25 @@
 // - An update of which nobody said what became of it may have happened or not.
 
 import { type CapabilitySet, setOf } from "../../control/capability/set.js";
-import { ROOT_OBJECT } from "../../control/interface/directory.js";
 import { ProteusError } from "../../control/kernel/errors.js";
-import { Journal } from "../../control/server/directory/journal.js";
-import { DirectoryServer } from "../../control/server/directory/server.js";
-import { DirectoryState } from "../../control/server/directory/state.js";
-import { Together } from "../../control/server/directory/together.js";
-import { DiskStore } from "../../control/store/disk/store.js";
 import { Directories } from "../../control/stub/directories.js";
 import { byObject, type Operation } from "../checkers/linearizable.js";
 import { type RegisterInput, type RegisterOutput, register } from "../checkers/models.js";
-import { VirtualDisk } from "../disk/disk.js";
 import type { Machine } from "../engine/machine.js";
 import { MILLISECOND, SECOND } from "../engine/world.js";
+import { DirectoryHosts, directoryLimits, type PlantedBug } from "./directory-hosts.js";
 import { bytesOf, timersOf } from "./programs.js";
 import type { Activity, Cluster, Workload } from "./workload.js";
 
-const memoryBytes = 32 * 1024 * 1024;
-const groupBytes = 6 * 1024 * 1024;
 const serversMost = 3;
-const diskBlocks = 1024;
 const names = 3;
 const nameLasts = 30 * SECOND;
 const pauseMost = 400 * MILLISECOND;
-const blackoutEvery = 40 * SECOND;
 const islandEvery = 15 * SECOND;
 const islandLasts = 5 * SECOND;
 /** Callers are quicker then. */
 const islandPause = 100 * MILLISECOND;
 const callersEach = 2;
-const calendarMs = 1_767_225_600_000;
-
-/** Bugs that the checkers must find. */
-export interface PlantedBug {
-  /** A lease counts longer than it was granted. */
-  readonly leaseMs?: number;
-  /** Disks say that they have flushed, and have not. */
-  readonly noFlush?: boolean;
-}
 
 /** The workload. */
 export function directoriesWorkload(bug: PlantedBug = {}): Workload {
@@ -57,9 +38,7 @@ export function directoriesWorkload(bug: PlantedBug = {}): Workload {
     name: "directories",
     summary: "names on replicated directory servers, judged for linearizability",
     plan: () => ({
-      machine: () => ({
-        limits: { memoryBytes, groupBytes, groups: 4, threads: 160, locates: 64, ports: 256 },
-      }),
+      machine: () => ({ limits: directoryLimits }),
     }),
     start: (cluster) => new DirectoriesRun(cluster, bug),
   };
@@ -67,27 +46,15 @@ export function directoriesWorkload(bug: PlantedBug = {}): Workload {
 
 type Seen = Operation<RegisterInput, RegisterOutput> & { readonly object: string };
 
-/** A directory server's machine: its disk outlives it. */
-interface Host {
-  readonly machine: Machine;
-  readonly disk: VirtualDisk;
-  server: DirectoryServer | null;
-  together: Together | null;
-}
-
 const noName = new Set(["NAME_NOT_FOUND", "NAME_GONE"]);
 
 class DirectoriesRun implements Activity {
   readonly #cluster: Cluster;
-  readonly #bug: PlantedBug;
-  readonly #hosts: readonly Host[];
+  readonly #hosts: DirectoryHosts;
   readonly #callers: readonly Machine[];
-  readonly #getPort: Uint8Array;
-  readonly #key: Uint8Array;
   readonly #history: Seen[] = [];
   /** Callers that have not yet had their last operation done. */
   readonly #waiting = new Set<string>();
-  #root: CapabilitySet | null = null;
   #values = 0;
   #islandUntil = 0;
   #islander = "";
@@ -95,35 +62,16 @@ class DirectoriesRun implements Activity {
 
   constructor(cluster: Cluster, bug: PlantedBug) {
     this.#cluster = cluster;
-    this.#random = bytesOf(cluster.random);
-    this.#bug = bug;
-    this.#getPort = this.#random(6);
-    this.#key = this.#random(32);
-    const { machines, world } = cluster;
+    const { machines } = cluster;
     const count = Math.max(1, Math.min(serversMost, machines.length - 1));
-    this.#hosts = machines.slice(0, count).map((machine): Host => {
-      const disk = new VirtualDisk({
-        blocks: diskBlocks,
-        random: world.stream(300 + machine.index),
-        clock: world,
-      });
-      if (bug.noFlush === true) disk.flush = () => Promise.resolve();
-      const host: Host = { machine, disk, server: null, together: null };
-      cluster.onCrash(machine, () => {
-        disk.cut();
-        host.server = null;
-        host.together = null;
-      });
-      return host;
-    });
+    this.#hosts = new DirectoryHosts(cluster, machines.slice(0, count), bytesOf(cluster.random), bug);
     this.#callers = machines.slice(count);
-    for (const host of this.#hosts) cluster.program(host.machine, () => this.#boot(host));
     for (const machine of this.#callers)
       cluster.program(machine, () => {
         for (let caller = 0; caller < callersEach; caller++)
           this.#call(machine, `${machine.index}.${caller}`);
       });
-    this.#blackouts();
+    this.#hosts.blackouts(() => this.#over);
     this.#islands();
   }
 
@@ -131,74 +79,12 @@ class DirectoriesRun implements Activity {
     return this.#cluster.random.below(limit);
   }
 
-  readonly #random: (bytes: number) => Uint8Array;
-
-  readonly #failed = (error: unknown): void => {
-    if (error instanceof ProteusError) this.#cluster.happened(`directory ${error.code}`);
-    else
-      this.#cluster.fail("program", error instanceof Error ? (error.stack ?? error.message) : String(error));
-  };
-
-  // ---- servers -------------------------------------------------------------------
-
-  #boot(host: Host): void {
-    host.disk.restore();
-    this.#open(host).catch(this.#failed);
-  }
-
-  async #open(host: Host): Promise<void> {
-    const { machine, disk } = host;
-    const kernel = machine.running;
-    const { world } = this.#cluster;
-    const store = await DiskStore.open(disk);
-    const journal = await Journal.open(store, this.#failed);
-    if (machine.kernel !== kernel) return;
-    const state = new DirectoryState(kernel.publicPort(this.#getPort));
-    if (journal.loaded !== null) state.load(journal.loaded);
-    const given = { kernel, getPort: this.#getPort, random: this.#random, state, failed: this.#failed };
-    const together = new Together({
-      ...{ ...given, journal, after: timersOf(machine) },
-      now: () => world.now / MILLISECOND,
-      name: `d${machine.index}`,
-      members: this.#hosts.map((each) => `d${each.machine.index}`),
-      ...(this.#bug.leaseMs === undefined ? {} : { leaseMs: this.#bug.leaseMs }),
-      changed: (serving) => {
-        this.#cluster.happened(serving ? "directory serves" : "directory rests");
-        if (serving) server.open();
-        else server.close();
-        if (serving) this.#root ??= setOf(server.capability(ROOT_OBJECT));
-      },
-    });
-    const server: DirectoryServer = new DirectoryServer({
-      ...{ ...given, key: this.#key, order: together, threads: 8 },
-      time: () => (calendarMs + world.now / MILLISECOND) / 1000,
-    });
-    host.server = server;
-    host.together = together;
-  }
-
-  /** The power of all servers goes; they come back one after the other, in any order. */
-  #blackouts(): void {
-    const { world } = this.#cluster;
-    world.after(blackoutEvery / 2 + this.#below(blackoutEvery), () => {
-      if (this.#over) return;
-      this.#cluster.happened("blackouts");
-      for (const { machine } of this.#hosts) {
-        machine.crash();
-        world.after(SECOND / 2 + this.#below(4 * SECOND), () => {
-          if (machine.kernel === null) machine.boot();
-        });
-      }
-      this.#blackouts();
-    });
-  }
-
   /** A server and a caller of its network are alone for a while; the callers on both sides go on. */
   #islands(): void {
     const { world } = this.#cluster;
     world.after(islandEvery / 2 + this.#below(islandEvery), () => {
       if (this.#over) return;
-      const host = this.#hosts[this.#below(this.#hosts.length)];
+      const host = this.#hosts.all[this.#below(this.#hosts.all.length)];
       const callers = this.#callers.filter((each) => host !== undefined && this.#areNear(each, host.machine));
       const caller = callers[this.#below(Math.max(1, callers.length))];
       if (host !== undefined && caller !== undefined) {
@@ -239,11 +125,11 @@ class DirectoriesRun implements Activity {
         this.#call(machine, caller);
       };
       const last = this.#over;
-      if (this.#root === null) {
+      if (this.#hosts.root === null) {
         done(false);
         return;
       }
-      this.#operate(machine, this.#root).then((answered) => done(last && answered), this.#failed);
+      this.#operate(machine, this.#hosts.root).then((answered) => done(last && answered), this.#hosts.failed);
     });
   }
 

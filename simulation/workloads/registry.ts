@@ -10,6 +10,7 @@ import { mixedWorkload } from "./mixed.js";
 import { poolWorkload } from "./pool.js";
 import { replicaWorkload } from "./replica.js";
 import { serversWorkload } from "./servers.js";
+import { treesWorkload } from "./trees.js";
 import type { Workload } from "./workload.js";
 
 const builders: Readonly<Record<string, () => Workload>> = {
@@ -21,6 +22,7 @@ const builders: Readonly<Record<string, () => Workload>> = {
   pool: () => poolWorkload(),
   replica: () => replicaWorkload(),
   servers: () => serversWorkload(),
+  trees: () => treesWorkload(),
 };
 
 export const workloadNames: readonly string[] = Object.keys(builders);

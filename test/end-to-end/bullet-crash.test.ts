@@ -4,7 +4,6 @@
 // - strace kills it at the Nth call that writes, syncs or reserves, for every N until a run
 //   comes to its end; the quick tier takes a sample of them.
 
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,23 +12,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FileVolume } from "../../control/server/bullet/volume/volume.js";
 import { FileBlockDevice } from "../../drivers/file-block/file-block.js";
 import { perTier } from "../simulation/seeds.js";
+import { isWanted, killAtEach } from "./killed.js";
 
 const volumeBytes = 2 * 1024 * 1024;
 const writer = fileURLToPath(new URL("bullet-crash-writer.mjs", import.meta.url));
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
 const calls = "pwrite64,pwritev,fdatasync,fsync,fallocate,ftruncate";
-const stepsMax = 2000;
-
-const strace = (...words: string[]) =>
-  spawnSync("strace", words, {
-    encoding: "utf8",
-    timeout: 60_000,
-    env: { ...process.env, UV_THREADPOOL_SIZE: "1" }, // strace counts each thread's calls
-  });
-const works = strace("-o", "/dev/null", "true").status === 0;
-const isWanted = works || process.env.CI === "true";
-if (!isWanted) console.warn("skipped: kills at system calls need strace, and leave to trace");
-
 interface Said {
   readonly kind: number;
   readonly length: number;
@@ -91,28 +79,19 @@ describe.skipIf(!isWanted)("a volume whose process is killed", () => {
   afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
   it("has all that it acknowledged, and nothing half-made", async () => {
-    const stride = perTier({ quick: 17, long: 1, nightly: 1 });
-    let kills = 0;
-    let isThrough = false;
-    for (let step = 1; step < stepsMax && !isThrough; step += stride) {
-      const path = join(parent, `volume-${step}`);
-      writeFileSync(path, Buffer.alloc(volumeBytes));
-      const inject = `inject=${calls}:signal=SIGKILL:when=${step}`;
-      const words = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`, "-e", inject];
-      const { stdout, signal, status, stderr } = strace(...words, process.execPath, writer, dist, path, "2");
-      if (status !== 0 && signal !== "SIGKILL" && status !== 137) throw new Error(`step ${step}: ${stderr}`);
-      isThrough = status === 0;
-      if (!isThrough) kills++;
-      if (existsSync(path) && stdout !== "") {
-        try {
-          await judge(path, stdout);
-        } catch (cause) {
-          throw new Error(`killed at step ${step} after\n${stdout}`, { cause });
-        }
-      }
-      rmSync(path, { force: true });
-    }
-    expect(isThrough).toBe(true);
+    const pathOf = (step: number) => join(parent, `volume-${step}`);
+    const kills = await killAtEach({
+      calls,
+      stride: perTier({ quick: 17, long: 1, nightly: 1 }),
+      program: (step) => {
+        writeFileSync(pathOf(step), Buffer.alloc(volumeBytes));
+        return [process.execPath, writer, dist, pathOf(step), "2"];
+      },
+      judge: async (step, said) => {
+        if (existsSync(pathOf(step)) && said !== "") await judge(pathOf(step), said);
+        rmSync(pathOf(step), { force: true });
+      },
+    });
     expect(kills).toBeGreaterThan(2);
   });
 });

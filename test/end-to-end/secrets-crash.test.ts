@@ -4,7 +4,6 @@
 // - strace kills it at the Nth call of each kind that writes, syncs, links, renames or removes, for
 //   every N until a run comes to its end.
 
-import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,10 +14,10 @@ import { parseSecrets } from "../../control/capability/secrets.js";
 import { toHex } from "../../control/kernel/bytes.js";
 import { openSecrets } from "../../control/node/secrets.js";
 import { perTier } from "../simulation/seeds.js";
+import { isWanted, killAtEach, traceCalls } from "./killed.js";
 
 const built = fileURLToPath(new URL("../../dist/control/node/secrets.js", import.meta.url));
 const calls = "write,fsync,link,rename,unlink,mkdir";
-const stepsMax = 60;
 
 const writer = `
 import { randomBytes } from "node:crypto";
@@ -29,16 +28,6 @@ const secrets = openSecrets(process.argv[1], "bullet", randomBytes);
 writeSync(1, "made " + hex(secrets.getPort) + "\\n");
 writeSync(1, "renewed " + hex(secrets.own.renew()) + "\\n");
 `;
-
-const strace = (...words: string[]) =>
-  spawnSync("strace", words, {
-    encoding: "utf8",
-    timeout: 60_000,
-    env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
-  });
-const works = strace("-o", "/dev/null", "true").status === 0;
-const isWanted = works || process.env.CI === "true";
-if (!isWanted) console.warn("skipped: kills at system calls need strace, and leave to trace");
 
 describe.skipIf(!isWanted)("secrets whose program is killed", () => {
   let parent: string;
@@ -74,30 +63,23 @@ describe.skipIf(!isWanted)("secrets whose program is killed", () => {
     expect(readdirSync(folder)).toEqual(["bullet.secret"]);
   }
 
-  it("has them whole or not at all, whenever that is", () => {
+  it("has them whole or not at all, whenever that is", async () => {
     const moments = { before: 0, made: 0 };
-    // strace counts the calls of each kind by themselves.
-    for (const call of perTier({ quick: "fsync,link,rename", long: calls, nightly: calls }).split(",")) {
-      let isThrough = false;
-      for (let step = 1; step < stepsMax && !isThrough; step++) {
-        const folder = join(parent, `${call}-${step}`);
-        const inject = `inject=${call}:signal=SIGKILL:when=${step}`;
-        const words = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${call}`, "-e", inject];
-        const { stdout, signal, status, stderr } = strace(...words, ...program(folder));
-        if (status !== 0 && signal !== "SIGKILL" && status !== 137) throw new Error(`${inject}: ${stderr}`);
-        isThrough = status === 0;
-        if (!isThrough) moments[stdout.includes("made ") ? "made" : "before"]++;
-        judge(folder, stdout);
-      }
-      expect(isThrough, call).toBe(true);
-    }
+    for (const call of perTier({ quick: "fsync,link,rename", long: calls, nightly: calls }).split(","))
+      await killAtEach({
+        calls: call,
+        program: (step) => program(join(parent, `${call}-${step}`)),
+        judge: (step, said, isThrough) => {
+          if (!isThrough) moments[said.includes("made ") ? "made" : "before"]++;
+          judge(join(parent, `${call}-${step}`), said);
+        },
+      });
     expect(Math.min(moments.before, moments.made)).toBeGreaterThan(1);
   });
 
-  it("says that they are made, or renewed, only when the medium has file and name", () => {
+  it("says that they are made, or renewed, only when the medium has file and name", async () => {
     const trace = join(parent, "trace");
-    const words = ["-f", "-y", "-qq", "-o", trace, "-e", `trace=${calls}`, ...program(join(parent, "sync"))];
-    expect(strace(...words).status).toBe(0);
+    expect((await traceCalls(calls, trace, program(join(parent, "sync")))).status).toBe(0);
     let unsynced = 0;
     let acknowledgements = 0;
     for (const line of readFileSync(trace, "utf8").split("\n")) {

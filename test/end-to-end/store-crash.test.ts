@@ -12,23 +12,12 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EmbeddedStore } from "../../control/node/store/embedded/store.js";
 import { perTier } from "../simulation/seeds.js";
+import { isWanted, killAtEach, traceCalls } from "./killed.js";
 
 const writer = fileURLToPath(new URL("store-crash-writer.mjs", import.meta.url));
 const built = fileURLToPath(new URL("../../dist/control/node/store/embedded/store.js", import.meta.url));
 const calls = "write,pwrite64,writev,fdatasync,fsync,rename,unlink,ftruncate,mkdir";
 const rounds = 6;
-const stepsMax = 2000;
-
-const strace = (...words: string[]) =>
-  spawnSync("strace", words, {
-    encoding: "utf8",
-    timeout: 60_000,
-    env: { ...process.env, UV_THREADPOOL_SIZE: "1" }, // strace counts each thread's calls
-  });
-const works = strace("-o", "/dev/null", "true").status === 0;
-const isWanted = works || process.env.CI === "true";
-if (!isWanted) console.warn("skipped: kills at system calls need strace, and leave to trace");
-
 const text = (bytes: Uint8Array | undefined): number =>
   Number(
     Buffer.from(bytes ?? [])
@@ -79,37 +68,22 @@ describe.skipIf(!isWanted)("a store whose process is killed", () => {
   }
 
   it("has all that it was told to be done, and no batch in part", async () => {
-    const stride = perTier({ quick: 13, long: 1, nightly: 1 });
-    let kills = 0;
-    let isThrough = false;
-    for (let step = 1; step < stepsMax && !isThrough; step += stride) {
-      const folder = join(parent, `step-${step}`);
-      const inject = `inject=${calls}:signal=SIGKILL:when=${step}`;
-      const { stdout, signal, status, stderr } = strace(
-        ...["-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`, "-e", inject, ...program(folder)],
-      );
-      if (status !== 0 && signal !== "SIGKILL" && status !== 137) throw new Error(`step ${step}: ${stderr}`);
-      isThrough = status === 0;
-      if (!isThrough) kills++;
-      await judge(folder, stdout);
-      rmSync(folder, { recursive: true, force: true });
-    }
-    expect(isThrough).toBe(true);
+    const folderOf = (step: number) => join(parent, `step-${step}`);
+    const kills = await killAtEach({
+      calls,
+      stride: perTier({ quick: 13, long: 1, nightly: 1 }),
+      program: (step) => program(folderOf(step)),
+      judge: async (step, said) => {
+        await judge(folderOf(step), said);
+        rmSync(folderOf(step), { recursive: true, force: true });
+      },
+    });
     expect(kills).toBeGreaterThan(3);
   });
 
-  it("is told so only when the medium has it", () => {
+  it("is told so only when the medium has it", async () => {
     const trace = join(parent, "trace");
-    const { status } = strace(
-      "-f",
-      "-y",
-      "-qq",
-      "-o",
-      trace,
-      "-e",
-      `trace=${calls}`,
-      ...program(join(parent, "sync")),
-    );
+    const { status } = await traceCalls(calls, trace, program(join(parent, "sync")));
     expect(status).toBe(0);
     let unsynced = 0;
     let acknowledgements = 0;

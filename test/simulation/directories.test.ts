@@ -4,7 +4,8 @@
 import { describe, expect, it } from "vitest";
 import { commitSeed } from "../../control/cli/commit.js";
 import { runSeed } from "../../simulation/run.js";
-import { directoriesWorkload, type PlantedBug } from "../../simulation/workloads/directories.js";
+import { directoriesWorkload } from "../../simulation/workloads/directories.js";
+import type { PlantedBug } from "../../simulation/workloads/directory-hosts.js";
 import { isLong, perTier } from "./seeds.js";
 import { kernelModule, SECOND } from "./world.js";
 

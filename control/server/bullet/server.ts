@@ -25,6 +25,7 @@ import {
   bulletTable,
 } from "../../interface/bullet.js";
 import { rightsMask } from "../../interface/table.js";
+import { sameBytes } from "../../kernel/bytes.js";
 import { ProteusError } from "../../kernel/errors.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { readFile } from "../../stub/files.js";
@@ -51,6 +52,10 @@ export interface BulletServerOptions {
   readonly draining?: () => boolean;
   /** Told when the server's own generation is another: its own capabilities have ended. */
   readonly renewed?: (() => void) | undefined;
+}
+
+interface Answered {
+  readonly data: Uint8Array;
 }
 
 /** A change of a draft. */
@@ -227,9 +232,9 @@ export class BulletServer {
     this.#drafts.committed(open);
     const { same } = open;
     const other = same === undefined ? undefined : this.#engine.entry(same.number);
-    if (same === undefined || other === undefined || !equal(other.generation, same.generation))
+    if (same === undefined || other === undefined || !sameBytes(other.generation, same.generation))
       return undefined;
-    if (other.bytes !== made.bytes || !equal(other.hash, made.hash)) return undefined;
+    if (other.bytes !== made.bytes || !sameBytes(other.hash, made.hash)) return undefined;
     await this.#onMedium(() => this.#engine.remove(made.number));
     return this.#own(same.private);
   }
@@ -250,10 +255,16 @@ export class BulletServer {
     return value.kind === "file" ? value.entry : refuse(STD_CAPBAD);
   }
 
-  async #read(value: BulletFile, position: number, wanted: number): Promise<{ readonly data: Uint8Array }> {
+  /** At once what is in memory: a promise would cost as much as the call. */
+  #read(value: BulletFile, position: number, wanted: number): Answered | Promise<Answered> {
     const { number, bytes } = this.#committed(value);
     checkPosition(position, bytes);
     if (wanted > BULLET_PIECE_BYTES) refuse(STD_ARGBAD);
+    const data = this.#engine.cached(number, position, wanted);
+    return data === undefined ? this.#fetch(number, position, wanted) : { data };
+  }
+
+  async #fetch(number: number, position: number, wanted: number): Promise<Answered> {
     return { data: await this.#onMedium(() => this.#engine.read(number, position, wanted)) };
   }
 
@@ -290,7 +301,7 @@ export class BulletServer {
   async #copy(source: Capability, who: bigint): Promise<Capability> {
     this.#admit();
     const flags = BULLET_COMMIT | BULLET_SAFETY;
-    if (equal(source.port, this.putPort)) {
+    if (sameBytes(source.port, this.putPort)) {
       const { value } = this.#server.open(source, readRight, who);
       const { number } = this.#committed(value);
       return (await this.#made(number, undefined, flags, async () => undefined)).file;
@@ -318,6 +329,3 @@ export class BulletServer {
 function checkPosition(position: number, bytes: number): void {
   if (position < 0 || position > bytes) refuse(STD_ARGBAD);
 }
-
-const equal = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((byte, index) => byte === other[index]);

@@ -9,6 +9,7 @@ import { claims } from "../../capability/private-part.js";
 import type { CapabilityScheme } from "../../capability/scheme.js";
 import { type CapabilitySet, inOrder } from "../../capability/set.js";
 import { COLUMN_RIGHTS } from "../../interface/directory.js";
+import { refuse } from "../../stub/refused.js";
 import type { Row } from "./records.js";
 import { type Directory, type DirectoryState, maskOf } from "./state.js";
 
@@ -17,9 +18,21 @@ export function columnsOf({ columns }: Directory, rights: number): number[] {
   return columns.flatMap((_, index) => ((rights & COLUMN_RIGHTS & (1 << index)) === 0 ? [] : [index]));
 }
 
-/** Rights that a row gives through these columns. */
-export const allowedBy = (row: Row, columns: readonly number[]): number =>
-  columns.reduce((allowed, column) => allowed | maskOf(row, column), 0) & 0xff;
+/** Bits of the columns of a directory that rights select. */
+const selectedBy = (rights: number, { columns }: Directory): number =>
+  rights & COLUMN_RIGHTS & ((1 << columns.length) - 1);
+
+/** Rights that a row gives through the selected columns. */
+function allowedBy(row: Row, selected: number): number {
+  let allowed = 0;
+  for (let column = 0; selected >> column !== 0; column++)
+    if ((selected & (1 << column)) !== 0) allowed |= maskOf(row, column);
+  return allowed & 0xff;
+}
+
+/** Refuses rights that select no column. */
+export const selecting = (rights: number): number =>
+  (rights & COLUMN_RIGHTS) === 0 ? refuse(STD_DENIED) : rights;
 
 export interface Walked {
   readonly status: number;
@@ -49,23 +62,26 @@ export class Lookup {
 
   /** Follows names from a directory on, as far as directories are of this server. */
   walk(object: number, rights: number, names: readonly string[]): Walked {
-    let [at, held, seen] = [object, rights, 0];
+    let at = object;
+    let held = rights;
+    let seen = 0;
     const no = (status: number): Walked => ({ status, seen: this.#state.standing.version });
-    for (const [index, name] of names.entries()) {
+    for (let index = 0; index < names.length; index++) {
       const directory = this.#state.get(at);
       if (directory === undefined) return no(STD_CAPBAD);
       seen = Math.max(seen, directory.changed);
-      const columns = columnsOf(directory, held);
-      if (columns.length === 0) return no(STD_DENIED);
-      const row = directory.rows.get(name);
+      const selected = selectedBy(held, directory);
+      if (selected === 0) return no(STD_DENIED);
+      const row = directory.rows.get(names[index] as string);
       if (row === undefined) return no(STD_NOTFOUND);
-      const allowed = allowedBy(row, columns);
+      const allowed = allowedBy(row, selected);
       const below = index < names.length - 1 ? this.#below(row.set, allowed) : undefined;
       if (below === undefined) {
-        const rest = names.slice(index + 1).join("/");
+        const rest = index === names.length - 1 ? "" : names.slice(index + 1).join("/");
         return { status: STD_OK, seen, row, set: row.set, allowed, rest };
       }
-      [at, held] = [below.object, below.rights];
+      at = below.object;
+      held = below.rights;
     }
     return no(STD_ARGBAD); // no name at all
   }

@@ -36,6 +36,7 @@ export class Narrowing {
 
   /** The set with at most these rights; at once where nobody must be asked. Refuses with SP_UNREACH. */
   narrow(set: CapabilitySet, allowed: number): CapabilitySet | Promise<CapabilitySet> {
+    if (set.members.every(({ capability }) => isWithin(capability, allowed))) return set;
     const narrowed = set.members.map(({ capability }) => this.#narrowOne(capability, allowed));
     if (!narrowed.some((each) => each instanceof Promise)) return withMembers(set, narrowed as Capability[]);
     return Promise.all(narrowed).then((all) => withMembers(set, all));
@@ -43,7 +44,7 @@ export class Narrowing {
 
   #narrowOne(capability: Capability, allowed: number): Capability | Promise<Capability | null> {
     const { port, private: part } = capability;
-    if ((claims(part).rights & ~allowed & 0xff) === 0) return capability;
+    if (isWithin(capability, allowed)) return capability;
     if (this.#isOwn(port)) {
       const restricted = this.#scheme.restrict(part, allowed);
       // A directory that is gone: its capability is good for nothing anyway.
@@ -74,6 +75,9 @@ export class Narrowing {
     if (oldest !== undefined) this.#known.delete(oldest);
   }
 }
+
+const isWithin = (capability: Capability, allowed: number): boolean =>
+  (claims(capability.private).rights & ~allowed & 0xff) === 0;
 
 const keyOf = (capability: Capability, allowed: number): string => `${capabilityHex(capability)}${allowed}`;
 

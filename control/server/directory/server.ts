@@ -2,50 +2,29 @@
 //
 // - Reading is done here (lookup.ts), on a state that contains everything that was acknowledged;
 //   as long as what was read is not certain yet the answer waits. Changing is a command that all
-//   directory servers execute (order.ts).
+//   directory servers execute (updates.ts).
 // - A member that cannot know whether its state is current answers STD_NOTNOW to everything:
 //   another one knows.
 // - What a capability allows is checked here. The command carries the generation under which it
 //   was good: when that is another one by the time it is executed, the capability is not.
 
-import {
-  SP_UNAVAIL,
-  STD_ARGBAD,
-  STD_CAPBAD,
-  STD_DENIED,
-  STD_NOTNOW,
-  STD_OK,
-} from "../../../core-wasm/status.js";
+import { STD_CAPBAD, STD_NOTNOW, STD_OK } from "../../../core-wasm/status.js";
 import { PORT_BYTES, PRIVATE_BYTES, RIGHTS_ALL } from "../../../core-wasm/wire/formats.js";
-import { type Capability, capabilityBytes } from "../../capability/capability.js";
+import type { Capability } from "../../capability/capability.js";
 import { claims } from "../../capability/private-part.js";
 import { type CapabilityScheme, keyedScheme } from "../../capability/scheme.js";
 import { type CapabilitySet, inOrder } from "../../capability/set.js";
-import {
-  COLUMN_RIGHTS,
-  COLUMNS_MAX,
-  directoryTable,
-  MODIFY_RIGHT,
-  ROOT_OBJECT,
-} from "../../interface/directory.js";
-import type { StandardOperations } from "../../interface/standard.js";
+import { directoryTable, ROOT_OBJECT } from "../../interface/directory.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import type { ObjectTable } from "../../stub/objects.js";
 import { Refused, refuse } from "../../stub/refused.js";
 import { type Handlers, Server } from "../../stub/serving.js";
-import {
-  type Command,
-  digestOf,
-  encodeCommand,
-  INSTALL_ROWS_MAX,
-  type Outcome,
-  TOUCH_OBJECTS_MAX,
-} from "./commands.js";
-import { columnsOf, Lookup, type Walked } from "./lookup.js";
+import { columnsOf, Lookup, selecting, type Walked } from "./lookup.js";
 import { Narrowing } from "./narrow.js";
 import { notNow, type Order } from "./order.js";
 import { Pages } from "./pages.js";
 import type { Directory, DirectoryState } from "./state.js";
+import { sure, Updates } from "./updates.js";
 
 export interface DirectoryServerOptions {
   readonly kernel: Kernel;
@@ -62,26 +41,8 @@ export interface DirectoryServerOptions {
 }
 
 type DirectoryHandlers = Handlers<typeof directoryTable.operations, Directory>;
-type OwnStandard = Pick<Handlers<StandardOperations, Directory>, "age" | "destroy">;
-/** What an update is to do, without what is the same for all. */
-type Update = Command extends infer Each
-  ? Each extends Command
-    ? Omit<Each, "request" | "digest" | "time">
-    : never
-  : never;
-
-const noRequest = new Uint8Array(PORT_BYTES);
 const generationBytes = 8;
 const threadsDefault = 32;
-
-/** Who an update says that it is, in h_offset and h_extra. */
-function identityOf({ request, requestMore }: { readonly request: number; readonly requestMore: number }) {
-  const id = new Uint8Array(PORT_BYTES);
-  const view = new DataView(id.buffer);
-  view.setInt32(0, request, true);
-  view.setUint16(4, requestMore, true);
-  return id;
-}
 
 export class DirectoryServer {
   readonly #options: DirectoryServerOptions;
@@ -93,14 +54,12 @@ export class DirectoryServer {
   readonly #narrowing: Narrowing;
   readonly #putPort: Uint8Array;
   #server: Server<typeof directoryTable.operations, Directory> | null = null;
-  #touched = new Set<number>();
-  #touching: Promise<void> | null = null;
+  readonly #updates: Updates;
   #lookups = 0;
-  #updates = 0;
 
   /** Serves nothing before `open`. */
   constructor(options: DirectoryServerOptions) {
-    const { kernel, getPort, key, state, order } = options;
+    const { kernel, getPort, key, state, order, random, time } = options;
     this.#options = options;
     this.#state = state;
     this.#order = order;
@@ -111,6 +70,10 @@ export class DirectoryServer {
     );
     const isOwn = (port: Uint8Array) => samePort(port, this.#putPort);
     this.#lookup = new Lookup(state, this.#scheme, isOwn);
+    this.#updates = new Updates({
+      ...{ state, order, random, time, capability: (object) => this.capability(object) },
+      open: (capabilities, mask, source) => this.#open(capabilities, mask, source),
+    });
     this.#narrowing = new Narrowing(kernel, this.#scheme, isOwn);
   }
 
@@ -126,7 +89,7 @@ export class DirectoryServer {
       objects: this.#objects(),
       info: (directory) => (directory === undefined ? "directory server" : infoOf(directory)),
       status: () => this.#status(),
-      handlers: { ...this.#handlers(), ...this.#standard() },
+      handlers: { ...this.#handlers(), ...this.#updates.standard() },
     });
   }
 
@@ -168,7 +131,7 @@ export class DirectoryServer {
     return [
       `${state}, version ${version}`,
       `directories ${directoryCount}, names ${rowCount}`,
-      `look-ups ${this.#lookups}, updates ${this.#updates} here`,
+      `look-ups ${this.#lookups}, updates ${this.#updates.count} here`,
       `members ${members.map((member) => `${member.name} ${member.state}`).join(", ")} (majority ${majority})`,
     ].join("\n");
   }
@@ -183,7 +146,7 @@ export class DirectoryServer {
         return state.standing.lifetime;
       },
       set lifetime(ages: number) {
-        server.#submit({ kind: "lifetime", ages }).catch(() => undefined); // GETPARAMS shows whether it was
+        server.#updates.submit({ kind: "lifetime", ages }).catch(() => undefined); // GETPARAMS shows whether it was
       },
       get count() {
         return state.directoryCount;
@@ -195,120 +158,18 @@ export class DirectoryServer {
       generation: (object) => state.generation(object),
       renew: async (object) => {
         const fresh = server.#options.random(generationBytes);
-        await sure(server.#done({ kind: "renew", object, fresh }));
+        await sure(server.#updates.done({ kind: "renew", object, fresh }));
       },
-      touch: (object) => sure(server.#touch(object)),
+      touch: (object) => sure(server.#updates.touch(object)),
       age: (object) => (object === ROOT_OBJECT ? undefined : state.age(object)),
       grow: () => [],
       remove: () => undefined,
     };
   }
 
-  /** Notes that an object is in use; many are told in one command. */
-  #touch(object: number): Promise<void> {
-    if (object !== 0) this.#touched.add(object);
-    this.#touching ??= Promise.resolve().then(async () => {
-      while (this.#touched.size > 0) {
-        const objects = [...this.#touched].slice(0, TOUCH_OBJECTS_MAX);
-        for (const each of objects) this.#touched.delete(each);
-        await this.#submit({ kind: "touch", objects });
-      }
-    });
-    const touching = this.#touching;
-    const over = () => {
-      if (this.#touching === touching) this.#touching = null;
-    };
-    touching.then(over, over);
-    return touching;
-  }
-
-  #standard(): OwnStandard {
-    return {
-      age: async () => {
-        await this.#touching;
-        let { object: left } = await sure(this.#done({ kind: "age", again: 0 }));
-        while (left > 0) ({ object: left } = await sure(this.#done({ kind: "age", again: 1 })));
-        return {};
-      },
-      destroy: async ({ object }) => {
-        await sure(this.#done({ kind: "destroy", ...this.#subject(object) }));
-        return {};
-      },
-    };
-  }
-
-  // ---- updates ------------------------------------------------------------------------
-
-  /** A directory with the generation under which its capabilities are good now. */
-  #subject(object: number): { readonly object: number; readonly generation: Uint8Array } {
-    return { object, generation: this.#state.generation(object) ?? refuse(STD_CAPBAD) };
-  }
-
-  async #submit(update: Update, request = noRequest, asked: Uint8Array = noRequest): Promise<Outcome> {
-    const common = { request, digest: digestOf(asked), time: Math.floor(this.#options.time()) };
-    this.#updates++;
-    return this.#order.submit(encodeCommand({ ...update, ...common } as Command));
-  }
-
-  /** Has it done, or refuses as the outcome says. */
-  async #done(update: Update, identity?: Identity, asked?: Uint8Array): Promise<Outcome> {
-    const request = identity === undefined ? noRequest : identityOf(identity);
-    const outcome = await this.#submit(update, request, asked ?? digestible(update));
-    return outcome.status === STD_OK ? outcome : refuse(outcome.status);
-  }
-
   #handlers(): DirectoryHandlers {
     return {
-      create: async ({ object, rights }, { columns, ...identity }) => {
-        this.#selects(rights);
-        const fresh = this.#options.random(generationBytes);
-        const made = await this.#done(
-          { kind: "create", ...this.#subject(object), fresh, ...columnsFor(columns) },
-          identity,
-        );
-        return { directory: this.capability(made.object) };
-      },
-      discard: ({ object }, identity) =>
-        this.#change({ kind: "discard", ...this.#subject(object) }, identity),
-      append: ({ object, rights }, { name, set, masks, ...identity }) => {
-        this.#selects(rights);
-        if (masks.length > COLUMNS_MAX) refuse(STD_ARGBAD);
-        return this.#change({ kind: "append", ...this.#subject(object), name, set, masks }, identity);
-      },
-      chmod: ({ object, rights }, { name, masks, ...identity }) => {
-        this.#selects(rights);
-        if (masks.length > COLUMNS_MAX) refuse(STD_ARGBAD);
-        return this.#change({ kind: "chmod", ...this.#subject(object), name, masks }, identity);
-      },
-      delete: ({ object, rights }, { name, ...identity }) => {
-        this.#selects(rights);
-        return this.#change({ kind: "delete", ...this.#subject(object), name }, identity);
-      },
-      replace: ({ object, rights }, { name, set, ...identity }) => {
-        this.#selects(rights);
-        return this.#change({ kind: "replace", ...this.#subject(object), name, set }, identity);
-      },
-      setcol: ({ object, rights }, { columns, ...identity }) => {
-        this.#selects(rights);
-        return this.#change({ kind: "setcol", ...this.#subject(object), ...columnsFor(columns) }, identity);
-      },
-      rename: ({ object, rights, source }, { name, directory, to, ...identity }) => {
-        this.#selects(rights);
-        const other = this.#open([directory], MODIFY_RIGHT, source);
-        return this.#change(
-          { kind: "rename", ...this.#subject(object), name, other: this.#subject(other.object), to },
-          identity,
-        );
-      },
-      install: ({ source }, { rows, ...identity }) => {
-        if (rows.length > INSTALL_ROWS_MAX) refuse(STD_ARGBAD);
-        const all = rows.map(({ directory, name, set, expected }) => {
-          const { object } = this.#open(inOrder(directory), MODIFY_RIGHT, source);
-          const former = expected === undefined ? [] : [capabilityBytes(expected)];
-          return { ...this.#subject(object), name, set, expected: former };
-        });
-        return this.#change({ kind: "install", rows: all }, identity);
-      },
+      ...this.#updates.handlers(),
       lookup: ({ object, rights }, { path }) => {
         this.#lookups++;
         const names = path.split("/").filter((name) => name !== "");
@@ -325,7 +186,7 @@ export class DirectoryServer {
       },
       list: ({ object, rights, value }, { first }) => {
         const directory = value ?? refuse(STD_CAPBAD);
-        const answer = this.#pages.page(directory, columnsOf(directory, this.#selects(rights)), first);
+        const answer = this.#pages.page(directory, columnsOf(directory, selecting(rights)), first);
         return this.#whenCertain(this.#state.get(object)?.changed ?? 0, answer);
       },
       getmasks: ({ object, rights }, { name }) => {
@@ -334,21 +195,11 @@ export class DirectoryServer {
       },
       getseqnr: ({ rights, value }) => {
         const { changed } = value ?? refuse(STD_CAPBAD);
-        this.#selects(rights);
+        selecting(rights);
         return this.#whenCertain(changed, { high: Math.floor(changed / 2 ** 32), low: changed % 2 ** 32 });
       },
       members: () => ({ document: JSON.stringify(this.#order.describe()) }),
     };
-  }
-
-  async #change(update: Update, identity: Identity): Promise<Record<string, never>> {
-    await this.#done(update, identity);
-    return {};
-  }
-
-  /** Refuses rights that select no column. */
-  #selects(rights: number): number {
-    return (rights & COLUMN_RIGHTS) === 0 ? refuse(STD_DENIED) : rights;
   }
 
   /** The first of these capabilities that is a good one of this server, with such rights. */
@@ -362,7 +213,7 @@ export class DirectoryServer {
       try {
         const { object } = this.#served.open(capability, mask, source);
         const rights = claims(capability.private).rights; // genuine: open has verified it
-        return { object, rights: this.#selects(rights) };
+        return { object, rights: selecting(rights) };
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         status = error.status;
@@ -421,31 +272,8 @@ export class DirectoryServer {
   }
 }
 
-interface Identity {
-  readonly request: number;
-  readonly requestMore: number;
-}
-
 const samePort = (one: Uint8Array, other: Uint8Array): boolean =>
   one.every((byte, index) => byte === other[index]);
-
-/** The standard operations do not know SP_UNAVAIL: whoever did not hear asks again. */
-const sure = <Value>(done: Promise<Value>): Promise<Value> =>
-  done.catch((error: unknown) => {
-    throw error instanceof Refused && error.status === SP_UNAVAIL ? notNow() : error;
-  });
-
-/** Columns as a command takes them. */
-const columnsFor = (columns: readonly string[]): { readonly columns: readonly string[] } =>
-  columns.length > COLUMNS_MAX ? refuse(STD_ARGBAD) : { columns };
-
-/** What the caller asked for, of an update: not what this member made up for it. */
-const digestible = (update: Update): Uint8Array =>
-  encodeCommand({
-    ...update,
-    ...("fresh" in update ? { fresh: new Uint8Array(generationBytes) } : {}),
-    ...{ request: noRequest, digest: 0, time: 0 },
-  } as Command);
 
 /** As in the original: a slash, then the columns. */
 const infoOf = ({ columns, rows }: Directory): string => `/ ${columns.join(" ")} (${rows.size} names)`;

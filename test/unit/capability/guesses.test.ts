@@ -38,7 +38,7 @@ describe("guessing", () => {
         const count = (map: Map<number, number>, key: number) => map.set(key, (map.get(key) ?? 0) + 1);
         tries.forEach(({ source, object, wait }, index) => {
           clock.ms += wait;
-          if (guesses.check(source, object, part(index), bad) === undefined) return;
+          if (guesses.check({ source }, object, part(index), bad) === undefined) return;
           asked.server++;
           count(asked.source, source);
           count(asked.object, object);
@@ -55,18 +55,18 @@ describe("guessing", () => {
   it("locks out nobody whose capability was genuine lately", () => {
     const clock = new Clock();
     const guesses = new Guesses<string>(clock.now);
-    expect(guesses.check("friend", 1, part(9), good)).toBe(0xff);
+    expect(guesses.check({ source: "friend" }, 1, part(9), good)).toBe(0xff);
     const { atOnce } = standardGuessRates.object;
     for (let tries = 0; tries < 10 * atOnce; tries++)
-      guesses.check(`stranger ${tries}`, 1, part(1000 + tries), bad);
-    expect(guesses.check("stranger", 1, part(1), good)).toBeUndefined();
-    expect(guesses.check("friend", 1, part(9), good)).toBe(0xff);
+      guesses.check({ source: `stranger ${tries}` }, 1, part(1000 + tries), bad);
+    expect(guesses.check({ source: "stranger" }, 1, part(1), good)).toBeUndefined();
+    expect(guesses.check({ source: "friend" }, 1, part(9), good)).toBe(0xff);
   });
 
   it("believes a known capability no longer than its check says so", () => {
     const guesses = new Guesses<string>(() => 0);
-    expect(guesses.check("friend", 1, part(9), good)).toBe(0xff);
-    expect(guesses.check("friend", 1, part(9), bad)).toBe(-1);
+    expect(guesses.check({ source: "friend" }, 1, part(9), good)).toBe(0xff);
+    expect(guesses.check({ source: "friend" }, 1, part(9), bad)).toBe(-1);
   });
 
   it("goes on when time has passed, and a clock that goes back gives nothing", () => {
@@ -77,7 +77,7 @@ describe("guessing", () => {
       server: { perSecond: 1, atOnce: 2 },
     };
     const guesses = new Guesses<string>(clock.now, rates);
-    const ask = (number: number) => guesses.check("one", 1, part(number), bad);
+    const ask = (number: number) => guesses.check({ source: "one" }, 1, part(number), bad);
     expect([ask(1), ask(2), ask(3)]).toEqual([-1, -1, undefined]);
     clock.ms = -10_000;
     expect(ask(4)).toBeUndefined();
@@ -87,6 +87,6 @@ describe("guessing", () => {
 
   it("takes a right guess of a newcomer while there is room", () => {
     const guesses = new Guesses<string>(() => 0);
-    expect(guesses.check("newcomer", 3, part(3), good)).toBe(0xff);
+    expect(guesses.check({ source: "newcomer" }, 3, part(3), good)).toBe(0xff);
   });
 });

@@ -94,6 +94,20 @@ describe("a keyed private part", () => {
     expect(revocable.verify(made(revocable.make(5, 0xff)))).toBe(0xff);
   });
 
+  it("ends with its object's generation also when it was seen before, and only so long", () => {
+    const own = generation(1n);
+    const remembering = keyedScheme(privates, key, () => own);
+    const part = made(remembering.make(5, 3));
+    expect([remembering.verify(part), remembering.verify(part)]).toEqual([3, 3]);
+    own[0] = 2; // in place: what is remembered is a copy
+    expect(remembering.verify(part)).toBe(STD_CAPBAD);
+    own[0] = 1;
+    expect(remembering.verify(part)).toBe(3);
+    const forged = part.slice();
+    forged[3] = 7; // more rights
+    expect(remembering.verify(forged)).toBe(STD_CAPBAD);
+  });
+
   it("is the same after a restart with the same key, and nothing under another", () => {
     const part = made(scheme.make(7, 3));
     expect(schemeOf().verify(part)).toBe(3);

@@ -12,7 +12,7 @@ import type { Kernel } from "../../../kernel/kernel.js";
 import { openBullet } from "../../../node/bullet.js";
 import { after } from "../../../node/timer.js";
 import { BulletServer } from "../../../server/bullet/server.js";
-import { createFile, readFile } from "../../../stub/files.js";
+import { createFile, readFile, wholeFile } from "../../../stub/files.js";
 import { beginOf, contentOf, type FileJob, type FileSystemUnderTest, filesOf } from "../system.js";
 import { kernelOf } from "./echo.js";
 
@@ -21,6 +21,8 @@ const cacheBytes = 192 * 1024 * 1024;
 const coldCacheBytes = 1024 * 1024;
 const coldBytes = 64 * 1024 * 1024;
 const coldFilesMost = 4096;
+/** Smaller ones are read in one piece, larger ones as streams. */
+const smallBytes = 1024 * 1024;
 const keyBytes = 32;
 const portBytes = 6;
 
@@ -30,8 +32,13 @@ const failed = (error: unknown): void => {
 };
 
 async function readWhole(kernel: Kernel, file: Capability, bytes: number): Promise<void> {
+  if (bytes < smallBytes) {
+    const { length } = await wholeFile(kernel, file);
+    if (length !== bytes) throw new Error(`a file had ${length} bytes instead of ${bytes}`);
+    return;
+  }
   let got = 0;
-  for await (const piece of readFile(kernel, file)) got += piece.length;
+  for await (const piece of readFile(kernel, file, { lent: true })) got += piece.length;
   if (got !== bytes) throw new Error(`a file had ${got} bytes instead of ${bytes}`);
 }
 

@@ -41,6 +41,11 @@ export class Reader {
     return blocks.subarray(position - first * blockBytes, end - first * blockBytes);
   }
 
+  /** The bytes from `position` on, which belong to the cache; undefined when they are not in it. */
+  cached(extent: Extent, position: number, length: number): Uint8Array | undefined {
+    return this.#memory.get(extent)?.subarray(position, Math.min(extent.bytes, position + length));
+  }
+
   /** The content, padded to blocks, in pieces of at most PIECE_BYTES; not through the cache. */
   async *pieces(extent: Extent): AsyncGenerator<Uint8Array> {
     const each = PIECE_BYTES / this.#medium.blockBytes;

@@ -144,6 +144,8 @@ export interface Volume {
   draft(from?: number): Promise<Draft>;
   /** Verified bytes; fewer than `length` at the end of the file, none behind it. */
   read(number: number, position: number, length: number): Promise<Uint8Array>;
+  /** The same bytes when they are in memory, at once; undefined: read() has to fetch them. */
+  cached(number: number, position: number, length: number): Uint8Array | undefined;
   /**
    * What is wrong with a file's content, or null. With `read` all of it is read from the medium,
    * past the cache; otherwise it is what reads before have found.

@@ -146,6 +146,13 @@ export class FileVolume implements Volume {
     return this.#extents.pinned(extent, number, () => this.#reader.read(extent, position, length));
   }
 
+  cached(number: number, position: number, length: number): Uint8Array | undefined {
+    const extent = this.#isClosed ? null : this.#inodes.get(number)?.extent;
+    return extent === null || extent === undefined
+      ? undefined
+      : this.#reader.cached(extent, position, length);
+  }
+
   async verify(number: number, { read }: { readonly read: boolean }): Promise<CorruptFile | null> {
     const { extent } = this.#file(number);
     const host = { reader: this.#reader, newHash: this.#host.newHash };
@@ -366,8 +373,12 @@ function newInode(number: number, generation: Uint8Array): Inode {
   return { number, generation, ...rest };
 }
 
-const entryWith = ({ number, generation, age }: Inode, { bytes, hash }: Extent): FileEntry => ({
-  ...{ number, bytes, generation, hash, age },
+const entryWith = (inode: Inode, extent: Extent): FileEntry => ({
+  number: inode.number,
+  bytes: extent.bytes,
+  generation: inode.generation,
+  hash: extent.hash,
+  age: inode.age,
 });
 const entryOf = (inode: Inode): FileEntry | undefined =>
   inode.extent === null ? undefined : entryWith(inode, inode.extent);

@@ -121,6 +121,13 @@ export class MemoryFiles implements FileEngine {
     return { number, bytes, block: 0, deviceBlock: 1, why: "is not what was written" };
   }
 
+  cached(number: number, position: number, length: number): Uint8Array | undefined {
+    const held = this.#files.get(number);
+    if (held === undefined || this.fails !== null) return undefined;
+    if (this.rotten.has(Buffer.from(held.entry.hash).toString("hex"))) return undefined;
+    return held.content.subarray(position, position + length);
+  }
+
   async read(number: number, position: number, length: number): Promise<Uint8Array> {
     this.#check();
     if ((await this.verify(number)) !== null) throw new MemoryError("VOLUME_CORRUPT");
