@@ -7,14 +7,12 @@
 // - In half of the seeds media rot, and blocks become unreadable: then a read may say so, and
 //   a file that its medium has lost may be gone; other bytes than those written are never given.
 // - At the end every file is read, and every medium checked by its own server.
-// - Contents are hashed by a function of this file: nothing here tries to find two that are alike.
 
 import type { Capability } from "../../control/capability/capability.js";
 import { BULLET_COMMIT, BULLET_SAFETY, bulletTable } from "../../control/interface/bullet.js";
 import { toHex } from "../../control/kernel/bytes.js";
 import { ProteusError } from "../../control/kernel/errors.js";
 import { BulletServer } from "../../control/server/bullet/server.js";
-import type { ContentHash } from "../../control/server/bullet/volume/hash.js";
 import { FileVolume } from "../../control/server/bullet/volume/volume.js";
 import { stub } from "../../control/stub/client.js";
 import { createFile, readFile } from "../../control/stub/files.js";
@@ -23,6 +21,7 @@ import { noDiskFaults } from "../disk/faults.js";
 import type { Machine } from "../engine/machine.js";
 import { MILLISECOND, SECOND } from "../engine/world.js";
 import { bytesOf, timersOf } from "./programs.js";
+import { hashOf, QuickHash } from "./quick-hash.js";
 import type { Activity, Cluster, Workload } from "./workload.js";
 
 const memoryBytes = 32 * 1024 * 1024;
@@ -70,7 +69,7 @@ interface Known {
   readonly host: Host;
   readonly capability: Capability;
   readonly content: Uint8Array;
-  state: "there" | "removing" | "gone";
+  state: "there" | "removing" | "gone" | "lost";
 }
 
 /** What is not said by the file, but by the way to it, or by a server that has just come back. */
@@ -153,11 +152,16 @@ class FilesRun implements Activity {
       await disk.flush();
       host.isFormatted = true;
     }
-    const options = { device: disk, name: machine.name, cacheBytes, random, newHash: () => new QuickHash() };
-    const volume = await FileVolume.open(options);
+    const volume = await FileVolume.open({
+      ...{ device: disk, name: machine.name, cacheBytes, random, newHash: () => new QuickHash() },
+      after: timersOf(machine),
+    });
     if (machine.kernel !== kernel) return;
     if (!this.#mayRot && volume.report.lostInodes.length > 0)
       this.#wrong("volume", `${machine.name} has lost inodes: ${volume.report.lostInodes.join(", ")}`);
+    const { unfinished, lostInodes } = volume.report;
+    if (unfinished.length > 0) this.#cluster.happened("files unfinished", unfinished.length);
+    if (lostInodes.length > 0) this.#cluster.happened("inodes lost", lostInodes.length);
     if (this.#mayRot && !this.#over)
       disk.faults = { ...noDiskFaults, bitRot: 0.005, badBlock: 0.003, readError: 0.01 };
     host.volume = volume;
@@ -286,12 +290,14 @@ class FilesRun implements Activity {
       if (known.state === "there" && !same(joined(pieces), content))
         this.#wrong("content", `a file of ${content.length} bytes on ${host.machine.name} has other bytes`);
     });
+    // A medium lost it. Each time that it is asked for is a wrong guess to its server.
+    if (code === "STD_CAPBAD") known.state = "lost";
     return code === null || !passing.has(code);
   }
 
   async #readAll(machine: Machine): Promise<void> {
     const mine = this.#mine(machine);
-    for (const known of mine) if (known.state !== "gone" && !(await this.#read(machine, known))) return;
+    for (const known of mine) if (known.state === "there" && !(await this.#read(machine, known))) return;
     // Each is a wrong guess to its server, of which only so many a second are looked at.
     for (const known of mine.filter(({ state }) => state === "gone")) {
       if (!(await this.#isAway(machine, known))) return;
@@ -369,32 +375,6 @@ class FilesRun implements Activity {
     if (this.#waiting.size + this.#unchecked.size > 0)
       this.#wrong("files progress", "files were not read, or media not checked, in the time of peace");
   }
-}
-
-/** 32 bytes that tell contents of a run apart: four sums of 64 bits, each mixed in its own way. */
-class QuickHash implements ContentHash {
-  readonly #lanes = Uint32Array.from({ length: 8 }, (_, lane) => 0x811c9dc5 ^ (lane * 0x9e3779b9));
-  #at = 0;
-
-  update(data: Uint8Array): void {
-    for (const byte of data) {
-      const lane = this.#at++ & 7;
-      this.#lanes[lane] = Math.imul((this.#lanes[lane] ?? 0) ^ byte, 0x01000193);
-    }
-  }
-
-  digest(): Uint8Array {
-    const bytes = new Uint8Array(32);
-    const view = new DataView(bytes.buffer);
-    for (const [lane, sum] of this.#lanes.entries()) view.setUint32(4 * lane, (sum ^ this.#at) >>> 0);
-    return bytes;
-  }
-}
-
-function hashOf(content: Uint8Array): string {
-  const hash = new QuickHash();
-  hash.update(content);
-  return toHex(hash.digest());
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
