@@ -4,8 +4,8 @@
 // - The rights 0x01 to 0x08 of a capability select columns; without any nothing is answered.
 //   What a look-up answers has at most the rights that the masks of those columns have together.
 //   0x40 allows changes, 0x80 allows to discard the directory.
-// - Numbers and formats to 2112 are the original's; SETCOL, RENAME and MEMBERS are ours. PUTTYPE
-//   (2109) is not there: type capabilities are null.
+// - Numbers and formats to 2112 are the original's; SETCOL, RENAME and MEMBERS are ours, and so is
+//   what PUTTYPE takes, which nobody has written down. A row without a type has a null capability.
 // - An update may say who it is in h_offset and h_extra (48 bits, 0: nobody): sent again after a
 //   crash it is executed once.
 // - A path has components with / between them; empty ones, `.` and `..` are the caller's to
@@ -276,6 +276,17 @@ export const directoryTable = defineServer({
         STD_CAPBAD: "a directory is gone, or not of this server",
         SP_CLASH: "a row does not have what was expected: nothing was changed",
       },
+    }),
+    puttype: operation({
+      number: 2109,
+      summary: "say what kind of thing a row stands for; SETLOOKUP tells it",
+      rights: ["modify"],
+      arguments: {
+        ...identity,
+        name,
+        type: inBuffer(capability, "a capability that stands for the kind; zeros: none"),
+      },
+      errors: { ...errors, ...updateErrors },
     }),
     replace: operation({
       number: 2110,

@@ -7,6 +7,7 @@
 // - In half of the seeds media rot, and blocks become unreadable: then a read may say so, and
 //   a file that its medium has lost may be gone; other bytes than those written are never given.
 // - At the end every file is read, and every medium checked by its own server.
+// - Contents are hashed by a function that is quick (contents.ts).
 
 import type { Capability } from "../../control/capability/capability.js";
 import { BULLET_COMMIT, BULLET_SAFETY, bulletTable } from "../../control/interface/bullet.js";
@@ -20,8 +21,8 @@ import { VirtualDisk } from "../disk/disk.js";
 import { noDiskFaults } from "../disk/faults.js";
 import type { Machine } from "../engine/machine.js";
 import { MILLISECOND, SECOND } from "../engine/world.js";
+import { hashOf, joined, QuickHash, same } from "./contents.js";
 import { bytesOf, timersOf } from "./programs.js";
-import { hashOf, QuickHash } from "./quick-hash.js";
 import type { Activity, Cluster, Workload } from "./workload.js";
 
 const memoryBytes = 32 * 1024 * 1024;
@@ -376,16 +377,3 @@ class FilesRun implements Activity {
       this.#wrong("files progress", "files were not read, or media not checked, in the time of peace");
   }
 }
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
-}
-
-const same = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((byte, at) => byte === other[at]);

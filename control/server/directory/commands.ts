@@ -61,6 +61,7 @@ const bodies = {
   lifetime: record({ ages: uint8 }),
   /** Who a member of the group is, of this membership. */
   member: record({ name: string(64), nonce: raw(8) }),
+  puttype: record({ ...subject, name: nameType, type: raw(16) }),
 };
 type Bodies = typeof bodies;
 export type CommandKind = keyof Bodies;

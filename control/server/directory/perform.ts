@@ -51,6 +51,8 @@ export function perform(tables: Tables, command: Command): Performed {
       return { status: chmod(tables, command) };
     case "delete":
       return { status: remove(tables, command) };
+    case "puttype":
+      return { status: putType(tables, command) };
     case "replace":
       return { status: install(tables, [{ ...command, expected: [] }], command.time) };
     case "install":
@@ -138,6 +140,18 @@ function chmod(tables: Tables, command: CommandOf<"chmod">): number {
   if (row === undefined) return STD_NOTFOUND;
   if (command.masks.length !== directory.columns.length) return STD_ARGBAD;
   tables.putRow(command.object, directory, { ...row, masks: command.masks });
+  tables.changed(command.object, directory);
+  return STD_OK;
+}
+
+function putType(tables: Tables, command: CommandOf<"puttype">): number {
+  const directory = tables.subject(command);
+  if (directory === undefined) return STD_CAPBAD;
+  const row = directory.rows.get(command.name);
+  if (row === undefined) return STD_NOTFOUND;
+  const { type: _, ...rest } = row;
+  const isNull = command.type.every((byte) => byte === 0);
+  tables.putRow(command.object, directory, isNull ? rest : { ...rest, type: command.type });
   tables.changed(command.object, directory);
   return STD_OK;
 }

@@ -40,6 +40,8 @@ export interface Row {
   readonly set: CapabilitySet;
   /** Seconds since 1970 when it was appended or replaced. */
   readonly time: number;
+  /** A capability that says what kind of thing it is, 16 bytes; not given: null. */
+  readonly type?: Uint8Array;
 }
 
 /** A directory without its rows. */
@@ -86,12 +88,22 @@ export const nameType = string(NAME_BYTES_MAX);
 export const columnsType = list(nameType, COLUMNS_MAX);
 export const masksType = list(uint32, COLUMNS_MAX);
 export const generationType = raw(8, "generation");
-export const rowType: WireType<Row> = record({
-  name: nameType,
-  masks: masksType,
-  set: capabilitySet,
-  time: uint32,
-});
+const plainRow = record({ name: nameType, masks: masksType, set: capabilitySet, time: uint32 });
+const typeCapability = raw(16);
+/** Rows that have no type are as they were before there were any. */
+export const rowType: WireType<Row> = {
+  name: "row",
+  kind: "compound",
+  size: (row) => plainRow.size(row) + (row.type === undefined ? 0 : 16),
+  write(to, row) {
+    plainRow.write(to, row);
+    if (row.type !== undefined) typeCapability.write(to, row.type);
+  },
+  read(from) {
+    const row = plainRow.read(from);
+    return from.at === from.end ? row : { ...row, type: typeCapability.read(from) };
+  },
+};
 export const headType: WireType<Head> = record({
   columns: columnsType,
   generation: generationType,

@@ -10,7 +10,7 @@
 
 import { STD_CAPBAD, STD_NOTNOW, STD_OK } from "../../../core-wasm/status.js";
 import { PORT_BYTES, PRIVATE_BYTES, RIGHTS_ALL } from "../../../core-wasm/wire/formats.js";
-import type { Capability } from "../../capability/capability.js";
+import { type Capability, capabilityOf } from "../../capability/capability.js";
 import { claims } from "../../capability/private-part.js";
 import { type CapabilityScheme, keyedScheme } from "../../capability/scheme.js";
 import { type CapabilitySet, inOrder } from "../../capability/set.js";
@@ -263,7 +263,7 @@ export class DirectoryServer {
     if (status !== STD_OK || row === undefined || set === undefined) return { status };
     try {
       const narrowed = await this.#narrowing.narrow(set, allowed);
-      const type = { port: new Uint8Array(PORT_BYTES), private: new Uint8Array(PRIVATE_BYTES) };
+      const type = capabilityOf(row.type ?? new Uint8Array(PORT_BYTES + PRIVATE_BYTES));
       return { status: STD_OK, row: { type, time: row.time, set: narrowed } };
     } catch (error) {
       if (error instanceof Refused) return { status: error.status };

@@ -188,6 +188,11 @@ export class Updates {
         selecting(rights);
         return this.#change({ kind: "replace", ...this.#subject(object), name, set }, identity);
       },
+      puttype: ({ object, rights }, { name, type, ...identity }) => {
+        selecting(rights);
+        const bytes = capabilityBytes(type);
+        return this.#change({ kind: "puttype", ...this.#subject(object), name, type: bytes }, identity);
+      },
       setcol: ({ object, rights }, { columns, ...identity }) => {
         selecting(rights);
         return this.#change({ kind: "setcol", ...this.#subject(object), ...columnsFor(columns) }, identity);

@@ -2,66 +2,20 @@
 // daemon's death is a command's.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { connect, createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import parseText from "parse-prometheus-text-format";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Transact } from "../../../../control/kernel/calls.js";
 import { statusError } from "../../../../control/kernel/errors.js";
-import { Api, callsMax } from "../../../../control/node/control/api.js";
-import { ControlClient } from "../../../../control/node/control/client.js";
+import { callsMax } from "../../../../control/node/control/api.js";
 import { rpcOf, rpcRequest, rpcRequestSchema } from "../../../../control/node/control/documents.js";
 import { bodyBytesMax } from "../../../../control/node/control/http.js";
-import { parseEndpoints, parseStore } from "../../../../control/node/control/places.js";
-import {
-  type ControlServer,
-  serveControl,
-  type TlsAddress,
-} from "../../../../control/node/control/server.js";
-import { readTls, readToken } from "../../../../control/node/control/token.js";
+import { clientOf, daemon, echo, folder, open } from "./daemons.js";
 import { FakePool, fakeNode } from "./fake-pool.js";
-
-let folder = "";
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "control-"));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const open: { close(): Promise<void> }[] = [];
-const failures: unknown[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close();
-  expect(failures.splice(0)).toEqual([]);
-});
-
-const about = {
-  ...{ schema: 1 as const, pool: "fake", name: "c1", pid: 1, version: "1.0.0", uptimeSeconds: 1 },
-  ...{ store: "embedded:/x", interfaces: ["eth0"] },
-};
-const silent: Transact = () => Promise.reject(new Error("nobody calls here"));
-/** Answers with what it was asked, as the echo server does. */
-const echo: Transact = async ({ port, private: part = new Uint8Array(10), ...rest }, data) => ({
-  header: { command: 0, status: 0, offset: 0, size: 0, extra: 0, ...rest, port, private: part },
-  data,
-});
-
-async function daemon(
-  pool = new FakePool(fakeNode("n1"), fakeNode("n2")),
-  { call = silent, tls, name = "control.sock" }: { call?: Transact; tls?: TlsAddress; name?: string } = {},
-): Promise<{ pool: FakePool; server: ControlServer; client: ControlClient }> {
-  const socket = join(folder, name);
-  const api = new Api({ pool, call, about: () => about });
-  const server = await serveControl(api, { socket, tls, failed: (error) => failures.push(error) });
-  open.push(server);
-  return { pool, server, client: clientOf(socket) };
-}
-
-const clientOf = (text: string, more = {}): ControlClient =>
-  new ControlClient({ endpoints: parseEndpoints(text), timeoutMs: 1000, ...more });
 
 /** One request as a stranger makes it. */
 function raw(
@@ -384,107 +338,5 @@ describe("several daemons", () => {
     });
     open.push({ close: () => new Promise((resolve) => server.close(() => resolve())) });
     await expect(clientOf(`${folder}/other`).nodes()).rejects.toMatchObject({ code: "ANSWER_WRONG" });
-  });
-});
-
-describe("a daemon on TCP", () => {
-  const token = "0123456789abcdef0123";
-  let tls: TlsAddress;
-
-  beforeAll(() => {
-    const [key, cert, file] = ["k.pem", "c.pem", "token"].map((name) => join(folder, name));
-    if (key === undefined || cert === undefined || file === undefined) throw new Error("no paths");
-    const subject = ["-subj", "/CN=proteus", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"];
-    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-    execFileSync("openssl", ["req", "-x509", ...curve, ...subject, "-keyout", key, "-out", cert], {
-      stdio: "ignore",
-    });
-    writeFileSync(file, `${token}\n`, { mode: 0o600 });
-    const read = readTls({ host: "127.0.0.1", certificate: cert, key, token: file });
-    tls = { host: "127.0.0.1", port: 0, ...read };
-  });
-
-  it("answers who has the token and believes its certificate, and nobody else", async () => {
-    const { server } = await daemon(undefined, { tls, call: echo });
-    const address = server.address ?? "";
-    const authority = tls.cert;
-    const right = clientOf(address, { authority, token });
-    expect(await right.nodes()).toHaveLength(2);
-    const reply = await right.call({ port: new Uint8Array(6) }, Uint8Array.of(1, 2, 3), {});
-    expect([...reply.data]).toEqual([1, 2, 3]);
-    for (const wrong of [`${token}4`, token.slice(1), "", "x".repeat(5000)])
-      await expect(clientOf(address, { authority, token: wrong }).nodes()).rejects.toMatchObject({
-        ...{ code: "CONTROL_TOKEN", exit: 4 },
-      });
-    await expect(clientOf(address, { token }).nodes()).rejects.toMatchObject({
-      ...{ code: "CONTROL_UNTRUSTED", exit: 4, hint: expect.stringContaining("--control-ca") },
-    });
-  });
-
-  it("speaks no older TLS, and nothing without it", async () => {
-    const { server } = await daemon(undefined, { tls });
-    const port = Number(new URL(server.address ?? "").port);
-    const asking = new Promise((resolve, reject) => {
-      request({ host: "127.0.0.1", port, path: "/v1/nodes", agent: false }, resolve)
-        .on("error", reject)
-        .end();
-    });
-    await expect(asking).rejects.toThrow();
-    const { connect: connectTls } = await import("node:tls");
-    const old = new Promise((resolve, reject) => {
-      const options = { host: "127.0.0.1", port, rejectUnauthorized: false };
-      connectTls({ ...options, minVersion: "TLSv1.1", maxVersion: "TLSv1.1" }, () => resolve("connected")).on(
-        "error",
-        reject,
-      );
-    });
-    await expect(old).rejects.toThrow();
-    expect(() => parseEndpoints("http://127.0.0.1:1")).toThrow(
-      expect.objectContaining({ code: "CONTROL_INVALID", hint: expect.stringContaining("https://") }),
-    );
-  });
-
-  it("is refused without certificate, key and token, with the way to make them", () => {
-    expect(() => readTls({ host: "10.0.0.7", certificate: "", key: "", token: "" })).toThrow(
-      expect.objectContaining({
-        ...{ code: "CONTROL_TLS", exit: 2, why: expect.stringContaining("control.tls_cert") },
-        hint: expect.stringMatching(/openssl req -x509 .*IP:10\.0\.0\.7 .*openssl rand/),
-      }),
-    );
-    const wrong = () => daemon(undefined, { tls: { ...tls, key: Buffer.from("no key") } });
-    return expect(wrong()).rejects.toMatchObject({ code: "CONTROL_TLS" });
-  });
-
-  it("takes no token that others can read, or that is short", () => {
-    const path = join(folder, "other-token");
-    const refused = (text: string, mode: number): void => {
-      writeFileSync(path, text, { mode });
-      chmodSync(path, mode);
-      expect(() => readToken(path)).toThrow(expect.objectContaining({ code: "CONTROL_TOKEN_FILE" }));
-    };
-    for (const mode of [0o640, 0o604, 0o622]) refused(token, mode);
-    for (const text of ["", "short", "two words of some length"]) refused(text, 0o600);
-    expect(() => readToken(join(folder, "none"))).toThrow(
-      expect.objectContaining({ exit: 3, hint: expect.stringContaining("openssl rand") }),
-    );
-  });
-});
-
-describe("places", () => {
-  it("name daemons by sockets and https addresses", () => {
-    expect(parseEndpoints("/run/a.sock, https://n1:99,https://[::1]")).toEqual([
-      { kind: "unix", path: "/run/a.sock" },
-      { kind: "tls", host: "n1", port: 99 },
-      { kind: "tls", host: "::1", port: 9533 },
-    ]);
-    for (const text of ["", ",", "ftp://x", "https://n1/path", "https://u@n1", "https://"])
-      expect(() => parseEndpoints(text), text).toThrow(expect.objectContaining({ code: "CONTROL_INVALID" }));
-  });
-
-  it("name stores", () => {
-    expect(parseStore("embedded:/srv/pool").place).toEqual({ kind: "embedded", folder: "/srv/pool" });
-    expect(parseStore("etcd://a:1,b:2").place).toEqual({ kind: "etcd", endpoints: ["a:1", "b:2"] });
-    for (const text of ["", "etcd://", "etcd://a", "embedded:x", "redis://a:1"])
-      expect(parseStore(text).fault, text).toBeDefined();
   });
 });

@@ -82,6 +82,29 @@ it("gives away a tree that can only be read", async () => {
   expect((await failure(lone.names(0x40).list("/"))).code).toBe("NAME_DENIED");
 });
 
+it("tells what kind of thing a name stands for, also after a restart", async () => {
+  const { lone, names, run } = await started();
+  await run(names.append("/f", setOf(thing(1))));
+  const typeOf = async (): Promise<string> => {
+    const asked = { names: [{ directory: setOf(lone.root()), name: "f" }] };
+    const { found } = await run(lone.stub(lone.root()).setlookup(asked));
+    return capabilityHex(found[0]?.row?.type ?? thing(0xff));
+  };
+  expect(await typeOf()).toBe("00".repeat(16));
+  await run(lone.stub(lone.root()).puttype({ name: "f", type: thing(9) }));
+  await run(names.replace("/f", setOf(thing(2))));
+  await lone.start();
+  expect(await typeOf()).toBe(capabilityHex(thing(9)));
+  await run(lone.stub(lone.root()).puttype({ name: "f", type: thing(0) }));
+  expect(await typeOf()).toBe("00".repeat(16));
+  expect(await lone.pool.refused(lone.stub(lone.root()).puttype({ name: "x", type: thing(9) }))).toBe(
+    "STD_NOTFOUND",
+  );
+  expect(await lone.pool.refused(lone.stub(lone.root(0x02)).puttype({ name: "f", type: thing(9) }))).toBe(
+    "STD_DENIED",
+  );
+});
+
 it("executes an update that is sent again once", async () => {
   const { lone, run, failure } = await started();
   const root = lone.stub(lone.root());
