@@ -84,13 +84,13 @@ export class BulletContents implements Contents {
   }
 
   async *read(file: CapabilitySet, range: ReadRange = {}): AsyncGenerator<Uint8Array, void, void> {
-    const { position = 0, length = Number.POSITIVE_INFINITY } = range;
+    const { position = 0, length = Number.POSITIVE_INFINITY, lent = false } = range;
     const copies = await this.#nearness.order(file);
     let done = 0;
     for (const [index, capability] of copies.entries()) {
       try {
         const left = {
-          position: position + done,
+          ...{ position: position + done, lent },
           ...(Number.isFinite(length) ? { length: length - done } : {}),
         };
         for await (const piece of this.#readOne(capability, left)) {

@@ -38,6 +38,8 @@ export interface ReadRange {
   readonly position?: number;
   /** Default: to the end. */
   readonly length?: number;
+  /** Each piece counts only until the next one is asked for: nothing is copied for it. */
+  readonly lent?: boolean;
 }
 
 /** Immutable files on servers. */

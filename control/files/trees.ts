@@ -43,7 +43,7 @@ export interface Source {
 export interface Target {
   /** Makes a directory, or takes the one that is there. */
   makeDirectory(place: readonly string[]): Promise<void>;
-  /** Writes a file whole, in the place of one that is there. */
+  /** Writes a file whole, in the place of one that is there. A piece counts until the next is asked for. */
   write(place: readonly string[], content: AsyncIterable<Uint8Array>): Promise<void>;
   pathOf(place: readonly string[]): string;
 }
@@ -215,7 +215,7 @@ export async function getTree(
     forEach(plan(), files.concurrency, async (entry) => {
       let bytes = 0;
       const counted = async function* (): AsyncGenerator<Uint8Array> {
-        for await (const piece of files.readEntry(entry)) {
+        for await (const piece of files.readEntry(entry, { lent: true })) {
           bytes += piece.length;
           watch.moved?.(piece.length);
           yield piece;

@@ -40,6 +40,11 @@ export interface CallOptions {
   readonly deadMs?: number;
   /** Largest reply taken; default 64 KiB. */
   readonly replyBytesMax?: number;
+  /**
+   * The reply's data is lent and not copied: it is a view of the kernel's memory until the function
+   * is called that `lend` is told. Not through a control daemon, which copies.
+   */
+  readonly lend?: (giveBack: () => void) => void;
 }
 
 export interface Reply {
@@ -145,22 +150,38 @@ export function transTo<Result>(
     const capacity = options.replyBytesMax ?? 65536;
     const { buffers } = kernel;
     const headers = buffers.take(optionsAt + OPTION_BYTES);
-    const request = data.length > 0 ? buffers.take(data.length) : headers;
-    const reply = capacity > 0 ? buffers.take(capacity) : headers;
+    let request = headers;
+    let reply = headers;
+    try {
+      if (data.length > 0) request = buffers.take(data.length);
+      if (capacity > 0) reply = buffers.take(capacity);
+    } catch (error) {
+      if (request !== headers) buffers.give(request);
+      buffers.give(headers);
+      throw error;
+    }
     writeHeader(kernel, headers, header);
     if (data.length > 0) putData(kernel.bytes, request, data);
     const record = writeOptions(kernel, headers + optionsAt, options);
+    const { lend } = options;
     const done = (status: number, length: number) => {
+      let isLent = false;
       try {
         if (status < 0) throw statusError(status, "the call");
         const answered = readHeader(kernel, headers + replyAt);
-        resolve(take({ header: answered, data: takeData(kernel.bytes, reply, length) }));
+        isLent = lend !== undefined && reply !== headers && answered.status >= 0;
+        const data = isLent
+          ? kernel.bytes.subarray(reply, reply + length)
+          : takeData(kernel.bytes, reply, length);
+        resolve(take({ header: answered, data }));
       } catch (error) {
+        isLent = false;
         reject(error);
       }
       buffers.give(headers);
       if (request !== headers) buffers.give(request);
-      if (reply !== headers) buffers.give(reply);
+      if (isLent) lend?.(() => buffers.give(reply));
+      else if (reply !== headers) buffers.give(reply);
     };
     const handle = kernel.trans(
       headers,

@@ -13,6 +13,7 @@ export class LinearMemory {
   readonly #classes = new Map<number, number>();
   readonly #end: number;
   #next: number;
+  #taken = 0;
 
   /** Bytes [base, end) are its own. */
   constructor(base: number, end: number) {
@@ -20,13 +21,18 @@ export class LinearMemory {
     this.#end = end;
   }
 
+  /** Buffers that are taken and were not given back. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   /** The address of `bytes` bytes, 64-byte aligned (64 KiB aligned from there on). */
   take(bytes: number): number {
     const size = bytes <= 2 ** smallest ? smallest : 32 - Math.clz32(bytes - 1);
     const reused = this.#free[size]?.pop();
-    if (reused !== undefined) return reused;
-    const address = this.#carve(2 ** size, Math.min(2 ** size, 65536));
-    this.#classes.set(address, size);
+    const address = reused ?? this.#carve(2 ** size, Math.min(2 ** size, 65536));
+    if (reused === undefined) this.#classes.set(address, size);
+    this.#taken++;
     return address;
   }
 
@@ -34,6 +40,7 @@ export class LinearMemory {
   give(address: number): void {
     const size = this.#classes.get(address);
     if (size === undefined) throw new Error(`no buffer at ${address}`);
+    this.#taken--;
     const list = this.#free[size];
     if (list === undefined) this.#free[size] = [address];
     else list.push(address);

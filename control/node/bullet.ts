@@ -10,6 +10,7 @@ import { type ExitCode, exitCodes, ProteusError } from "../kernel/errors.js";
 import { FileVolume } from "../server/bullet/volume/volume.js";
 import { nodeContentHash } from "./bullet-hash.js";
 import { isMissing, makeMedium } from "./medium-file.js";
+import { after } from "./timer.js";
 
 export interface BulletMedium {
   /** A file or a partition. */
@@ -61,6 +62,7 @@ export async function openBullet(medium: BulletMedium): Promise<OpenBullet> {
         cacheBytes,
         random,
         newHash: nodeContentHash,
+        after,
       });
       const close = async () => {
         await volume.close().finally(() => device.close());

@@ -56,6 +56,11 @@ export interface FileReadOptions extends TransferOptions {
   readonly position?: number;
   /** Default: to the end. */
   readonly length?: number;
+  /**
+   * Pieces are lent: each counts until the next one is asked for, or the reading ends. Nothing is
+   * copied or allocated for them, when the calls are made by a kernel of this program.
+   */
+  readonly lent?: boolean;
 }
 
 /** One piece on its way while the server works on another; more would wait for its threads. */
@@ -84,13 +89,13 @@ const isCode = (error: unknown, code: string): boolean =>
 
 // ---- writing -----------------------------------------------------------------------
 
-interface Piece {
+interface SentPiece {
   readonly data: Uint8Array;
   readonly last: boolean;
 }
 
 /** Cuts content into pieces of so many bytes; the last may be shorter, and empty when all is. */
-async function* piecesOf(content: Content, pieceBytes: number): AsyncGenerator<Piece, void, void> {
+async function* piecesOf(content: Content, pieceBytes: number): AsyncGenerator<SentPiece, void, void> {
   if (content instanceof Uint8Array) {
     let at = 0;
     for (; at + pieceBytes < content.length; at += pieceBytes)
@@ -248,6 +253,14 @@ export async function fileBytes(
   }
 }
 
+/** A piece of a file, and what says that it is not looked at any more. */
+interface Piece {
+  readonly data: Uint8Array;
+  readonly giveBack: () => void;
+}
+
+const nothing = (): void => undefined;
+
 /**
  * The bytes of a committed file from `position` on, piece by piece: `length` of them, or to the
  * end; fewer when the file ends before. Rejects as a stub does; STD_ARGBAD for a position behind
@@ -262,7 +275,16 @@ export async function* readFile(
 ): AsyncGenerator<Uint8Array, void, void> {
   const { position = 0, length = Number.POSITIVE_INFINITY, window = readWindow, watch } = options;
   const pieceBytes = pieceOf(options);
-  const read = reader(kernel, file, pieceBytes, callOptions(options));
+  const call = reader(kernel, file, pieceBytes, callOptions(options));
+  const isLent = options.lent === true && typeof kernel !== "function";
+  const read = async (from: number, wanted: number): Promise<Piece> => {
+    let giveBack = nothing;
+    const lend = (back: () => void) => {
+      giveBack = back;
+    };
+    const { data } = await call(from, wanted, isLent ? { lend } : undefined);
+    return { data, giveBack };
+  };
   let at = position;
   const seen = (data: Uint8Array): Uint8Array => {
     watch?.piece?.(data, at - position);
@@ -270,36 +292,58 @@ export async function* readFile(
     return data;
   };
   const first = Math.min(pieceBytes, length);
-  const { data: begin } = await read(at, first);
-  if (begin.length > 0) yield seen(begin);
-  if (begin.length === first && length > first) {
+  const begin = await read(at, first);
+  try {
+    if (begin.data.length > 0) yield seen(begin.data);
+  } finally {
+    begin.giveBack();
+  }
+  if (begin.data.length === first && length > first) {
     const end = Math.min(position + length, await fileBytes(kernel, file, callOptions(options)));
-    const ahead: Promise<Uint8Array>[] = [];
-    for (let next = at; at < end; ) {
-      for (; next < end && ahead.length < window; next += pieceBytes) {
-        const wanted = Math.min(pieceBytes, end - next);
-        const piece = read(next, wanted).then(({ data }) =>
-          data.length === wanted ? data : short(next, wanted),
-        );
-        piece.catch(() => undefined); // the one before it may fail first
-        ahead.push(piece);
+    const ahead: Promise<Piece>[] = [];
+    try {
+      for (let next = at; at < end; ) {
+        for (; next < end && ahead.length < window; next += pieceBytes) {
+          const piece = exactly(read, next, Math.min(pieceBytes, end - next));
+          piece.catch(nothing); // the one before it may fail first
+          ahead.push(piece);
+        }
+        const piece = await ahead.shift();
+        if (piece === undefined) break;
+        try {
+          yield seen(piece.data);
+        } finally {
+          piece.giveBack();
+        }
       }
-      const piece = await ahead.shift();
-      if (piece !== undefined) yield seen(piece);
+    } finally {
+      for (const piece of ahead) piece.then(({ giveBack }) => giveBack(), nothing);
     }
   }
   await watch?.end?.(at - position);
+}
+
+/** A piece of so many bytes, no fewer. */
+async function exactly(
+  read: (from: number, wanted: number) => Promise<Piece>,
+  from: number,
+  wanted: number,
+): Promise<Piece> {
+  const piece = await read(from, wanted);
+  if (piece.data.length === wanted) return piece;
+  piece.giveBack();
+  return short(from, wanted);
 }
 
 /** Reads bytes at a position, by the operation that can say it. */
 function reader(kernel: Kernel | Transact, file: Capability, pieceBytes: number, options: CallOptions) {
   const calls = stub(kernel, bulletTable, file, options);
   const original = pieceBytes <= BULLET_TRANSFER_BYTES;
-  return (position: number, wanted: number): Promise<{ readonly data: Uint8Array }> => {
+  return (position: number, wanted: number, more?: CallOptions): Promise<{ readonly data: Uint8Array }> => {
     const how = original ? { count: wanted } : { length: wanted };
     return position < longFrom
-      ? calls.read({ position, ...how })
-      : calls.read64({ position: BigInt(position), ...how });
+      ? calls.read({ position, ...how }, more)
+      : calls.read64({ position: BigInt(position), ...how }, more);
   };
 }
 

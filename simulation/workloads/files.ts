@@ -70,7 +70,7 @@ interface Known {
   readonly host: Host;
   readonly capability: Capability;
   readonly content: Uint8Array;
-  state: "there" | "removing" | "gone";
+  state: "there" | "removing" | "gone" | "lost";
 }
 
 /** What is not said by the file, but by the way to it, or by a server that has just come back. */
@@ -153,11 +153,16 @@ class FilesRun implements Activity {
       await disk.flush();
       host.isFormatted = true;
     }
-    const options = { device: disk, name: machine.name, cacheBytes, random, newHash: () => new QuickHash() };
-    const volume = await FileVolume.open(options);
+    const volume = await FileVolume.open({
+      ...{ device: disk, name: machine.name, cacheBytes, random, newHash: () => new QuickHash() },
+      after: timersOf(machine),
+    });
     if (machine.kernel !== kernel) return;
     if (!this.#mayRot && volume.report.lostInodes.length > 0)
       this.#wrong("volume", `${machine.name} has lost inodes: ${volume.report.lostInodes.join(", ")}`);
+    const { unfinished, lostInodes } = volume.report;
+    if (unfinished.length > 0) this.#cluster.happened("files unfinished", unfinished.length);
+    if (lostInodes.length > 0) this.#cluster.happened("inodes lost", lostInodes.length);
     if (this.#mayRot && !this.#over)
       disk.faults = { ...noDiskFaults, bitRot: 0.005, badBlock: 0.003, readError: 0.01 };
     host.volume = volume;
@@ -286,12 +291,14 @@ class FilesRun implements Activity {
       if (known.state === "there" && !same(joined(pieces), content))
         this.#wrong("content", `a file of ${content.length} bytes on ${host.machine.name} has other bytes`);
     });
+    // A medium lost it. Each time that it is asked for is a wrong guess to its server.
+    if (code === "STD_CAPBAD") known.state = "lost";
     return code === null || !passing.has(code);
   }
 
   async #readAll(machine: Machine): Promise<void> {
     const mine = this.#mine(machine);
-    for (const known of mine) if (known.state !== "gone" && !(await this.#read(machine, known))) return;
+    for (const known of mine) if (known.state === "there" && !(await this.#read(machine, known))) return;
     // Each is a wrong guess to its server, of which only so many a second are looked at.
     for (const known of mine.filter(({ state }) => state === "gone")) {
       if (!(await this.#isAway(machine, known))) return;

@@ -1,13 +1,15 @@
 // A volume of files on a disk whose power goes at any write or flush: what was acknowledged is
-// there afterwards, nothing half-made is visible, and the check is clean.
+// there afterwards, nothing half-made is visible, and the check is clean; and a volume with a bug
+// planted in what it does after a power cut is found.
 
 import { describe, expect, it } from "vitest";
 import { extentBlocks } from "../../control/server/bullet/volume/layout.js";
 import type { FileEntry } from "../../control/server/bullet/volume/types.js";
-import type { FileVolume } from "../../control/server/bullet/volume/volume.js";
+import { FileVolume } from "../../control/server/bullet/volume/volume.js";
 import { SeededRandom } from "../../drivers/fault/random.js";
 import type { VirtualDisk } from "../../simulation/disk/disk.js";
-import { formatted, openOn, wayTo } from "./bullet-disk.js";
+import { formatted, inodes, openOn, wayTo } from "./bullet-disk.js";
+import { mutantsFoundBy, planted } from "./bullet-mutants.js";
 import { forEachSeed, perTier } from "./seeds.js";
 
 const file = "test/simulation/bullet-crash.test.ts";
@@ -21,8 +23,12 @@ interface Known {
   readonly content: Uint8Array;
   /** Generations that it may have. */
   generations: Uint8Array[];
-  state: "making" | "there" | "removing";
+  state: "making" | "there" | "renewing" | "removing";
 }
+
+const clientsMax = 8;
+
+type VolumeKind = Pick<typeof FileVolume, "open">;
 
 class Life {
   readonly files: Map<number, Known>;
@@ -30,7 +36,14 @@ class Life {
   readonly #sizes: readonly number[];
   done = 0;
 
-  constructor(files: Map<number, Known>, random: SeededRandom, blockBytes: number) {
+  constructor(
+    files: Map<number, Known>,
+    random: SeededRandom,
+    blockBytes: number,
+    readonly Kind: VolumeKind = FileVolume,
+    /** Contents of a size: few are often there already. */
+    readonly kinds = 4,
+  ) {
     this.files = files;
     this.random = random;
     this.#sizes = [0, 100, 3 * blockBytes, 11 * blockBytes, 30 * blockBytes];
@@ -38,8 +51,13 @@ class Life {
 
   async make(volume: FileVolume, durable: boolean): Promise<void> {
     const size = this.#sizes[this.random.below(this.#sizes.length)] ?? 0;
-    const content = contentOf(size, this.random.below(4));
-    const draft = await volume.draft();
+    const content = contentOf(size, this.random.below(this.kinds));
+    const draft = await volume.draft().catch((error) => {
+      expect(error).toMatchObject({ code: "VOLUME_INODES" });
+      expect(this.files.size).toBeGreaterThan(inodes - clientsMax);
+      return null;
+    });
+    if (draft === null) return;
     await draft.write(0, content);
     const known: Known = { content, generations: [draft.generation], state: "making" };
     this.files.set(draft.number, known);
@@ -73,7 +91,7 @@ class Life {
       for (const [, each] of waiting) if (each.state === "making") each.state = "there";
     } else if (kind < 9) {
       // Two at a time could end in either order; its turn is the file's.
-      known.state = "making";
+      known.state = "renewing";
       const renewed = volume.renew(number);
       known.generations.push(volume.entry(number)?.generation ?? new Uint8Array(0));
       const generation = await renewed;
@@ -85,7 +103,9 @@ class Life {
 
   /** Opens what is left, compares it with what is known, and knows it for sure then. */
   async judge(disk: VirtualDisk): Promise<void> {
-    const volume = await openOn(disk, disk.operations);
+    const volume = await openOn(disk, disk.operations, this.Kind);
+    for (const number of volume.report.unfinished)
+      expect(this.files.get(number)?.state, `unfinished file ${number}`).toBe("making");
     expect(volume.report).toMatchObject({ clean: true, lostInodes: [], misplaced: [] });
     const found = new Map([...volume.files()].map((entry) => [entry.number, entry]));
     for (const [number, known] of this.files) {
@@ -121,15 +141,18 @@ class Life {
   }
 }
 
+/** The power goes just before or after a write or flush, or as a flush begins, that is so many away. */
+type Moment = { readonly operation: number; readonly after: boolean } | { readonly flush: number };
+
 /**
- * Lives until the power goes at a write or flush that is so many away. False: it did not come to
- * that; then the power goes when all is done, with what nobody waited for under way.
+ * Lives until the power goes at that moment. False: it did not come to that; then the power
+ * goes when all is done, with what nobody waited for under way.
  */
 async function untilCut(
   disk: VirtualDisk,
-  cutAt: number,
-  after: boolean,
+  moment: Moment,
   live: (volume: FileVolume) => Promise<void>,
+  Kind?: VolumeKind,
 ): Promise<boolean> {
   const { state, device } = wayTo(disk);
   let cut: () => void = () => undefined;
@@ -139,8 +162,13 @@ async function untilCut(
       resolve(true);
     };
   });
-  disk.armCut(disk.operations + cutAt, after, cut);
-  const living = openOn(device, disk.operations).then(async (volume) => {
+  if ("operation" in moment) disk.armCut(disk.operations + moment.operation, moment.after, cut);
+  let flushes = 0;
+  const flush = (): Promise<void> => {
+    if ("flush" in moment && flushes++ === moment.flush) cut();
+    return device.flush();
+  };
+  const living = openOn({ ...device, flush }, disk.operations, Kind).then(async (volume) => {
     await live(volume);
     return false;
   });
@@ -169,29 +197,53 @@ async function everything(volume: FileVolume, life: Life): Promise<void> {
   await volume.compact();
 }
 
+/** Lives of a volume one after the other, each ended by a power cut and judged; how much was done. */
+async function manyLives(seed: number, Kind?: VolumeKind): Promise<number> {
+  const random = new SeededRandom(seed);
+  // Those who only make new contents have a file at the end of nearly every flush.
+  const onlyMakes = Kind !== undefined || random.chance(0.3);
+  const kinds = onlyMakes || random.chance(0.5) ? 200 : 4;
+  const blockBytes = random.chance(0.5) ? 512 : 2048;
+  // Tight for some: then blocks that were given back are used at once.
+  const disk = await formatted(seed, 50 + random.below(110), blockBytes);
+  const life = new Life(new Map(), random, blockBytes, Kind, kinds);
+  for (let lives = 0; lives < 5; lives++) {
+    const clients = 1 + random.below(clientsMax);
+    const live = async (volume: FileVolume) => {
+      const client = async () => {
+        for (let step = 0; step < 60; step++) await (onlyMakes ? life.make(volume, true) : life.step(volume));
+      };
+      await Promise.all(Array.from({ length: clients }, client));
+    };
+    const moment = random.chance(0.5)
+      ? { operation: random.below(120), after: random.chance(0.5) }
+      : { flush: random.below(onlyMakes ? 4 : 40) };
+    await untilCut(disk, moment, live, Kind);
+    // Those whose drafts were not committed are no files.
+    await life.judge(disk);
+  }
+  return life.done;
+}
+
 describe("a power cut", () => {
   it("in many lives of several clients loses nothing acknowledged and shows nothing half-made", async () => {
     let done = 0;
     await forEachSeed(file, 1, perTier({ quick: 8, long: 200, nightly: 10_000 }), async (seed) => {
-      const random = new SeededRandom(seed);
-      const blockBytes = random.chance(0.5) ? 512 : 2048;
-      // Tight for some: then blocks that were given back are used at once.
-      const disk = await formatted(seed, 50 + random.below(110), blockBytes);
-      const life = new Life(new Map(), random, blockBytes);
-      for (let lives = 0; lives < 5; lives++) {
-        const clients = 1 + random.below(8);
-        await untilCut(disk, random.below(120), random.chance(0.5), async (volume) => {
-          const client = async () => {
-            for (let step = 0; step < 60; step++) await life.step(volume);
-          };
-          await Promise.all(Array.from({ length: clients }, client));
-        });
-        // Those whose drafts were not committed are no files.
-        await life.judge(disk);
-      }
-      done += life.done;
+      done += await manyLives(seed);
     });
     expect(done).toBeGreaterThan(50);
+  });
+
+  it.each(mutantsFoundBy("cuts"))("shows a bug that is planted: $name", async (mutant) => {
+    const Kind = await planted(mutant);
+    for (let seed = 1; seed <= 20; seed++) {
+      const isFound = await manyLives(seed, Kind).then(
+        () => false,
+        () => true,
+      );
+      if (isFound) return;
+    }
+    throw new Error("nobody noticed");
   });
 
   it("at each write and flush of making, committing, removing, renewing and compacting does so", async () => {
@@ -204,7 +256,7 @@ describe("a power cut", () => {
         for (let cutAt = 0; wasCut; cutAt += stride) {
           const disk = await formatted(seed * 1000 + cutAt, 160, 512);
           const life = new Life(new Map(), new SeededRandom(seed), 512);
-          wasCut = await untilCut(disk, cutAt, after, (volume) => everything(volume, life));
+          wasCut = await untilCut(disk, { operation: cutAt, after }, (volume) => everything(volume, life));
           if (wasCut) cuts++;
           try {
             await life.judge(disk);
@@ -221,8 +273,8 @@ describe("a power cut", () => {
     for (let seed = 1; seed <= 6; seed++) {
       const disk = await formatted(seed * 1000 + 101, 160, 512);
       const life = new Life(new Map(), new SeededRandom(seed), 512);
-      const never = Number.POSITIVE_INFINITY;
-      expect(await untilCut(disk, never, false, (volume) => everything(volume, life))).toBe(false);
+      const never = { flush: Number.POSITIVE_INFINITY };
+      expect(await untilCut(disk, never, (volume) => everything(volume, life))).toBe(false);
       await life.judge(disk);
     }
   });

@@ -1,12 +1,15 @@
 // What tests of a volume on a disk with power cuts share: the disk's time, a machine's way to
 // it, a volume that is made and opened.
 
+import { createHash } from "node:crypto";
 import { FileVolume } from "../../control/server/bullet/volume/volume.js";
 import type { BlockDevice } from "../../drivers/block.js";
 import { SeededRandom } from "../../drivers/fault/random.js";
 import { VirtualDisk } from "../../simulation/disk/disk.js";
 
 const cacheBytes = 1024 * 1024;
+/** Takes no time: a hash that ends when it likes would have a seed run differently each time. */
+const newHash = () => createHash("sha256");
 
 /** Disks' operations end in the order of their virtual times, one a turn of the event loop. */
 export function virtualClock() {
@@ -53,11 +56,13 @@ export const openOn = (
   device: BlockDevice,
   seed: number,
   Kind: Pick<typeof FileVolume, "open"> = FileVolume,
-): Promise<FileVolume> => Kind.open({ device, name: "v", cacheBytes, random: randomBytes(seed) });
+): Promise<FileVolume> => Kind.open({ device, name: "v", cacheBytes, newHash, random: randomBytes(seed) });
 
-/** A disk with an empty volume of 30 inodes. */
+export const inodes = 30;
+
+/** A disk with an empty volume of so many inodes. */
 export async function formatted(seed: number, blocks: number, blockBytes: number): Promise<VirtualDisk> {
   const disk = new VirtualDisk({ blocks, blockBytes, random: new SeededRandom(seed), clock: virtualClock() });
-  await FileVolume.format(disk, { inodes: 30, random: randomBytes(seed) });
+  await FileVolume.format(disk, { inodes, random: randomBytes(seed) });
   return disk;
 }

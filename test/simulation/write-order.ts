@@ -1,9 +1,10 @@
 // Watches a volume's writes, and says when one comes too early for the power to go.
 //
 // - It knows what the medium has for sure (all that a flush has ended for) and what it may have
-//   besides (writes since, in any order). Wrong is: a slot written while blocks that it names are
-//   not for sure on the medium; a content written over blocks that a slot on the medium names or
-//   may name. Both are bugs at once: no power has to go at the right moment to see them.
+//   besides (writes since, in any order). Wrong is: a settled slot written while blocks that it names
+//   are not for sure on the medium; an unsettled one written over a file; a content written over
+//   blocks that a slot on the medium names or may name; a file acknowledged that is not for sure
+//   on the medium. All are bugs at once: no power has to go at the right moment to see them.
 // - It reads slots itself, from layout.ts; it asks the volume nothing.
 
 import {
@@ -20,10 +21,14 @@ import {
 } from "../../control/server/bullet/volume/layout.js";
 import type { BlockDevice } from "../../drivers/block.js";
 
+interface Numbered extends Slot {
+  readonly number: number;
+}
+
 interface Pending {
   readonly block: number;
   /** Those that it holds, if it is a block of a table. */
-  readonly slots: readonly Slot[];
+  readonly slots: readonly Numbered[];
   isDone: boolean;
 }
 
@@ -33,10 +38,10 @@ export class WriteOrder implements BlockDevice {
   /** What came too early, the first few. */
   readonly wrong: string[] = [];
   /** Slots and blocks of contents that it has looked at. */
-  readonly seen = { slots: 0, blocks: 0 };
+  readonly seen = { slots: 0, unsettled: 0, blocks: 0 };
   readonly #device: BlockDevice;
   readonly #geometry: Geometry;
-  readonly #sure = new Map<number, readonly Slot[]>(); // by block of a table
+  readonly #sure = new Map<number, readonly Numbered[]>(); // by block of a table
   #pending: Pending[] = [];
 
   private constructor(device: BlockDevice, geometry: Geometry) {
@@ -77,7 +82,24 @@ export class WriteOrder implements BlockDevice {
     this.#pending = this.#pending.filter((each) => !covered.has(each));
   }
 
-  #look(block: number, bytes: Uint8Array): Slot[] {
+  /** Somebody was told that a file is on the medium: both its slots, and all that they name. */
+  acknowledged(number: number): void {
+    for (const start of tableStarts(this.#geometry)) {
+      const perBlock = this.blockBytes / SLOT_BYTES;
+      const slot = this.#sure.get(start + Math.floor(number / perBlock))?.[number % perBlock];
+      if (slot === undefined || slot.kind === "free") this.#say(`file ${number} has no slot on the medium`);
+      else if (this.#pending.some(({ block }) => isIn(slot, block, this.blockBytes)))
+        this.#say(`file ${number} was acknowledged before its content was flushed`);
+    }
+  }
+
+  /** The first block of a file; undefined when it has none, or no slot for sure. */
+  startOf(number: number): number | undefined {
+    const slot = [...this.#named()].find((each) => each.number === number && each.bytes > 0);
+    return slot?.start;
+  }
+
+  #look(block: number, bytes: Uint8Array): Numbered[] {
     const [first, end] = contentArea(this.#geometry);
     if (block >= first && block < end) {
       this.#lookAtContent(block);
@@ -88,8 +110,15 @@ export class WriteOrder implements BlockDevice {
     return slots;
   }
 
-  #lookAtSlot(slot: Slot): void {
+  #lookAtSlot(slot: Numbered): void {
     this.seen.slots++;
+    if (slot.kind === "unsettled") {
+      this.seen.unsettled++;
+      for (const { number, sequence, kind } of this.#named())
+        if (number === slot.number && sequence < slot.sequence && kind !== "free")
+          this.#say(`an unsettled slot was written over file ${number}`);
+      return;
+    }
     const early = this.#pending.find(({ block }) => isIn(slot, block, this.blockBytes));
     if (early !== undefined) this.#say(`a slot was written that names block ${early.block}, not yet flushed`);
   }
@@ -102,7 +131,7 @@ export class WriteOrder implements BlockDevice {
   }
 
   /** What a recovery would take for a file, whatever of the writes is on the medium by then. */
-  *#named(): Generator<Slot> {
+  *#named(): Generator<Numbered> {
     const count = tableBlocks(this.#geometry);
     const starts = tableStarts(this.#geometry);
     for (let table = 0; table < count; table++) {
@@ -117,7 +146,7 @@ export class WriteOrder implements BlockDevice {
   }
 
   /** The slots in a block; none when it is no block of a table. */
-  #slots(block: number, bytes: Uint8Array): Slot[] {
+  #slots(block: number, bytes: Uint8Array): Numbered[] {
     const start = tableStarts(this.#geometry).find(
       (each) => block >= each && block < each + tableBlocks(this.#geometry),
     );
@@ -129,7 +158,7 @@ export class WriteOrder implements BlockDevice {
       const raw = bytes.subarray(index * SLOT_BYTES, (index + 1) * SLOT_BYTES);
       const slot = decodeSlot(raw, number, this.#geometry, seed);
       if (slot === null) throw new Error(`slot ${number} was written broken`);
-      return slot;
+      return { ...slot, number };
     });
   }
 
@@ -139,4 +168,6 @@ export class WriteOrder implements BlockDevice {
 }
 
 const isIn = ({ kind, start, bytes }: Slot, block: number, blockBytes: number): boolean =>
-  kind === "file" && block >= start && block < start + extentBlocks(bytes, blockBytes);
+  (kind === "file" || kind === "unsettled") &&
+  block >= start &&
+  block < start + extentBlocks(bytes, blockBytes);

@@ -10,12 +10,12 @@ import { directory } from "./systems/directory.js";
 import { disk } from "./systems/disk.js";
 import { echo } from "./systems/echo.js";
 import { etcd } from "./systems/etcd.js";
-import { nginx } from "./systems/nginx.js";
+import { nginx, nginxSocket } from "./systems/nginx.js";
 import { redis } from "./systems/redis.js";
 import type { FileSystem } from "./types.js";
 
 const systems: Readonly<Record<FileSystem, FileSystemUnderTest>> = {
-  ...{ bullet, directory, disk, echo, etcd, nginx, redis },
+  ...{ bullet, directory, disk, echo, etcd, nginx, redis, "nginx-socket": nginxSocket },
 };
 
 /** A call goes through more code here than a bare one, and is seldom: its compilers need longer. */

@@ -24,11 +24,12 @@ const writers = [1, 32] as const;
 const one = { clients: 1, members: 1 } as const;
 
 function reading(test: "read" | "read-cold", wanted: FilesWanted): FileCase[] {
-  const systems: readonly FileSystem[] = test === "read" ? ["echo", "bullet", "nginx", "redis"] : ["bullet"];
+  const systems: readonly FileSystem[] =
+    test === "read" ? ["echo", "bullet", "nginx", "nginx-socket", "redis"] : ["bullet"];
   const sizes = test === "read" ? wanted.sizes : wanted.sizes.filter((bytes) => bytes > 0);
   return sizes.flatMap((bytes) =>
     systems
-      .filter((system) => bytes <= valueBytesMost || system === "bullet" || system === "nginx")
+      .filter((system) => bytes <= valueBytesMost || system === "bullet" || system.startsWith("nginx"))
       .flatMap((system) =>
         wanted.clients
           .filter((clients) => clients === 1 || bytes <= manyClientsBytesMost)

@@ -49,13 +49,20 @@ const callsMin = 20;
 const largeBytes = 16 * 1024 * 1024;
 
 async function versions(systems: readonly FileSystem[]): Promise<Versions> {
-  const of = async (name: keyof Versions) => (systems.includes(name) ? versionOf(commands[name]) : null);
+  const of = async (name: keyof Versions) =>
+    systems.some((system) => programOf(system) === name) ? versionOf(commands[name]) : null;
   return { nginx: await of("nginx"), redis: await of("redis"), etcd: await of("etcd") };
 }
 
+/** The program that a system takes, if it is none of ours. */
+function programOf(system: FileSystem): keyof Versions | undefined {
+  if (system === "nginx-socket") return "nginx";
+  return system === "nginx" || system === "redis" || system === "etcd" ? system : undefined;
+}
+
 function missing({ system }: FileCase, found: Versions): string | undefined {
-  if (system !== "nginx" && system !== "redis" && system !== "etcd") return undefined;
-  return found[system] === null ? install(system, packages[system]) : undefined;
+  const program = programOf(system);
+  return program !== undefined && found[program] === null ? install(program, packages[program]) : undefined;
 }
 
 /** Runs one case once, with processes and folders of its own. */

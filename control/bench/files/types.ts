@@ -5,6 +5,8 @@
 // - read: a whole file that the server has in memory; read-cold: one that it has not.
 // - lookup: a name in a directory (a key). update: a new name, durable, at all members that it
 //   takes.
+// - nginx is read with Node's HTTP client, nginx-socket with a bare socket into one buffer: what HTTP
+//   costs a program, and what it costs at least.
 // - disk: what the disk itself gives: 4 KiB written and flushed. echo: a call without work.
 
 import type { Environment, Ratio, Run } from "../types.js";
@@ -12,7 +14,9 @@ import type { Environment, Ratio, Run } from "../types.js";
 export const fileTests = ["read", "read-cold", "create", "lookup", "update"] as const;
 export type FileTest = (typeof fileTests)[number];
 
-export const fileSystems = ["bullet", "directory", "echo", "disk", "nginx", "redis", "etcd"] as const;
+export const fileSystems = [
+  ...(["bullet", "directory", "echo", "disk", "nginx", "nginx-socket", "redis", "etcd"] as const),
+];
 export type FileSystem = (typeof fileSystems)[number];
 
 export const standardFileRuns = 3;

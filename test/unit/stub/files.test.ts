@@ -90,6 +90,27 @@ describe("a file of any length", () => {
     expect(same(await pieces(file, { pieceBytes: BULLET_TRANSFER_BYTES }), data)).toBe(true);
   });
 
+  it("is lent piece by piece, and every piece is given back, whenever the reader stops", async () => {
+    const pieceBytes = 256 * 1024;
+    const data = of(3 * pieceBytes + 5);
+    const file = await create(data);
+    const whole = Buffer.alloc(data.length);
+    const read = async (stopAt: number) => {
+      let at = 0;
+      for await (const piece of readFile(shelf.near, file, { pieceBytes, lent: true })) {
+        whole.set(piece, at);
+        at += piece.length;
+        if (at >= stopAt) break;
+      }
+    };
+    await shelf.end(read(Number.POSITIVE_INFINITY));
+    expect(whole.equals(data)).toBe(true);
+    const { taken } = shelf.near.buffers;
+    for (const stopAt of [1, pieceBytes + 1, data.length, 1, 1]) await shelf.end(read(stopAt));
+    await shelf.end(fileBytes(shelf.near, file)); // pieces that were read ahead have come
+    expect(shelf.near.buffers.taken).toBe(taken);
+  });
+
   it("arrives whole over a network that loses frames", async () => {
     const far = shelf.faulty({ loss: 0.01, reorder: 0.05 });
     const { server: lossy } = shelf.bullet(far);

@@ -26,6 +26,8 @@ export interface CheckHost {
   readonly newHash: NewContentHash;
   /** Numbers of slots that are broken in both copies; those that are repaired are taken out. */
   readonly lost: Set<number>;
+  /** Given up when the volume was opened. */
+  readonly unfinished: readonly number[];
   readonly repair: boolean;
   release(extent: Extent): void;
 }
@@ -52,7 +54,7 @@ export async function check(host: CheckHost): Promise<CheckReport> {
   const isTableGood = (brokenCopies === 0 && lostInodes.length === 0) || host.repair;
   return {
     ...{ files, checkedBytes, corrupt, lostInodes, brokenCopies, misplaced: [] },
-    ...{ repaired: host.repair, clean: isTableGood && corrupt.length === 0 },
+    ...{ unfinished: host.unfinished, repaired: host.repair, clean: isTableGood && corrupt.length === 0 },
   };
 }
 

@@ -104,10 +104,8 @@ class Compaction {
     const { space } = this.#host;
     const found = space.from(this.#from);
     const hole = found !== undefined && found.start < next.start ? found : undefined;
-    if (hole !== undefined && next.blocks <= hole.blocks) {
-      this.#queue.pop();
-      await this.#moveDown(next, hole);
-    } else if (this.#underWay.size > 0) await this.#settle();
+    if (hole !== undefined && next.blocks <= hole.blocks) await this.#moveDown(next, hole);
+    else if (this.#underWay.size > 0) await this.#settle();
     else if (hole === undefined) this.#pass(next);
     else if (!(await this.#moveAway(next, hole)) && !(await this.#fill(hole))) this.#pass(next);
   }
@@ -118,8 +116,10 @@ class Compaction {
     this.#from = next.start + next.blocks;
   }
 
+  /** `hole`: found in this turn, or still free; otherwise nothing moves, and the next turn looks again. */
   async #moveDown(extent: Extent, hole: FreeExtent): Promise<void> {
-    this.#host.space.take(hole.start, extent.blocks);
+    if (!this.#host.space.take(hole.start, extent.blocks)) return;
+    this.#queue.splice(this.#queue.indexOf(extent), 1);
     this.#from = hole.start + extent.blocks;
     const moving: Promise<void> = this.#move(extent, hole.start)
       .then(() => undefined)
@@ -151,7 +151,7 @@ class Compaction {
     return true;
   }
 
-  /** The longest content behind a hole that fits it. */
+  /** The longest content behind a hole that fits it; others may have taken the hole meanwhile. */
   async #fill(hole: FreeExtent): Promise<boolean> {
     if (this.#fills++ >= fillsMax) return false;
     let best: Extent | undefined;
@@ -159,7 +159,6 @@ class Compaction {
       if (extent.owners.size > 0 && extent.blocks <= hole.blocks && extent.blocks > (best?.blocks ?? 0))
         best = extent;
     if (best === undefined) return false;
-    this.#queue.splice(this.#queue.indexOf(best), 1);
     await this.#moveDown(best, hole);
     return true;
   }

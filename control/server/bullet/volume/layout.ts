@@ -1,4 +1,4 @@
-// What lies where on the medium of a volume, format 1. All numbers are little-endian.
+// What lies where on the medium of a volume, format 2. All numbers are little-endian.
 //
 //     block 0         superblock: magic "PBVL", format, block bytes, inodes, blocks (8), id (16),
 //                     CRC-32C of these 40 bytes                                 in one sector
@@ -15,6 +15,10 @@
 // - A slot of zeros was never used. Slot 0 is the volume itself: only its generation counts.
 //   A slot lies in one sector, which a medium writes whole or not at all; so no write tears it.
 //   Of its two copies the good one with the higher sequence counts.
+// - Kinds: 0 free, 1 file, 2 the volume itself, 3 unsettled: a file whose slot was written before
+//   its content was known to be on the medium. Only a number that was free becomes unsettled;
+//   whoever opens the volume reads the content: if it is not what the slot says, it was never
+//   acknowledged. Format 1 has no such slots and is the same otherwise.
 // - A content of up to 11 blocks has its checksums in its slot; so one of a block takes a block.
 //   Others have checksum blocks: the CRC-32C of each block of content in turn, and as the last
 //   number of each checksum block the CRC-32C of the rest of it, begun with its index. The last
@@ -27,7 +31,9 @@ import { crc32c } from "../../../store/disk/crc32c.js";
 import { HASH_BYTES } from "./hash.js";
 
 /** Raised when an older version could not read what this one writes. */
-export const FORMAT = 1;
+export const FORMAT = 2;
+/** The oldest that this one can read; it is made the present one when it is opened. */
+export const FORMAT_OLDEST = 1;
 export const SLOT_BYTES = 128;
 export const GENERATION_BYTES = 8;
 export const ID_BYTES = 16;
@@ -39,7 +45,7 @@ const superblockMagic = 0x4c564250; // "PBVL" in memory
 const slotMagic = 0x4e494250; // "PBIN"
 const superblockBytes = 44;
 const slotChecksumAt = SLOT_BYTES - 4;
-const kinds = ["free", "file", "self"] as const;
+const kinds = ["free", "file", "self", "unsettled"] as const;
 
 export interface Geometry {
   readonly blockBytes: number;
@@ -77,11 +83,14 @@ export type Superblock =
   | { readonly kind: "blank" | "foreign" | "broken" }
   | { readonly kind: "good"; readonly format: number; readonly geometry: Geometry };
 
-export function encodeSuperblock({ blockBytes, inodes, blocks, id }: Geometry): Uint8Array {
+export function encodeSuperblock(
+  { blockBytes, inodes, blocks, id }: Geometry,
+  format: number = FORMAT,
+): Uint8Array {
   const bytes = new Uint8Array(blockBytes);
   const view = viewOf(bytes);
   view.setUint32(0, superblockMagic, true);
-  view.setUint32(4, FORMAT, true);
+  view.setUint32(4, format, true);
   view.setUint32(8, blockBytes, true);
   view.setUint32(12, inodes, true);
   setSafe(view, 16, blocks);

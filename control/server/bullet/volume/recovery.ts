@@ -4,11 +4,15 @@
 //   before anyone sees it.
 // - Broken and stale copies of superblocks and slots are written anew from the good ones, before
 //   any block is used again. Slots that are broken in both copies are reported and kept.
+// - A file whose slot was written before its content was sure is compared: unfinished.ts. It is settled
+//   or given up before any block is used again.
+// - A volume of an older format becomes one of the present format, before anything else is written.
 // - Two files cannot have a block in common unless they have the same content. If they seem to,
 //   the one that is not what was written is given up; so is what lies outside of the volume.
 
 import { corruptVolume, unknownFormat, type VolumeError } from "./errors.js";
 import { contentKey, Extent, type Inode } from "./extent.js";
+import type { NewContentHash } from "./hash.js";
 import {
   contentArea,
   contentBlocks,
@@ -16,6 +20,7 @@ import {
   encodeSuperblock,
   extentBlocks,
   FORMAT,
+  FORMAT_OLDEST,
   type Geometry,
   type Slot,
   type Superblock,
@@ -25,6 +30,7 @@ import type { Reader } from "./reader.js";
 import { type FreeExtent, Space } from "./space.js";
 import { Table } from "./table.js";
 import type { CheckReport } from "./types.js";
+import { compareUnsettled, type FoundExtent } from "./unfinished.js";
 
 export interface Recovered {
   readonly geometry: Geometry;
@@ -37,16 +43,22 @@ export interface Recovered {
   readonly generation: Uint8Array | null;
 }
 
-export async function recover(medium: Medium, reader: Reader): Promise<Recovered> {
+export async function recover(medium: Medium, reader: Reader, newHash: NewContentHash): Promise<Recovered> {
   await medium.flush();
   const { geometry, brokenSuperblocks } = await readSuperblocks(medium);
   const table = new Table(medium, geometry);
   const { slots, lost, brokenCopies } = await table.read();
   await table.repair();
-  const files = new Map([...slots].filter(([, { kind }]) => kind === "file"));
-  const { extents, misplaced } = await placeAll(files, geometry, reader);
-  if (misplaced.length > 0) {
-    await table.write(table.change(misplaced.map((number) => [number, null] as const)));
+  const { found, outside } = findAll(slots, geometry);
+  const compared = await compareUnsettled(found, { medium, reader, newHash });
+  const { extents, overlapping } = await placeAll(compared.kept, reader);
+  const misplaced = [...outside, ...overlapping].sort((a, b) => a - b);
+  const unfinished = compared.unfinished.toSorted((a, b) => a - b);
+  const changes = new Map<number, Slot | null>();
+  for (const number of compared.settled) changes.set(number, settledSlot(slots.get(number)));
+  for (const number of [...misplaced, ...unfinished]) changes.set(number, null);
+  if (changes.size > 0) {
+    await table.write(table.change(changes));
     await medium.flush();
   }
   const inodes = new Map<number, Inode>();
@@ -56,9 +68,12 @@ export async function recover(medium: Medium, reader: Reader): Promise<Recovered
       extent.slots++;
       inodes.set(inode.number, inode);
     }
+  const { checkedBytes } = compared;
+  const corrupt = compared.corrupt.filter(({ number }) => inodes.has(number));
   const report: CheckReport = {
-    ...{ files: inodes.size, checkedBytes: 0, corrupt: [], lostInodes: lost, misplaced },
-    ...{ brokenCopies: brokenCopies + brokenSuperblocks, repaired: true, clean: lost.length === 0 },
+    ...{ files: inodes.size, checkedBytes, corrupt, lostInodes: lost, misplaced, unfinished },
+    ...{ brokenCopies: brokenCopies + brokenSuperblocks, repaired: true },
+    clean: lost.length + corrupt.length === 0,
   };
   const generation = slots.get(0)?.generation ?? null;
   return { geometry, table, inodes, extents, space: freeSpace(extents, geometry), report, generation };
@@ -76,7 +91,8 @@ async function readSuperblocks(medium: Medium): Promise<{ geometry: Geometry; br
   const good = first.kind === "good" ? first : last;
   if (good.kind !== "good") throw noVolume(medium.name, [first, last]);
   const { geometry } = good;
-  if (good.format !== FORMAT) throw unknownFormat(medium.name, `it has format ${good.format}`);
+  const format = last.kind === "good" ? Math.max(good.format, last.format) : good.format;
+  if (format < FORMAT_OLDEST || format > FORMAT) throw unknownFormat(medium.name, `it has format ${format}`);
   if (geometry.blockBytes !== medium.blockBytes)
     throw unknownFormat(
       medium.name,
@@ -89,8 +105,8 @@ async function readSuperblocks(medium: Medium): Promise<{ geometry: Geometry; br
     [0, first],
     [geometry.blocks - 1, last],
   ] as const) {
-    if (found.kind === "good") continue;
-    brokenSuperblocks++;
+    if (found.kind === "good" && found.format === FORMAT) continue;
+    if (found.kind !== "good") brokenSuperblocks++; // otherwise an older format: the first one tells from now on
     await medium.write(block, encodeSuperblock(geometry));
     await medium.flush();
   }
@@ -112,23 +128,27 @@ function noVolume(name: string, found: readonly Superblock[]): VolumeError {
 
 // ---- files ----------------------------------------------------------------------------
 
-async function placeAll(
-  files: ReadonlyMap<number, Slot>,
+const settledSlot = (slot: Slot | undefined): Slot | null => (slot ? { ...slot, kind: "file" } : null);
+
+/** The contents that slots name, and the numbers of those that lie outside of the volume. */
+function findAll(
+  slots: ReadonlyMap<number, Slot>,
   geometry: Geometry,
-  reader: Reader,
-): Promise<{ extents: Set<Extent>; misplaced: number[] }> {
-  const found = new Map<string, { extent: Extent; sequence: number }>();
-  const misplaced: number[] = [];
+): { found: Iterable<FoundExtent>; outside: number[] } {
+  const found = new Map<string, FoundExtent>();
+  const outside: number[] = [];
   const [first, end] = contentArea(geometry);
-  for (const [number, slot] of files) {
+  for (const [number, slot] of slots) {
+    if (slot.kind !== "file" && slot.kind !== "unsettled") continue;
     const blocks = extentBlocks(slot.bytes, geometry.blockBytes);
     if (blocks > 0 && (slot.start < first || slot.start + blocks > end)) {
-      misplaced.push(number);
+      outside.push(number);
       continue;
     }
     const key = `${slot.start}:${contentKey(slot.hash, slot.bytes)}`;
-    const known = found.get(key) ?? { extent: extentOf(slot, blocks, geometry), sequence: 0 };
+    const known = found.get(key) ?? { extent: extentOf(slot, blocks, geometry), sequence: 0, unsettled: [] };
     known.sequence = Math.max(known.sequence, slot.sequence);
+    if (slot.kind === "unsettled") known.unsettled.push(number);
     found.set(key, known);
     const { extent } = known;
     extent.owners.add({
@@ -136,20 +156,29 @@ async function placeAll(
       isDraft: false,
     });
   }
+  return { found: found.values(), outside };
+}
+
+/** Each content in a place of its own; and the numbers of those that have none. */
+async function placeAll(
+  found: readonly FoundExtent[],
+  reader: Reader,
+): Promise<{ extents: Set<Extent>; overlapping: number[] }> {
+  const overlapping: number[] = [];
   const extents = new Set<Extent>();
-  let last: { extent: Extent; sequence: number } | null = null;
-  for (const each of [...found.values()].toSorted((a, b) => a.extent.start - b.extent.start)) {
+  let last: FoundExtent | null = null;
+  for (const each of found.toSorted((a, b) => a.extent.start - b.extent.start)) {
     const overlaps = last !== null && each.extent.start < last.extent.start + last.extent.blocks;
     if (last !== null && overlaps && each.extent.blocks > 0) {
       const loser: Extent = (await isBetter(each, last, reader)) ? last.extent : each.extent;
-      for (const { number } of loser.owners) misplaced.push(number);
+      for (const { number } of loser.owners) overlapping.push(number);
       extents.delete(loser);
       if (loser === each.extent) continue;
     }
     extents.add(each.extent);
     if (each.extent.blocks > 0) last = each;
   }
-  return { extents, misplaced: misplaced.toSorted((a, b) => a - b) };
+  return { extents, overlapping };
 }
 
 function extentOf({ bytes, hash, start, checksums }: Slot, blocks: number, geometry: Geometry): Extent {
@@ -160,11 +189,7 @@ function extentOf({ bytes, hash, start, checksums }: Slot, blocks: number, geome
 }
 
 /** Of two that overlap: is the first what was written, and the second not, or older? */
-async function isBetter(
-  a: { extent: Extent; sequence: number },
-  b: { extent: Extent; sequence: number },
-  reader: Reader,
-): Promise<boolean> {
+async function isBetter(a: FoundExtent, b: FoundExtent, reader: Reader): Promise<boolean> {
   const [isGoodA, isGoodB] = [await reader.isWhole(a.extent), await reader.isWhole(b.extent)];
   return isGoodA === isGoodB ? a.sequence > b.sequence : isGoodA;
 }

@@ -166,7 +166,7 @@ export class Table {
   change(slots: Iterable<readonly [number, Omit<Slot, "sequence"> | null]>): Set<number> {
     const blocks = new Set<number>();
     for (const [number, slot] of slots) {
-      const block = Math.floor(number / this.#slotsPerBlock);
+      const block = this.blockOf(number);
       const at = (number % this.#slotsPerBlock) * SLOT_BYTES;
       const sequence = ++this.#sequence;
       const bytes = this.#blockImage(block).subarray(at, at + SLOT_BYTES);
@@ -174,6 +174,11 @@ export class Table {
       blocks.add(block);
     }
     return blocks;
+  }
+
+  /** The block of the table that a slot lies in. */
+  blockOf(number: number): number {
+    return Math.floor(number / this.#slotsPerBlock);
   }
 
   /** Brings blocks to both copies; durable after the next flush. */

@@ -6,6 +6,7 @@
 // - What is given to `write` and `insert` has been taken when the call has ended.
 
 import type { BlockDevice } from "../../../../drivers/block.js";
+import type { After } from "../../../group/timer.js";
 import type { NewContentHash } from "./hash.js";
 
 /** A committed file. It never changes; its generation and its age do. */
@@ -62,6 +63,8 @@ export interface VolumeOptions {
   readonly random: (bytes: number) => Uint8Array;
   /** Makes a SHA-256; default a pure one. */
   readonly newHash?: NewContentHash;
+  /** Calls later: then slots are settled in the background; without it with later ones, and by `close`. */
+  readonly after?: After;
   /** Drafts at one time; default 1024. */
   readonly draftsMax?: number;
 }
@@ -94,7 +97,7 @@ export interface CorruptFile {
   readonly why: string;
 }
 
-/** What a check found; the one at the start reads the tables and not the contents. */
+/** What a check found; the one at the start reads the tables, and only contents that may be unfinished. */
 export interface CheckReport {
   readonly files: number;
   /** Of contents that were read and verified. */
@@ -106,6 +109,11 @@ export interface CheckReport {
   readonly brokenCopies: number;
   /** Files whose blocks another file has as well, or that lie outside of the volume. */
   readonly misplaced: readonly number[];
+  /**
+   * Files that were being made when the power went, and were given up when the volume was
+   * opened: nobody had been told that they are there.
+   */
+  readonly unfinished: readonly number[];
   /** Whether broken copies were written anew, and lost inodes and misplaced files given up. */
   readonly repaired: boolean;
   /** Nothing is wrong any more. */

@@ -39,12 +39,10 @@ import type {
   VolumeOptions,
   VolumeUsage,
 } from "./types.js";
-import { Writer } from "./writer.js";
+import { QUICK_BYTES, Writer } from "./writer.js";
 
 const cacheBytesMin = 1024 * 1024;
 const draftsDefault = 1024;
-/** Contents up to here are written quickly: a flush that is due waits for them. */
-const quickBytes = 1024 * 1024;
 
 interface Parts {
   readonly options: VolumeOptions;
@@ -87,9 +85,8 @@ export class FileVolume implements Volume {
     this.#lost = new Set(recovered.report.lostInodes.filter((number) => number > 0));
     this.#self = newInode(0, recovered.generation ?? options.random(GENERATION_BYTES));
     this.#last = largest(this.#inodes.keys());
-    this.#writer = new Writer(medium, this.#table, {
-      stored: (inode, before) => this.#stored(inode, before),
-    });
+    const stored = (inode: Inode, before: Extent | null) => this.#stored(inode, before);
+    this.#writer = new Writer(medium, this.#table, { stored }, options.after);
     const { space, extents: found } = recovered;
     this.#extents = new Extents({ medium, memory, reader, space, writer: this.#writer, found });
     this.#host = this.#draftHost();
@@ -112,7 +109,7 @@ export class FileVolume implements Volume {
     const medium = new Medium(options.device, options.name);
     const memory = new Memory(options.cacheBytes);
     const reader = new Reader(medium, memory);
-    const recovered = await recover(medium, reader);
+    const recovered = await recover(medium, reader, options.newHash ?? pureContentHash);
     const volume = new FileVolume({ options, medium, memory, reader, recovered });
     if (recovered.generation === null) await volume.#writer.submit(volume.#self);
     await volume.#extents.shareEqual();
@@ -252,7 +249,7 @@ export class FileVolume implements Volume {
         return full(this.#medium.name, bytes, freeBytes, largestFreeBytes);
       },
       awaitSpace: () => this.#awaitSpace(),
-      during: (write, bytes) => (bytes <= quickBytes ? this.#writer.during(write) : write),
+      during: (write, bytes) => (bytes <= QUICK_BYTES ? this.#writer.during(write) : write),
       commit: (inode, content, durable) => this.#commit(inode, content, durable),
       discarded: (inode) => {
         this.#drafts--;
@@ -328,7 +325,7 @@ export class FileVolume implements Volume {
       check({
         ...{ medium: this.#medium, reader: this.#reader, table: this.#table, writer: this.#writer },
         ...{ extents: this.#extents.all, lost: this.#lost, geometry: this.#geometry, repair },
-        newHash: this.#host.newHash,
+        ...{ newHash: this.#host.newHash, unfinished: this.report.unfinished },
         release: (extent) => this.#extents.releaseIdle(extent),
       }),
     );
@@ -354,6 +351,7 @@ export class FileVolume implements Volume {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#writer.sync();
+    await this.#writer.settle();
   }
 
   #opened<T>(value: T): T {

@@ -176,7 +176,7 @@ export class MemoryFiles implements FileEngine {
     this.#check();
     return {
       ...{ files: this.#files.size, checkedBytes: this.#bytes(), corrupt: [], lostInodes: [] },
-      ...{ brokenCopies: 0, misplaced: [], repaired: repair, clean: true },
+      ...{ brokenCopies: 0, misplaced: [], unfinished: [], repaired: repair, clean: true },
     };
   }
 
