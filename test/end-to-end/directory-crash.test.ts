@@ -197,7 +197,7 @@ function thing(value: number): CapabilitySet {
 
 if (isLong)
   describe.skipIf(!isWanted)("one of three directory servers that is killed", () => {
-    const parent = mkdtempSync(join(tmpdir(), "proteus-directories-crash-"));
+    let parent = "";
     const socketOf = (node: string) => join(parent, `${node}.socket`);
     const wordsOf = (name: string): [string, ...string[]] => {
       const socket = `${hubVariable("eth0")}=${socketOf(name)}`;
@@ -208,6 +208,7 @@ if (isLong)
     let root: Capability;
 
     beforeAll(async () => {
+      parent = mkdtempSync(join(tmpdir(), "proteus-directories-crash-"));
       const nodes = [...names, "client"].map((name) => `  ${name}: { kind: pool, networks: [lan0] }`);
       const topology = parseTopology(`networks: { lan0: }\nnodes:\n${nodes.join("\n")}\n`, "test");
       await serveHub(topology, { interfaceSocket: socketOf, controlSocket: join(parent, "control") });
