@@ -46,7 +46,7 @@ Exit codes: 4 when no network stacks can be made here, 6 when a case failed.`;
 const runsMax = 1000;
 const clientsMost = 64;
 const membersMost = 5;
-const spans = { standard: 1000, quick: 150 } as const;
+const spans = { standard: 1000, quick: 400 } as const;
 const quick = { sizes: [4096, 1024 * 1024], runs: 1 } as const;
 
 function parseFolder(path: string): string {
