@@ -21,10 +21,18 @@ function group(bytesMax = 1000) {
       const outcomes = commands.map(([first = 0]) => ({ status: 0, object: first, version: first }));
       sent.push({ commands, answer: () => resolve(encodeOutcomes(outcomes)), fail: reject });
     });
-  return { sent, bundles: new Bundles(send, () => bytesMax) };
+  const options = { send, certain: () => undefined, bytesMax: () => bytesMax, after, now: () => 0 };
+  return { sent, bundles: new Bundles(options) };
 }
 
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+/** Nobody else comes: what waits for more goes on at once. */
+const after = (_milliseconds: number, action: () => void) => {
+  const immediate = setImmediate(action);
+  return () => clearImmediate(immediate);
+};
+const settled = async () => {
+  for (let round = 0; round < 4; round++) await new Promise((resolve) => setImmediate(resolve));
+};
 
 describe("bundles of commands", () => {
   it("go out at once when none is under way, and together behind one that is", async () => {
