@@ -9,9 +9,18 @@ import type { Replica } from "../../group/replica.js";
 import type { After } from "../../group/timer.js";
 import { blob, list, raw, record, string, uint8 } from "../../interface/types.js";
 import { toHex } from "../../kernel/bytes.js";
+import type { GroupParameters } from "../../kernel/groups.js";
 import type { Bundles } from "./bundles.js";
 import { notNow } from "./order.js";
 import { decodeAs, encodeAs } from "./records.js";
+
+/** Of the group. */
+export const directoryParameters: GroupParameters = {
+  resilience: 0,
+  membersMax: 16,
+  logHistory: 8,
+  logMessage: 14,
+};
 
 export const nonceBytes = 8;
 const stateType = record({

@@ -18,7 +18,6 @@ import { type After, pause } from "../../group/timer.js";
 import { ROOT_OBJECT } from "../../interface/directory.js";
 import { toHex } from "../../kernel/bytes.js";
 import { ProteusError } from "../../kernel/errors.js";
-import type { GroupParameters } from "../../kernel/groups.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import type { Service } from "../../kernel/service.js";
 import { Refused } from "../../stub/refused.js";
@@ -29,11 +28,11 @@ import { decodeContents, encodeContents } from "./contents.js";
 import { CAMPAIGN_MS, type Candidate, decide, majorityOf, mayPromise } from "./election.js";
 import type { Journal } from "./journal.js";
 import { Grants, LEASE_MS, RENEW_MS } from "./leases.js";
-import { type DirectoryMembers, notNow, type Order, unavailable } from "./order.js";
+import { type DirectoryMembers, membersAs, notNow, type Order, unavailable } from "./order.js";
 import { Peer, purposePort, servePeer } from "./peers.js";
 import { comparePositions, type Position } from "./records.js";
 import type { DirectoryState } from "./state.js";
-import { nonceBytes, Stay } from "./stay.js";
+import { directoryParameters, nonceBytes, Stay } from "./stay.js";
 
 export interface TogetherOptions {
   readonly kernel: Kernel;
@@ -55,13 +54,6 @@ export interface TogetherOptions {
   readonly changed: (serving: boolean) => void;
   readonly failed: (error: unknown) => void;
 }
-
-export const directoryParameters: GroupParameters = {
-  resilience: 0,
-  membersMax: 16,
-  logHistory: 8,
-  logMessage: 14,
-};
 
 const againMs = 120;
 const askAgainMs = 60;
@@ -372,21 +364,10 @@ export class Together implements Order {
     const { name, members, state, journal } = this.#options;
     const stay = this.#stay;
     const present = stay === null ? [] : stay.present.map((each) => each.name);
-    const own =
-      journal.failure !== null
-        ? "failed"
-        : this.isCurrent()
-          ? "serving"
-          : stay === null
-            ? "waiting"
-            : "joining";
-    return {
-      ...{ schema: 1, name, state: own, majority: this.#majority, version: state.standing.version },
-      members: members.map((each) => ({
-        name: each,
-        state: present.includes(each) ? (each === name && own !== "serving" ? "joining" : "serving") : "away",
-      })),
-    };
+    const without = stay === null ? "waiting" : "joining";
+    const own = journal.failure !== null ? "failed" : this.isCurrent() ? "serving" : without;
+    const { version } = state.standing;
+    return membersAs({ name, state: own, majority: this.#majority, version, members, present });
   }
 
   /** How many more directory servers are needed before one may serve. */

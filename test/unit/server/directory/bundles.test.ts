@@ -58,6 +58,26 @@ describe("bundles of commands", () => {
     expect((await Promise.all(answers)).map(({ object }) => object)).toEqual([0, 1, 2, 3, 4, 5, 6]);
   });
 
+  it("wait for half of the writers that come back, and no longer when they do not", async () => {
+    const { sent, bundles } = group();
+    const sizes = () => sent.map(({ commands }) => commands.length);
+    for (let writer = 0; writer < 5; writer++) void bundles.submit(commandOf(writer));
+    sent[0]?.answer();
+    await settled();
+    sent[1]?.answer();
+    await settled();
+    expect(sizes()).toEqual([1, 4]);
+    void bundles.submit(commandOf(1));
+    expect(sizes()).toEqual([1, 4]);
+    void bundles.submit(commandOf(2));
+    expect(sizes()).toEqual([1, 4, 2]);
+    sent[2]?.answer();
+    await settled();
+    void bundles.submit(commandOf(3));
+    await settled();
+    expect(sizes()).toEqual([1, 4, 2, 1]);
+  });
+
   it("have a bounded number of commands", async () => {
     const { sent, bundles } = group(100_000);
     const answers = Array.from({ length: BUNDLE_COMMANDS_MAX + 2 }, () => bundles.submit(commandOf(1)));
