@@ -47,6 +47,15 @@ export interface BlockDevice {
   write(block: number, data: Uint8Array): Promise<void>;
   /** Ends when everything written before it began is on the medium. */
   flush(): Promise<void>;
+  /** Writes as `write` does, and ends when these blocks are on the medium: where that is one step. */
+  writeThrough?(block: number, data: Uint8Array): Promise<void>;
+}
+
+/** Writes blocks, and ends when they are on the medium; of earlier writes it says nothing. */
+export async function writeThrough(device: BlockDevice, block: number, data: Uint8Array): Promise<void> {
+  if (device.writeThrough !== undefined) return device.writeThrough(block, data);
+  await device.write(block, data);
+  return device.flush();
 }
 
 /** Throws BLOCK_RANGE unless so many bytes from a block on are whole blocks of the device. */

@@ -132,7 +132,9 @@ export class Loop {
           return;
         }
         if (!sends || row >= turnsInARow) {
-          void resolved.then(this.#step);
+          // One that waits comes behind all that promises have to do, however many steps that takes.
+          if (this.spins && this.#turns >= quietTurns) process.nextTick(this.#step);
+          else void resolved.then(this.#step);
           return;
         }
       }

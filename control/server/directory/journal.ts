@@ -46,6 +46,8 @@ export class Journal {
   #failure: unknown = null;
   #waiters: Waiter[] = [];
   #flushes = 0;
+  /** Called when more is durable, and when nothing will be any more. */
+  progressed: () => void = () => undefined;
 
   private constructor(store: Store, failed: (error: unknown) => void) {
     this.#store = store;
@@ -183,6 +185,7 @@ export class Journal {
     this.#whole = null;
     for (const { reject } of this.#waiters.splice(0)) reject(error);
     this.#failed(error);
+    this.progressed();
   }
 
   async #writeAll(): Promise<void> {
@@ -239,5 +242,6 @@ export class Journal {
     const done = this.#waiters.filter(({ position }) => comparePositions(this.#stored, position) >= 0);
     this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
     for (const { resolve } of done) resolve();
+    this.progressed();
   }
 }

@@ -34,6 +34,21 @@ export interface DirectoryMembers {
   }[];
 }
 
+/** What one of several servers tells, who sees these `present`. */
+export function membersAs({
+  members,
+  present,
+  ...own
+}: Omit<DirectoryMembers, "schema" | "members"> & {
+  readonly members: readonly string[];
+  readonly present: readonly string[];
+}): DirectoryMembers {
+  const isJoining = (name: string) => name === own.name && own.state !== "serving";
+  const stateOf = (name: string) =>
+    present.includes(name) ? (isJoining(name) ? "joining" : "serving") : "away";
+  return { schema: 1, ...own, members: members.map((name) => ({ name, state: stateOf(name) })) };
+}
+
 /** It may or may not have been done. */
 export const unavailable = (): Refused => new Refused(SP_UNAVAIL);
 /** This member cannot say anything at the moment; another one may. */

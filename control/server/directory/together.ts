@@ -2,8 +2,8 @@
 // (control/group), and knows when one of its answers may be given.
 //
 // - An update is certain when every member of the group that has the state has it in its store,
-//   a majority of the configured ones at least. Look-ups are answered from memory while a
-//   lease lasts (leases.ts): without a message, on every member.
+//   a majority of the configured ones at least (certainty.ts). Look-ups are answered from memory
+//   while a lease lasts (leases.ts): without a message, on every member.
 // - A member in no group asks the others where they stand: it joins a group that there is, or
 //   founds one with the promises of a majority (election.ts). It takes the group's state whole,
 //   also when its own store is only a little behind.
@@ -16,24 +16,23 @@ import { STD_DENIED, STD_NOTNOW, STD_OK } from "../../../core-wasm/status.js";
 import { Replica, type ReplicaEvent, type StateMachine } from "../../group/replica.js";
 import { type After, pause } from "../../group/timer.js";
 import { ROOT_OBJECT } from "../../interface/directory.js";
-import { blob, list, raw, record, string, uint8 } from "../../interface/types.js";
 import { toHex } from "../../kernel/bytes.js";
 import { ProteusError } from "../../kernel/errors.js";
-import type { GroupParameters } from "../../kernel/groups.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import type { Service } from "../../kernel/service.js";
 import { Refused } from "../../stub/refused.js";
 import { Bundles, decodeBundle, encodeOutcomes } from "./bundles.js";
+import { Certainties, type Certainty, patienceMs } from "./certainty.js";
 import { type Command, decodeCommand, encodeCommand, foundation, type Outcome } from "./commands.js";
 import { decodeContents, encodeContents } from "./contents.js";
 import { CAMPAIGN_MS, type Candidate, decide, majorityOf, mayPromise } from "./election.js";
 import type { Journal } from "./journal.js";
-import { Grants, LEASE_MS, QUIET_MS, RENEW_MS } from "./leases.js";
-import { type DirectoryMembers, notNow, type Order, unavailable } from "./order.js";
+import { Grants, LEASE_MS, RENEW_MS } from "./leases.js";
+import { type DirectoryMembers, membersAs, notNow, type Order, unavailable } from "./order.js";
 import { Peer, purposePort, servePeer } from "./peers.js";
-import { comparePositions, decodeAs, encodeAs, type Position } from "./records.js";
+import { comparePositions, type Position } from "./records.js";
 import type { DirectoryState } from "./state.js";
-import { Waits } from "./waits.js";
+import { directoryParameters, nonceBytes, Stay } from "./stay.js";
 
 export interface TogetherOptions {
   readonly kernel: Kernel;
@@ -56,46 +55,8 @@ export interface TogetherOptions {
   readonly failed: (error: unknown) => void;
 }
 
-export const directoryParameters: GroupParameters = {
-  resilience: 0,
-  membersMax: 16,
-  logHistory: 8,
-  logMessage: 14,
-};
-
-const patienceMs = 12_000;
 const againMs = 120;
 const askAgainMs = 60;
-const storedMs = 1500;
-const nonceBytes = 8;
-const stateType = record({
-  contents: blob(2 ** 31 - 1),
-  members: list(record({ id: uint8, name: string(64), nonce: raw(nonceBytes) })),
-});
-
-/** A member of the group that has said who it is: it has the state. */
-interface Announced {
-  readonly name: string;
-  /** Of this membership, as hex. */
-  readonly nonce: string;
-}
-
-/** One membership: from joining or founding a group to its end. */
-interface Stay {
-  readonly term: number;
-  readonly nonce: Uint8Array;
-  replica: Replica | null;
-  /** Sends this member's commands, once it has the replica. */
-  bundles: Bundles | null;
-  over: boolean;
-  /** Of the group, by id. */
-  readonly announced: Map<number, Announced>;
-  /** What others have stored of the present view, by nonce. */
-  readonly stored: Map<string, Position>;
-  readonly asking: Set<string>;
-  waiting: (() => void)[];
-  readonly waits: Waits;
-}
 
 export class Together implements Order {
   readonly #options: TogetherOptions;
@@ -103,9 +64,11 @@ export class Together implements Order {
   readonly #peers: readonly Peer[];
   readonly #service: Service;
   readonly #grants = new Grants();
-  readonly #quietUntil: number;
+  readonly #certainties: Certainties;
   #promisedAt: number;
   #stay: Stay | null = null;
+  /** What is certain in the stay. */
+  #certainty: Certainty | null = null;
   #leaseUntil = Number.NEGATIVE_INFINITY;
   #serving = false;
   #closed = false;
@@ -114,16 +77,19 @@ export class Together implements Order {
   /** Begins at once; the state is that of the journal. Throws ProteusError when a table of the kernel is full. */
   constructor(options: TogetherOptions) {
     this.#options = options;
-    const { kernel, getPort, name, members, now, failed } = options;
+    const { kernel, getPort, name, members, now, journal, failed } = options;
     this.#index = members.indexOf(name);
     const port = (member: string) => purposePort(kernel, getPort, `member ${member}`);
     this.#peers = members.filter((each) => each !== name).map((each) => new Peer(kernel, each, port(each)));
-    this.#quietUntil = now() + QUIET_MS;
+    const [peers, grants, majority] = [this.#peers, this.#grants, this.#majority];
+    this.#certainties = new Certainties({ ...options, peers, grants, majority });
+    journal.progressed = () => this.#stay?.wake();
     this.#promisedAt = now();
     const answers = {
       standing: () => this.#shown(),
       promise: (term: number, founder: Position) => this.#promise(term, founder),
-      stored: (position: Position) => this.#answerStored(position),
+      stored: (position: Position) =>
+        this.#certainty?.answer(position) ?? Promise.resolve({ status: STD_NOTNOW, version: 0 }),
       lease: (term: number, view: number, holder: Uint8Array) => this.#answerLease(term, view, holder),
     };
     this.#service = servePeer(kernel, port(name), answers, failed);
@@ -208,19 +174,16 @@ export class Together implements Order {
   }
 
   async #remain(term: number, isFounder: boolean): Promise<boolean> {
-    const { kernel, after, random, getPort, state, journal } = this.#options;
-    const stay: Stay = {
-      ...{ term, nonce: random(nonceBytes), replica: null, bundles: null, over: false, waiting: [] },
-      waits: new Waits((version) => this.#makeCertain(stay, version)),
-      ...{ announced: new Map(), stored: new Map(), asking: new Set() },
-    };
-    this.#stay = stay;
+    const { kernel, after, now, random, getPort, state, journal } = this.#options;
+    const stay = new Stay(term, random(nonceBytes), after);
+    const certainty = this.#certainties.of(stay);
+    [this.#stay, this.#certainty] = [stay, certainty];
     let end: () => void = () => undefined;
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
     const over = () => {
-      stay.over = true;
+      stay.end();
       end();
     };
     if (isFounder) journal.write(state.stand(term, 0));
@@ -240,24 +203,25 @@ export class Together implements Order {
         ended: over,
       });
       stay.replica = replica;
-      stay.bundles = new Bundles(
-        async (bundle) => (await replica.submit(bundle)).result,
-        () => replica.commandBytesMax,
-      );
+      stay.bundles = new Bundles({
+        ...{ after, now },
+        send: async (bundle) => (await replica.submit(bundle)).result,
+        certain: (version) => certainty.until(version),
+        bytesMax: () => replica.commandBytesMax,
+      });
       if (this.#closed || stay.over) return false;
       if (isFounder)
         after(CAMPAIGN_MS, () => {
-          if (stay.announced.size < this.#majority) over();
+          if (stay.present.length < this.#majority) over();
         });
       await Promise.race([ended, this.#settle(stay, isFounder)]);
       await ended;
       return true;
     } finally {
-      stay.over = true;
+      stay.end();
       stay.replica?.close();
-      if (this.#stay === stay) this.#stay = null;
+      if (this.#stay === stay) [this.#stay, this.#certainty] = [null, null];
       this.#leaseUntil = Number.NEGATIVE_INFINITY;
-      for (const go of stay.waiting.splice(0)) go();
       this.#setServing();
     }
   }
@@ -288,27 +252,16 @@ export class Together implements Order {
       apply: (bundle, _seqno, member) => {
         const outcomes = decodeBundle(bundle).map((bytes) => {
           const command = decodeCommand(bytes);
-          if (command?.kind === "member") {
-            stay.announced.set(member, { name: command.name, nonce: toHex(command.nonce) });
-            this.#wake(stay);
-          }
+          if (command?.kind === "member") stay.announce(member, command.name, command.nonce);
           const { outcome, written } = state.execute(bytes);
           if (written !== null) journal.write(written);
           return outcome;
         });
         return encodeOutcomes(outcomes);
       },
-      snapshot: () => {
-        const members = [...stay.announced].map(([id, { name, nonce }]) => {
-          return { id, name, nonce: Uint8Array.from(Buffer.from(nonce, "hex")) };
-        });
-        return encodeAs(stateType, { contents: encodeContents(state.contents()), members });
-      },
+      snapshot: () => stay.snapshot(encodeContents(state.contents())),
       restore: (snapshot) => {
-        const { contents, members } = decodeAs(stateType, snapshot);
-        const decoded = decodeContents(contents);
-        stay.announced.clear();
-        for (const { id, name, nonce } of members) stay.announced.set(id, { name, nonce: toHex(nonce) });
+        const decoded = decodeContents(stay.restore(snapshot));
         state.load(decoded);
         journal.replace(decoded).catch(() => undefined); // `failed` has heard of it
       },
@@ -318,23 +271,13 @@ export class Together implements Order {
   #happened(stay: Stay, event: ReplicaEvent): void {
     if (event.kind !== "join" && event.kind !== "leave" && event.kind !== "reset") return;
     const { state, journal } = this.#options;
-    if (event.kind === "leave") {
-      const left = stay.announced.get(event.member);
-      if (left !== undefined) this.#grants.release(left.nonce);
+    if (event.kind !== "reset") {
+      const gone = stay.forget(event.member);
+      if (event.kind === "leave" && gone !== undefined) this.#grants.release(gone.nonce);
     }
-    if (event.kind !== "reset") stay.announced.delete(event.member);
-    for (const id of [...stay.announced.keys()]) if (!event.members.includes(id)) stay.announced.delete(id);
+    stay.keep(event.members);
     if (event.kind === "reset") journal.write(state.stand(stay.term, state.standing.view + 1));
-    this.#wake(stay);
-  }
-
-  #wake(stay: Stay): void {
-    for (const go of stay.waiting.splice(0)) go();
-  }
-
-  /** Those of the group who have the state, ourselves too. */
-  #present(stay: Stay): Announced[] {
-    return [...stay.announced.values()];
+    stay.wake();
   }
 
   // ---- what is certain -------------------------------------------------------------------
@@ -349,7 +292,7 @@ export class Together implements Order {
         continue;
       }
       try {
-        const outcome = await this.#within(stay, stay.bundles.submit(command));
+        const outcome = await stay.within(stay.bundles.submit(command));
         await this.certain(outcome.version);
         return outcome;
       } catch (error) {
@@ -361,107 +304,13 @@ export class Together implements Order {
     throw unavailable();
   }
 
-  /** A promise, or the end of our stay in the group. */
-  async #within<Value>(stay: Stay, promise: Promise<Value>): Promise<Value> {
-    promise.catch(() => undefined);
-    const over = async (): Promise<never> => {
-      while (!stay.over) await new Promise<void>((resolve) => stay.waiting.push(resolve));
-      throw notNow();
-    };
-    return Promise.race([promise, over()]);
-  }
-
   isCurrent(): boolean {
     const { now, journal } = this.#options;
     return this.#stay !== null && !this.#stay.over && now() < this.#leaseUntil && journal.failure === null;
   }
 
   certain(version: number): undefined | Promise<void> {
-    const stay = this.#stay;
-    if (stay === null || stay.over) return Promise.reject(notNow());
-    return this.#isCertain(stay, version) ? undefined : stay.waits.until(version);
-  }
-
-  #at(stay: Stay, version: number): Position {
-    return { term: stay.term, view: this.#options.state.standing.view, version };
-  }
-
-  #isCertain(stay: Stay, version: number): boolean {
-    const { journal, now } = this.#options;
-    const at = this.#at(stay, version);
-    const present = this.#present(stay);
-    const own = toHex(stay.nonce);
-    const has = ({ nonce }: Announced): boolean => {
-      const stored = nonce === own ? journal.stored : stay.stored.get(nonce);
-      return stored !== undefined && comparePositions(stored, at) >= 0;
-    };
-    return (
-      present.length >= this.#majority &&
-      present.some(({ nonce }) => nonce === own) &&
-      present.every(has) &&
-      this.#quietMs(stay, now()) <= 0
-    );
-  }
-
-  /** How long until nobody who is not in the group may hold a lease that we have granted. */
-  #quietMs(stay: Stay, now: number): number {
-    const present = new Set(this.#present(stay).map(({ nonce }) => nonce));
-    return Math.max(this.#quietUntil - now, this.#grants.waitMs(present, now));
-  }
-
-  async #makeCertain(stay: Stay, version: number): Promise<void> {
-    const { journal, now, after } = this.#options;
-    const until = now() + patienceMs;
-    while (!this.#isCertain(stay, version)) {
-      if (stay.over || this.#closed || journal.failure !== null) throw notNow();
-      if (now() > until) throw unavailable();
-      const at = this.#at(stay, version);
-      for (const member of this.#present(stay)) this.#askStored(stay, member, at);
-      const quiet = this.#quietMs(stay, now());
-      const waits = [
-        pause(after, quiet > 0 ? Math.ceil(quiet) : storedMs),
-        new Promise<void>((resolve) => stay.waiting.push(resolve)),
-      ];
-      if (comparePositions(journal.stored, at) < 0) waits.push(journal.whenStored(at).catch(() => undefined));
-      await Promise.race(waits);
-    }
-  }
-
-  /** Asks a member, unless it is being asked, until what it has is known. */
-  #askStored(stay: Stay, { name, nonce }: Announced, at: Position): void {
-    const known = stay.stored.get(nonce);
-    const peer = this.#peers.find((each) => each.name === name);
-    if (peer === undefined || stay.asking.has(nonce)) return;
-    if (known !== undefined && comparePositions(known, at) >= 0) return;
-    stay.asking.add(nonce);
-    const done = (version: number | null) => {
-      stay.asking.delete(nonce);
-      if (version !== null) stay.stored.set(nonce, { ...at, version });
-      this.#wake(stay);
-    };
-    peer.stored(at).then(async (version) => {
-      if (version === null) await pause(this.#options.after, askAgainMs);
-      done(version);
-    }, this.#options.failed);
-  }
-
-  async #answerStored(at: Position) {
-    const { journal, after, now, state } = this.#options;
-    const no = { status: STD_NOTNOW, version: 0 };
-    const until = now() + storedMs;
-    for (;;) {
-      const stay = this.#stay;
-      const { term, view } = state.standing;
-      if (stay === null || stay.over || stay.term !== at.term || term !== at.term || view !== at.view)
-        return no;
-      const { stored } = journal;
-      const isStored = stored.term === term && stored.view === view && stored.version >= at.version;
-      const quiet = this.#quietMs(stay, now());
-      if (isStored && quiet <= 0) return { status: STD_OK, version: stored.version };
-      if (now() > until || journal.failure !== null) return no;
-      const wait = pause(after, quiet > 0 ? Math.min(Math.ceil(quiet), storedMs) : storedMs);
-      await (isStored ? wait : Promise.race([wait, journal.whenStored(at).catch(() => undefined)]));
-    }
+    return this.#certainty === null ? Promise.reject(notNow()) : this.#certainty.until(version);
   }
 
   // ---- leases ------------------------------------------------------------------------------
@@ -471,7 +320,7 @@ export class Together implements Order {
     const { standing } = this.#options.state;
     const isOurs = stay !== null && !stay.over && stay.term === term && standing.view === view;
     const nonce = toHex(holder);
-    if (!isOurs || !this.#present(stay).some((each) => each.nonce === nonce)) return STD_NOTNOW;
+    if (!isOurs || !stay.present.some((each) => each.nonce === nonce)) return STD_NOTNOW;
     this.#grants.grant(nonce, this.#options.now());
     return STD_OK;
   }
@@ -480,8 +329,8 @@ export class Together implements Order {
     const { now, state } = this.#options;
     const asked = now();
     const { term, view } = state.standing;
-    const present = this.#present(stay);
-    if (!present.some(({ nonce }) => nonce === toHex(stay.nonce))) return;
+    const present = stay.present;
+    if (!present.some(({ nonce }) => nonce === stay.nonceHex)) return;
     const names = present.map(({ name }) => name);
     const granters = this.#peers.filter(({ name }) => names.includes(name));
     const granted = await Promise.all(granters.map((peer) => peer.lease(term, view, stay.nonce)));
@@ -514,22 +363,11 @@ export class Together implements Order {
   describe(): DirectoryMembers {
     const { name, members, state, journal } = this.#options;
     const stay = this.#stay;
-    const present = stay === null ? [] : this.#present(stay).map((each) => each.name);
-    const own =
-      journal.failure !== null
-        ? "failed"
-        : this.isCurrent()
-          ? "serving"
-          : stay === null
-            ? "waiting"
-            : "joining";
-    return {
-      ...{ schema: 1, name, state: own, majority: this.#majority, version: state.standing.version },
-      members: members.map((each) => ({
-        name: each,
-        state: present.includes(each) ? (each === name && own !== "serving" ? "joining" : "serving") : "away",
-      })),
-    };
+    const present = stay === null ? [] : stay.present.map((each) => each.name);
+    const without = stay === null ? "waiting" : "joining";
+    const own = journal.failure !== null ? "failed" : this.isCurrent() ? "serving" : without;
+    const { version } = state.standing;
+    return membersAs({ name, state: own, majority: this.#majority, version, members, present });
   }
 
   /** How many more directory servers are needed before one may serve. */
@@ -551,11 +389,8 @@ export class Together implements Order {
     this.#closed = true;
     this.#service.close();
     const stay = this.#stay;
-    if (stay !== null) {
-      stay.over = true;
-      stay.replica?.close();
-      this.#wake(stay);
-    }
+    stay?.end();
+    stay?.replica?.close();
     this.#setServing();
   }
 }

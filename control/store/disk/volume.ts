@@ -12,7 +12,7 @@
 // - Nothing ever overwrites a block with something that was acknowledged and is still needed.
 // Protocol-aware recovery (Alagappan and others, FAST 2018) says why torn and damaged differ.
 
-import { type BlockDevice, BlockError } from "../../../drivers/block.js";
+import { type BlockDevice, BlockError, writeThrough } from "../../../drivers/block.js";
 import { damaged, failed, unknownFormat } from "../errors.js";
 import {
   blocksOf,
@@ -186,8 +186,7 @@ export class Volume {
   async append(payload: Uint8Array): Promise<void> {
     const place = { kind: "changes" as const, generation: this.#generation, sequence: this.#sequence + 1 };
     const frame = encodeFrame(place, payload, this.#device.blockBytes);
-    await this.#device.write(this.#areaStart(this.#generation) + this.#next, frame);
-    await this.#device.flush();
+    await writeThrough(this.#device, this.#areaStart(this.#generation) + this.#next, frame);
     this.#sequence++;
     this.#next += frame.length / this.#device.blockBytes;
   }

@@ -21,10 +21,18 @@ function group(bytesMax = 1000) {
       const outcomes = commands.map(([first = 0]) => ({ status: 0, object: first, version: first }));
       sent.push({ commands, answer: () => resolve(encodeOutcomes(outcomes)), fail: reject });
     });
-  return { sent, bundles: new Bundles(send, () => bytesMax) };
+  const options = { send, certain: () => undefined, bytesMax: () => bytesMax, after, now: () => 0 };
+  return { sent, bundles: new Bundles(options) };
 }
 
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+/** Nobody else comes: what waits for more goes on at once. */
+const after = (_milliseconds: number, action: () => void) => {
+  const immediate = setImmediate(action);
+  return () => clearImmediate(immediate);
+};
+const settled = async () => {
+  for (let round = 0; round < 4; round++) await new Promise((resolve) => setImmediate(resolve));
+};
 
 describe("bundles of commands", () => {
   it("go out at once when none is under way, and together behind one that is", async () => {
@@ -48,6 +56,26 @@ describe("bundles of commands", () => {
     }
     expect(sent.map(({ commands }) => commands.length)).toEqual([1, 3, 1, 1, 1]);
     expect((await Promise.all(answers)).map(({ object }) => object)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  });
+
+  it("wait for half of the writers that come back, and no longer when they do not", async () => {
+    const { sent, bundles } = group();
+    const sizes = () => sent.map(({ commands }) => commands.length);
+    for (let writer = 0; writer < 5; writer++) void bundles.submit(commandOf(writer));
+    sent[0]?.answer();
+    await settled();
+    sent[1]?.answer();
+    await settled();
+    expect(sizes()).toEqual([1, 4]);
+    void bundles.submit(commandOf(1));
+    expect(sizes()).toEqual([1, 4]);
+    void bundles.submit(commandOf(2));
+    expect(sizes()).toEqual([1, 4, 2]);
+    sent[2]?.answer();
+    await settled();
+    void bundles.submit(commandOf(3));
+    await settled();
+    expect(sizes()).toEqual([1, 4, 2, 1]);
   });
 
   it("have a bounded number of commands", async () => {
