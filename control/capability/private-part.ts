@@ -11,10 +11,13 @@ import { fromHex } from "../kernel/bytes.js";
 import { usageError } from "../kernel/errors.js";
 import type { OfflineKernel } from "../kernel/offline.js";
 
+/** The object number that a private part claims. */
+export const objectOf = (privatePart: Uint8Array): number =>
+  (privatePart[0] ?? 0) | ((privatePart[1] ?? 0) << 8) | ((privatePart[2] ?? 0) << 16);
+
 /** The object number and the rights that a private part claims. */
 export function claims(privatePart: Uint8Array): { readonly object: number; readonly rights: number } {
-  const [low = 0, middle = 0, high = 0, rights = 0] = privatePart;
-  return { object: low | (middle << 8) | (high << 16), rights };
+  return { object: objectOf(privatePart), rights: privatePart[3] ?? 0 };
 }
 
 /** The ten bytes of a private part. */

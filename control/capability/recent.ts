@@ -33,8 +33,8 @@ export class Recent<Key, Value> {
   }
 }
 
-/** A private part as a key. */
-export function keyOf(privatePart: Uint8Array): string {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0, j = 0] = privatePart;
-  return String.fromCharCode(a | (b << 8), c | (d << 8), e | (f << 8), g | (h << 8), i | (j << 8));
-}
+/** A private part as a key: five characters of sixteen bits. */
+export const keyOf = (part: Uint8Array): string =>
+  String.fromCharCode(pair(part, 0), pair(part, 2), pair(part, 4), pair(part, 6), pair(part, 8));
+
+const pair = (bytes: Uint8Array, at: number): number => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);

@@ -8,7 +8,7 @@
 
 import { STD_NOTNOW } from "../../core-wasm/status.js";
 import { Guesses, type GuessRates } from "../capability/guesses.js";
-import { claims } from "../capability/private-part.js";
+import { objectOf } from "../capability/private-part.js";
 import type { CapabilityScheme } from "../capability/scheme.js";
 
 /** Who asks when the server's own program does. */
@@ -26,6 +26,6 @@ export class Admission {
 
   /** The rights that a private part gives, or a status: STD_CAPBAD, STD_NOTNOW. @param who shows it */
   rights(privatePart: Uint8Array, who: { readonly source: bigint }): number {
-    return this.#guesses.check(who, claims(privatePart).object, privatePart, this.#verify) ?? STD_NOTNOW;
+    return this.#guesses.check(who, objectOf(privatePart), privatePart, this.#verify) ?? STD_NOTNOW;
   }
 }

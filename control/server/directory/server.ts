@@ -172,7 +172,7 @@ export class DirectoryServer {
       ...this.#updates.handlers(),
       lookup: ({ object, rights }, { path }) => {
         this.#lookups++;
-        const names = path.split("/").filter((name) => name !== "");
+        const names = path.includes("/") ? path.split("/").filter((name) => name !== "") : single(path);
         if (names.length === 0) return { rest: "", set: this.#itself(object, rights) };
         const walked = this.#lookup.walk(object, rights, names);
         const certain = this.#order.certain(walked.seen);
@@ -271,6 +271,8 @@ export class DirectoryServer {
     }
   }
 }
+
+const single = (name: string): readonly string[] => (name === "" ? [] : [name]);
 
 const samePort = (one: Uint8Array, other: Uint8Array): boolean =>
   one.every((byte, index) => byte === other[index]);
