@@ -7,9 +7,10 @@
 // - Copies: the second and further ones are made from the first, and are on different servers. With
 //   fewer servers than copies there are fewer: the set says how many there were to be.
 // - A read begins at the nearest member of the set (nearness.ts), and goes on at the next one, at
-//   the byte where the one before stopped. What could not be read is told to `damaged`.
+//   the byte where the one before stopped; when all failed, after a pause, as writing does, at those
+//   that may answer yet. What could not be read is told to `damaged`.
 
-import type { Capability } from "../capability/capability.js";
+import { type Capability, capabilityHex } from "../capability/capability.js";
 import { type CapabilitySet, inOrder } from "../capability/set.js";
 import { bulletTable } from "../interface/bullet.js";
 import type { CallOptions, Transact } from "../kernel/calls.js";
@@ -18,17 +19,14 @@ import type { Kernel } from "../kernel/kernel.js";
 import { stub } from "../stub/client.js";
 import { createFile, fileBytes, readFile, type TransferWatch } from "../stub/files.js";
 import { Nearness } from "./nearness.js";
+import { Patience, type PatienceOptions } from "./patience.js";
 import type { Contents, Opened, ReadRange } from "./places.js";
 
-export interface BulletOptions {
+export interface BulletOptions extends PatienceOptions {
   /** Bullet servers that may get new files, the best first; a promise when they must be looked for. */
   readonly servers: () => Promise<readonly Capability[]>;
   /** On so many servers; default 1. */
   readonly copies?: number;
-  /** Waits so many milliseconds; without it nothing is tried again after a pause. */
-  readonly pause?: (milliseconds: number) => Promise<void>;
-  /** Pauses at most so long, all in all, for one file; default 15,000 ms. */
-  readonly patienceMs?: number;
   readonly call?: CallOptions;
   /** Told of a copy that its server cannot read, when there are others. */
   readonly damaged?: (copy: Capability) => void;
@@ -45,10 +43,19 @@ const lasting = new Set(["STD_NOSPACE", "STD_NOMEDIUM"]);
 const otherCopy = new Set([...passing, "STD_CAPBAD", "STD_SYSERR", "FILE_SHORT"]);
 /** Its server has the file, and cannot read it. */
 const damage = new Set(["STD_SYSERR", "FILE_SHORT"]);
-const pauseMs = 200;
 const callDefaults: CallOptions = { locateTimeoutMs: 1500, pollMs: 250, deadMs: 2000 };
 
 const codeOf = (error: unknown): string => (error instanceof ProteusError ? error.code : "");
+const mayMend = (error: unknown): boolean => passing.has(codeOf(error)) && !lasting.has(codeOf(error));
+
+/** A copy that is tried, and what has come of it; whoever comes for the next one has called `failed`. */
+interface Try {
+  readonly copy: Capability;
+  readonly failed: (error: unknown) => void;
+  readonly progressed: () => void;
+}
+
+const noCopy = (): Error => new Error("the set of a file is empty");
 
 export class BulletContents implements Contents {
   readonly #via: Kernel | Transact;
@@ -85,26 +92,23 @@ export class BulletContents implements Contents {
 
   async *read(file: CapabilitySet, range: ReadRange = {}): AsyncGenerator<Uint8Array, void, void> {
     const { position = 0, length = Number.POSITIVE_INFINITY, lent = false } = range;
-    const copies = await this.#nearness.order(file);
     let done = 0;
-    for (const [index, capability] of copies.entries()) {
+    for await (const { copy, failed, progressed } of this.#tries(file)) {
+      const left = {
+        ...{ position: position + done, lent },
+        ...(Number.isFinite(length) ? { length: length - done } : {}),
+      };
       try {
-        const left = {
-          ...{ position: position + done, lent },
-          ...(Number.isFinite(length) ? { length: length - done } : {}),
-        };
-        for await (const piece of this.#readOne(capability, left)) {
+        for await (const piece of this.#readOne(copy, left)) {
           yield piece;
           done += piece.length;
+          progressed();
         }
         return;
       } catch (error) {
-        if (!otherCopy.has(codeOf(error))) throw error;
-        this.#missed(capability, error, copies.length);
-        if (index === copies.length - 1) throw error;
+        failed(error);
       }
     }
-    throw new Error("the set of a file is empty");
   }
 
   bytes(file: CapabilitySet): Promise<number> {
@@ -129,12 +133,11 @@ export class BulletContents implements Contents {
     content: Opened,
     watch: TransferWatch | undefined,
   ): Promise<{ readonly file: Capability; readonly server: Capability }> {
-    const { pause, patienceMs = 15_000 } = this.#options;
-    let waited = 0;
+    const patience = new Patience(this.#options);
     let opened = false;
-    for (let round = 0; ; round++) {
+    for (;;) {
       let last: unknown = noServer();
-      let mayMend = false;
+      let isHopeful = false;
       for (const server of servers) {
         if (opened && !content.again) throw last;
         try {
@@ -144,13 +147,10 @@ export class BulletContents implements Contents {
         } catch (error) {
           last = error;
           if (!passing.has(codeOf(error))) throw error;
-          mayMend ||= !lasting.has(codeOf(error));
+          isHopeful ||= mayMend(error);
         }
       }
-      const wait = Math.min(pauseMs * 2 ** Math.min(round, 4), 2000);
-      waited += wait;
-      if (!mayMend || pause === undefined || waited > patienceMs || !content.again) throw last;
-      await pause(wait);
+      if (!isHopeful || !content.again || !(await patience.wait())) throw last;
     }
   }
 
@@ -159,18 +159,38 @@ export class BulletContents implements Contents {
   }
 
   async #any<Reply>(file: CapabilitySet, ask: (capability: Capability) => Promise<Reply>): Promise<Reply> {
-    let last: unknown = new Error("the set of a file is empty");
-    const copies = await this.#nearness.order(file);
-    for (const capability of copies) {
+    for await (const { copy, failed } of this.#tries(file)) {
       try {
-        return await ask(capability);
+        return await ask(copy);
       } catch (error) {
-        last = error;
-        if (!otherCopy.has(codeOf(error))) throw error;
-        this.#missed(capability, error, copies.length);
+        failed(error);
       }
     }
-    throw last;
+    throw noCopy();
+  }
+
+  /** The copies of a file, the nearest first; after a pause those again that may answer yet. Ends by throwing. */
+  async *#tries(file: CapabilitySet): AsyncGenerator<Try, void, void> {
+    const patience = new Patience(this.#options);
+    const hopeless = new Set<string>();
+    for (;;) {
+      let last: unknown = noCopy();
+      let isHopeful = false;
+      const copies = await this.#nearness.order(file);
+      for (const copy of copies.filter((each) => !hopeless.has(capabilityHex(each)))) {
+        let failure: unknown = null;
+        const failed = (error: unknown) => {
+          failure = error;
+        };
+        yield { copy, failed, progressed: () => patience.progressed() };
+        if (!otherCopy.has(codeOf(failure))) throw failure;
+        this.#missed(copy, failure, copies.length);
+        last = failure;
+        if (mayMend(failure)) isHopeful = true;
+        else hopeless.add(capabilityHex(copy));
+      }
+      if (!isHopeful || !(await patience.wait())) throw last;
+    }
   }
 
   /** A copy could not be read. */

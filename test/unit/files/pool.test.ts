@@ -124,6 +124,44 @@ describe("files of a pool", () => {
     expect(await end(textOf(files, "/other"))).toBe("once more");
   });
 
+  it("are read on, where it stopped, though the only server of a copy does not answer for a while", async () => {
+    const text = "s".repeat(1024 * 1024 + 5);
+    await end(filesWith().write("/single", openedOf(Buffer.from(text))));
+    let left = 0;
+    const via: Transact = (header, data, options) =>
+      left-- > 0
+        ? Promise.reject(
+            new ProteusError({ code: "RPC_FAILURE", exit: exitCodes.unreachable, message: "lost" }),
+          )
+        : trans(lone.pool.near, header, data, { ...options, ...call });
+    const pauses: number[] = [];
+    const pause = async (milliseconds: number) => void pauses.push(milliseconds);
+    const contents = (more: Partial<BulletOptions>) =>
+      new BulletContents(via, { servers: () => Promise.resolve([]), call, ...more });
+    const { set = expect.fail("no set") } = await end(filesWith().stat("/single"));
+    const read = async (from: BulletContents, losing: (piece: number) => number): Promise<string> => {
+      left = losing(0);
+      const pieces: Uint8Array[] = [];
+      for await (const piece of from.read(set)) {
+        pieces.push(piece.slice());
+        left = losing(pieces.length);
+      }
+      return Buffer.concat(pieces).toString("latin1");
+    };
+    // Two calls of the first piece are lost, and three of what follows it.
+    const losing = (piece: number) => [2, 3][piece] ?? 0;
+    expect(await end(read(contents({ pause }), losing))).toBe(text);
+    expect(pauses).toEqual([200, 400, 200, 400, 800]);
+    left = 1;
+    expect(await end(contents({ pause }).bytes(set))).toBe(text.length);
+    await expect(end(read(contents({}), losing))).rejects.toMatchObject({ code: "RPC_FAILURE" });
+    pauses.length = 0;
+    await expect(end(read(contents({ pause, patienceMs: 1000 }), () => 99))).rejects.toMatchObject({
+      code: "RPC_FAILURE",
+    });
+    expect(pauses).toEqual([200, 400]);
+  });
+
   const long: (name: string, test: () => Promise<void>) => void = isLong ? it : () => undefined;
   long("are read from the nearest copy, and from the others when that one fails or has rotted", async () => {
     const { pool } = lone;
