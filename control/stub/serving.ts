@@ -81,6 +81,11 @@ export interface ServerOptions<Ops extends Operations, Value> extends StandardBe
   readonly guessRates?: GuessRates;
   /** Requests served at the same time; default 4. */
   readonly threads?: number;
+  /**
+   * What has to be over before anybody may hear that a capability is not good: else one is told of
+   * an object's end that may not have happened. Rejects with Refused. Default: nothing.
+   */
+  readonly certain?: () => undefined | Promise<void>;
   /** Told of what should not happen. */
   readonly failed: (error: unknown) => void;
 }
@@ -133,6 +138,7 @@ export class Server<Ops extends Operations, Value> {
   readonly #objects: ObjectTable<Value>;
   readonly #known = new Map<number, Known>();
   readonly #service: Service;
+  readonly #certain: () => undefined | Promise<void>;
   readonly #failed: (error: unknown) => void;
   readonly #replyBytesMax: number;
   readonly #name: string;
@@ -141,6 +147,7 @@ export class Server<Ops extends Operations, Value> {
   constructor(options: ServerOptions<Ops, Value>) {
     const { kernel, table, objects } = options;
     this.#objects = objects;
+    this.#certain = options.certain ?? (() => undefined);
     this.#failed = options.failed;
     this.#name = table.name;
     this.#replyBytesMax = table.replyBytesMax;
@@ -235,7 +242,15 @@ export class Server<Ops extends Operations, Value> {
     }, refuse);
   }
 
-  #refuse(error: unknown, known: Known, { kernel, header }: Request, reply: GiveReply): void {
+  #refuse(error: unknown, known: Known, request: Request, reply: GiveReply): void {
+    const isBad = error instanceof Refused && error.status === statuses.STD_CAPBAD;
+    const certain = isBad ? this.#certain() : undefined;
+    const give = (refused: unknown) => this.#giveStatus(refused, known, request, reply);
+    if (certain === undefined) give(error);
+    else certain.then(() => give(error), give);
+  }
+
+  #giveStatus(error: unknown, known: Known, { kernel, header }: Request, reply: GiveReply): void {
     const extra = error instanceof Refused ? error.extra : 0;
     writeHeader(kernel, header, { status: this.#statusOf(known, error), extra });
     reply(0);

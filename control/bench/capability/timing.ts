@@ -72,7 +72,9 @@ function judge(scheme: TimedScheme, privates: Privates): Judged {
   };
   if (scheme === "keyed") {
     const keyed = keyedScheme(privates, Uint8Array.from(randomBytes(32)), () => secret);
-    return { genuine: made(keyed.make(17, 0xff)), verify: keyed.verify };
+    const genuine = made(keyed.make(17, 0xff));
+    keyed.verify(genuine); // it is remembered now, as one that is in use
+    return { genuine, verify: keyed.verify };
   }
   const original = originalScheme(privates, () => secret.subarray(0, 6));
   if (scheme === "original") return { genuine: made(original.make(17, 0x7f)), verify: original.verify };

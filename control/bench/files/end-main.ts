@@ -18,8 +18,12 @@ const systems: Readonly<Record<FileSystem, FileSystemUnderTest>> = {
   ...{ bullet, directory, disk, echo, etcd, nginx, redis, "nginx-socket": nginxSocket },
 };
 
-/** A call goes through more code here than a bare one, and is seldom: its compilers need longer. */
+/** A call goes through more code here than a bare one: its compilers need longer. */
 const warmupMs = 2000;
+/** Updates are a hundred times as seldom, and servers that write them run for days. */
+const warmupUpdatesMs = 10_000;
+
+const warmupOf = ({ test }: FileJob): number => (test === "update" ? warmupUpdatesMs : warmupMs);
 
 let serving: Serving | null = null;
 
@@ -27,7 +31,9 @@ async function run(job: FileJob, order: Extract<Order, { run: FileJob }>): Promi
   const { milliseconds, callsMin, bytes } = job;
   const client = await systems[job.system].connect(job, order.facts);
   try {
-    return { run: (await timeClients(client.begins, { milliseconds, callsMin, bytes, warmupMs })).run };
+    return {
+      run: (await timeClients(client.begins, { milliseconds, callsMin, bytes, warmupMs: warmupOf(job) })).run,
+    };
   } finally {
     await client.close();
   }

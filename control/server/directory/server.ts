@@ -89,6 +89,10 @@ export class DirectoryServer {
       objects: this.#objects(),
       info: (directory) => (directory === undefined ? "directory server" : infoOf(directory)),
       status: () => this.#status(),
+      certain: () => {
+        const certain = this.#order.certain(this.#state.standing.version);
+        return certain === undefined ? undefined : sure(certain);
+      },
       handlers: { ...this.#handlers(), ...this.#updates.standard() },
     });
   }

@@ -151,3 +151,28 @@ it("ends all capabilities of a directory that is revoked, and lets old ones with
   await lone.start();
   expect(lone.state.directoryCount).toBe(1);
 });
+
+it("says that a directory is gone only when that is certain", async () => {
+  const { lone, names, run } = await started();
+  const set = await run(names.makeDirectory("/a"));
+  const { capability } = set.members[0] as { readonly capability: Capability };
+  let surely: () => void = () => undefined;
+  const settled = new Promise<void>((resolve) => {
+    surely = resolve;
+  });
+  await run(names.discard("/a"));
+  lone.order.certain = () => settled; // as while the others have not stored the discard
+  let said = "";
+  const asked = lone
+    .stub(capability)
+    .getseqnr()
+    .catch(({ code }: ProteusError) => {
+      said = code;
+    });
+  lone.pool.room.run(30);
+  for (let steps = 0; steps < 20; steps++) await Promise.resolve();
+  expect(said).toBe("");
+  surely();
+  await run(asked);
+  expect(said).toBe("STD_CAPBAD");
+});
