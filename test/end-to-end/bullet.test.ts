@@ -90,6 +90,7 @@ nodes:
     const { file } = (await json("create", "n1", "--data", "precious words", "--flags", "3")) as {
       file: string;
     };
+    await json("create", "n1", "--data", "later words", "--flags", "3"); // the one before is settled now
     await lab.must(["lab", "kill", "n1"]);
     const bytes = readFileSync(volume());
     const at = bytes.indexOf("precious words");

@@ -113,12 +113,22 @@ describe.skipIf(!isWanted)("a directory server that is killed", () => {
   it("acknowledges only what the medium has", async () => {
     const [trace, folder] = [join(parent, "trace"), join(parent, "traced")];
     mkdirSync(folder);
-    const calls = "write,pwrite64,pwritev,fdatasync,fsync";
+    const calls = "openat,write,pwrite64,pwritev,fdatasync,fsync";
     expect((await traceCalls(calls, trace, program(folder, "change"))).status).toBe(0);
     let unsynced = 0;
+    let opener = "none";
+    const [through, under] = [new Set<string>(), new Set<string>()];
     let acknowledged = 0;
     for (const line of readFileSync(trace, "utf8").split("\n")) {
-      if (/ pwrite(64|v)\(\d+<[^>]*directory\.store>/.test(line)) unsynced++;
+      if (/ openat\(.*O_D?SYNC/.test(line)) opener = line.split(" ", 1)[0] ?? "";
+      const opened = /(openat\(|openat resumed).* = (\d+)<[^>]*directory\.store>/.exec(line)?.[2];
+      if (opened !== undefined && line.startsWith(`${opener} `)) through.add(opened);
+      const written = / pwrite(64|v)\((\d+)<[^>]*directory\.store>/.exec(line)?.[2];
+      const [thread = ""] = line.split(" ", 1);
+      // A write to a descriptor that writes through is on the medium when it has ended.
+      if (written !== undefined && !(through.has(written) && !line.includes("<unfinished"))) unsynced++;
+      if (written !== undefined && through.has(written) && line.includes("<unfinished")) under.add(thread);
+      if (/ pwrite(64|v) resumed/.test(line) && under.delete(thread)) unsynced--;
       if (/ f(data)?sync\(\d+<[^>]*directory\.store>\) += 0/.test(line)) unsynced = 0;
       if (!/ write\(1<[^>]*>, "\{\\"id\\":\d+\}/.test(line)) continue;
       acknowledged++;

@@ -177,6 +177,7 @@ describe("files of a pool", () => {
     await end(files.write("/two", openedOf(Buffer.from(text))));
     const [far] = bullets;
     if (far === undefined) throw new Error("there is no server");
+    for (const engine of [far.files, near]) vi.spyOn(engine, "cached").mockReturnValue(undefined);
     const [farReads, nearReads] = [vi.spyOn(far.files, "read"), vi.spyOn(near, "read")];
     expect(await end(textOf(files, "/two"))).toBe(text);
     expect([farReads.mock.calls.length, nearReads.mock.calls.length > 0]).toEqual([0, true]);
