@@ -39,6 +39,7 @@ describe("copies of files", () => {
     ["n1", "n2", "n3"].filter((node) => readFileSync(volume(node)).includes(text));
   /** Changes one byte of a content on a machine's medium while the machine is off. */
   const rot = async (node: string, text: string): Promise<void> => {
+    await setTimeout(settledMs);
     await must("lab", "kill", node);
     const bytes = readFileSync(volume(node));
     const at = bytes.indexOf(text);
@@ -93,7 +94,6 @@ describe("copies of files", () => {
     async () => {
       const text = "words that nobody reads for a long time";
       await put("/second", text);
-      await setTimeout(settledMs);
       const [damaged = ""] = holders(text);
       await rot(damaged, text);
       const { report } = await asked("run", "n4", "--verify");
