@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LabRunner } from "./lab-runner.js";
 import { within } from "./programs.js";
+import { settled } from "./settled.js";
 
 const writer = fileURLToPath(new URL("bullet-writer.mjs", import.meta.url));
 const example = fileURLToPath(new URL("../../examples/files.mjs", import.meta.url));
@@ -90,7 +91,7 @@ nodes:
     const { file } = (await json("create", "n1", "--data", "precious words", "--flags", "3")) as {
       file: string;
     };
-    await json("create", "n1", "--data", "later words", "--flags", "3"); // the one before is settled now
+    await settled(volume());
     await lab.must(["lab", "kill", "n1"]);
     const bytes = readFileSync(volume());
     const at = bytes.indexOf("precious words");

@@ -3,10 +3,10 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Outcome } from "./lab-runner.js";
 import { Programs, until } from "./programs.js";
+import { settled } from "./settled.js";
 
 const longMs = 240_000;
 const patienceMs = 60_000;
@@ -17,9 +17,6 @@ interface Report {
   readonly acts: readonly { readonly act: string; readonly path: string; readonly server: string }[];
   readonly problems: readonly { readonly path: string; readonly code: string }[];
 }
-
-/** A file is settled after a second at the latest: what rots before its server is killed counts as never finished. */
-const settledMs = 2500;
 
 describe("copies of files", () => {
   const pool = new Programs();
@@ -39,7 +36,7 @@ describe("copies of files", () => {
     ["n1", "n2", "n3"].filter((node) => readFileSync(volume(node)).includes(text));
   /** Changes one byte of a content on a machine's medium while the machine is off. */
   const rot = async (node: string, text: string): Promise<void> => {
-    await setTimeout(settledMs);
+    await settled(volume(node));
     await must("lab", "kill", node);
     const bytes = readFileSync(volume(node));
     const at = bytes.indexOf(text);
