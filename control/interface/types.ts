@@ -11,6 +11,7 @@
 import { CAPABILITY_BYTES, FLIP_ADDRESS, PORT_BYTES, PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import type { Capability } from "../capability/capability.js";
 import { type CapabilitySet, type CapabilitySetMember, MEMBERS_MAX } from "../capability/set.js";
+import { putBytes, takeBytes } from "../kernel/bytes.js";
 import { putText, textBytes, textOf } from "./utf8.js";
 
 /** A value that a type cannot carry. */
@@ -65,16 +66,6 @@ export interface WireType<Value> {
   write(to: Cursor, value: Value): void;
   /** Throws Malformed. */
   read(from: Cursor): Value;
-}
-
-/** So few are copied one after the other. */
-const fewBytes = 32;
-
-/** A view of a short array makes the engine move it out of its heap first, which costs more than this. */
-function copy(bytes: Uint8Array, at: number, count: number): Uint8Array {
-  const copied = new Uint8Array(count);
-  for (let index = 0; index < count; index++) copied[index] = bytes[at + index] as number;
-  return copied;
 }
 
 /** Byte by byte: a DataView of a short array makes the engine move it out of its heap first. */
@@ -142,12 +133,7 @@ const encoder = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 
-function put(to: Cursor, bytes: Uint8Array): void {
-  const { length } = bytes;
-  const at = to.take(length);
-  if (length > fewBytes) to.bytes.set(bytes, at);
-  else for (let index = 0; index < length; index++) to.bytes[at + index] = bytes[index] as number;
-}
+const put = (to: Cursor, bytes: Uint8Array): void => putBytes(to.bytes, to.take(bytes.length), bytes);
 
 /** Text of at most so many bytes, with a NUL at its end. */
 export function string(bytesMax = 255): WireType<string> {
@@ -276,8 +262,8 @@ export const capability: WireType<Capability> = {
   read(from) {
     const at = from.take(CAPABILITY_BYTES);
     return {
-      port: copy(from.bytes, at, PORT_BYTES),
-      private: copy(from.bytes, at + PORT_BYTES, PRIVATE_BYTES),
+      port: takeBytes(from.bytes, at, PORT_BYTES),
+      private: takeBytes(from.bytes, at + PORT_BYTES, PRIVATE_BYTES),
     };
   },
 };

@@ -13,6 +13,7 @@ import {
 } from "../../core-wasm/layout.js";
 import * as format from "../../core-wasm/wire/formats.js";
 import { HEADER } from "../../core-wasm/wire/formats.js";
+import { putBytes, takeBytes } from "./bytes.js";
 import { statusError } from "./errors.js";
 import type { Kernel } from "./kernel.js";
 
@@ -59,35 +60,17 @@ export type Transact = (
   options: CallOptions,
 ) => Promise<Reply>;
 
-// One byte after the other: for so few a call to set, fill or slice costs several times as much.
-function putBytes(to: Uint8Array, at: number, from: Uint8Array | undefined, count: number): void {
+/** A field of a header: as many bytes as it has, zeros for what is left out. */
+function putField(to: Uint8Array, at: number, from: Uint8Array | undefined, count: number): void {
   for (let index = 0; index < count; index++) to[at + index] = from?.[index] ?? 0;
-}
-
-function takeBytes(from: Uint8Array, at: number, count: number): Uint8Array {
-  const taken = new Uint8Array(count);
-  for (let index = 0; index < count; index++) taken[index] = from[at + index] as number;
-  return taken;
-}
-
-/** Up to here bytes are copied one after the other. */
-const fewBytes = 64;
-
-function putData(to: Uint8Array, at: number, data: Uint8Array): void {
-  if (data.length <= fewBytes) putBytes(to, at, data, data.length);
-  else to.set(data, at);
-}
-
-function takeData(from: Uint8Array, at: number, count: number): Uint8Array {
-  return count <= fewBytes ? takeBytes(from, at, count) : from.slice(at, at + count);
 }
 
 /** Writes a header at an address of the kernel's memory; what is left out is zero. */
 export function writeHeader(kernel: Kernel, at: number, header: Partial<Header>): void {
   const { bytes, view } = kernel;
-  putBytes(bytes, at + format.HEADER_PORT_AT, header.port, format.PORT_BYTES);
-  putBytes(bytes, at + format.HEADER_SIGNATURE_AT, undefined, format.PORT_BYTES);
-  putBytes(bytes, at + format.HEADER_PRIVATE_AT, header.private, format.PRIVATE_BYTES);
+  putField(bytes, at + format.HEADER_PORT_AT, header.port, format.PORT_BYTES);
+  putField(bytes, at + format.HEADER_SIGNATURE_AT, undefined, format.PORT_BYTES);
+  putField(bytes, at + format.HEADER_PRIVATE_AT, header.private, format.PRIVATE_BYTES);
   view.setUint16(at + format.HEADER_COMMAND_AT, (header.command ?? header.status ?? 0) & 0xffff, true);
   view.setInt32(at + format.HEADER_OFFSET_AT, header.offset ?? 0, true);
   view.setUint16(at + format.HEADER_SIZE_AT, (header.size ?? 0) & 0xffff, true);
@@ -161,7 +144,7 @@ export function transTo<Result>(
       throw error;
     }
     writeHeader(kernel, headers, header);
-    if (data.length > 0) putData(kernel.bytes, request, data);
+    if (data.length > 0) putBytes(kernel.bytes, request, data);
     const record = writeOptions(kernel, headers + optionsAt, options);
     const { lend } = options;
     const done = (status: number, length: number) => {
@@ -172,7 +155,7 @@ export function transTo<Result>(
         isLent = lend !== undefined && reply !== headers && answered.status >= 0;
         const data = isLent
           ? kernel.bytes.subarray(reply, reply + length)
-          : takeData(kernel.bytes, reply, length);
+          : takeBytes(kernel.bytes, reply, length);
         resolve(take({ header: answered, data }));
       } catch (error) {
         isLent = false;

@@ -2,51 +2,33 @@
 //
 // - A path is followed with one call for each server on it. Errors (names.ts) say which component
 //   failed.
-// - Every call is tried at each capability of a directory's set, and again after a pause while the
-//   patience lasts: a directory server that is gone, or just joining, costs time and no more.
-//   Updates say who they are, so that one that was done and not answered is not done twice.
+// - Every call is tried at each capability of a directory's set, and again after a pause
+//   (directory-calls.ts). Updates say who they are, so that one that was done and not answered is
+//   not done twice.
 // - Nothing is remembered between calls.
 
 import { SP_UNREACH } from "../../core-wasm/status.js";
-import type { Capability } from "../capability/capability.js";
 import { type CapabilitySet, inOrder, setOf } from "../capability/set.js";
-import { directoryTable, PATH_BYTES_MAX, standardColumns } from "../interface/directory.js";
+import { PATH_BYTES_MAX, standardColumns } from "../interface/directory.js";
 import { textBytes } from "../interface/utf8.js";
 import { toHex } from "../kernel/bytes.js";
-import type { CallOptions, Transact } from "../kernel/calls.js";
+import type { Transact } from "../kernel/calls.js";
 import { ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
-import { stub } from "./client.js";
+import { type DirectoryCallOptions, DirectoryCalls, isOpen, named } from "./directory-calls.js";
 import { type DirectoryStub, type Listed, listAll, listEntries, type Row } from "./listing.js";
-import { failureOf, type NameFailure, nameError } from "./names.js";
+import { failureOf, nameError } from "./names.js";
 import { components, pathOf } from "./paths.js";
 
 export type { Row } from "./listing.js";
 
-export interface DirectoriesOptions {
-  /** Waits so many milliseconds; without it nothing is tried again after a pause. */
-  readonly pause?: (milliseconds: number) => Promise<void>;
-  /** How long a call is tried again; default 15,000 ms. */
-  readonly patienceMs?: number;
-  readonly call?: CallOptions;
+export interface DirectoriesOptions extends DirectoryCallOptions {
   /** Where relative paths begin; default the root. */
   readonly work?: string;
   /** Random bytes: needed without a kernel, which has its own. */
   readonly random?: (count: number) => Uint8Array;
-  /** Microseconds, for the patience: without a kernel only pauses count otherwise. */
-  readonly now?: () => number;
 }
 
-/** What another capability, or a later try, may answer better. */
-const passing = new Set([
-  ...["RPC_NOTFOUND", "RPC_FAILURE", "RPC_TRYAGAIN", "STD_NOTNOW", "SP_UNAVAIL"],
-  ...["CONTROL_SILENT", "CONTROL_BUSY"],
-]);
-/** After these an update may have been done. */
-const open = new Set(["RPC_FAILURE", "SP_UNAVAIL", "CONTROL_SILENT"]);
-const callDefaults: CallOptions = { locateTimeoutMs: 1500, pollMs: 250, deadMs: 1500 };
-const pauseMs = 100;
-const pauseMsMax = 1000;
 const hopsMax = 64;
 
 /** A parent directory, and a name in it. */
@@ -56,21 +38,11 @@ interface Place {
   readonly name: string;
 }
 
-/** What became of asking the first capability of a directory's set. */
-interface FirstTry {
-  readonly error: unknown;
-  /** When it was asked. */
-  readonly began: number;
-  readonly capabilities: readonly Capability[];
-}
-
 export class Directories {
   readonly root: CapabilitySet;
   readonly #via: Kernel | Transact;
   readonly #options: DirectoriesOptions;
-  readonly #call: CallOptions;
-  /** Of capabilities that are in use: the root's nearly always. */
-  readonly #stubs = new WeakMap<Capability, DirectoryStub>();
+  readonly #calls: DirectoryCalls;
 
   /**
    * @param via a kernel, or another way to make calls: through a control daemon
@@ -80,7 +52,7 @@ export class Directories {
     this.root = root;
     this.#via = via;
     this.#options = options;
-    this.#call = { ...callDefaults, ...options.call };
+    this.#calls = new DirectoryCalls(via, options);
   }
 
   // ---- reading ----------------------------------------------------------------------
@@ -99,7 +71,7 @@ export class Directories {
   async list(path: string): Promise<readonly Row[]> {
     const names = this.#components(path);
     const directory = await this.#follow(names, names);
-    return (await this.#asking(names, names.length, () => this.#ask(directory, listAll))).rows;
+    return (await this.#asking(names, names.length, () => this.#calls.ask(directory, listAll))).rows;
   }
 
   /** The rows of a directory with what they stand for; a row whose server does not answer has no set. */
@@ -111,7 +83,7 @@ export class Directories {
 
   /** The same of a directory that is not known by a path: errors are those of its server. */
   entriesOf(directory: CapabilitySet): Promise<Listed> {
-    return listEntries(directory, (call) => this.#ask(directory, call));
+    return listEntries(directory, (call) => this.#calls.ask(directory, call));
   }
 
   /** A row with what it stands for; of the root its set alone. */
@@ -121,10 +93,10 @@ export class Directories {
     const { parent, name } = await this.#place(names);
     const at = names.length - 1;
     const { masks } = await this.#asking(names, at, () =>
-      this.#ask(parent, (each) => each.getmasks({ name })),
+      this.#calls.ask(parent, (each) => each.getmasks({ name })),
     );
     const { found } = await this.#asking(names, at, () =>
-      this.#ask(parent, (each) => each.setlookup({ names: [{ directory: parent, name }] })),
+      this.#calls.ask(parent, (each) => each.setlookup({ names: [{ directory: parent, name }] })),
     );
     const [is] = found;
     if (is?.row !== undefined) return { name, masks, set: is.row.set, time: is.row.time };
@@ -173,7 +145,7 @@ export class Directories {
     if (directory === undefined) throw nameError("gone", target.names, at - 1);
     const identity = this.#identity();
     try {
-      await this.#ask(
+      await this.#calls.ask(
         source.parent,
         (each) => each.rename({ name: source.name, directory, to: target.name, ...identity }),
         true,
@@ -190,16 +162,16 @@ export class Directories {
     const at = names.length - 1;
     const [making, appending] = [this.#identity(), this.#identity()];
     const { directory } = await this.#asking(names, at, () =>
-      this.#ask(parent, (each) => each.create({ columns, ...making }), true),
+      this.#calls.ask(parent, (each) => each.create({ columns, ...making }), true),
     );
     const set = setOf(directory);
     try {
-      await this.#ask(parent, (each) => each.append({ name, set, masks: [], ...appending }), true);
+      await this.#calls.ask(parent, (each) => each.append({ name, set, masks: [], ...appending }), true);
     } catch (error) {
-      const isOpen = error instanceof ProteusError && open.has(error.code);
+      const mayBeDone = isOpen(error);
       // Without a name it is nobody's; ageing would take it, too.
-      if (!isOpen)
-        await this.#ask(set, (each) => each.discard({ ...this.#identity() })).catch(() => undefined);
+      if (!mayBeDone)
+        await this.#calls.ask(set, (each) => each.discard({ ...this.#identity() })).catch(() => undefined);
       throw named(error, names, at);
     }
     return set;
@@ -213,7 +185,7 @@ export class Directories {
     if (!this.isDirectory(set)) throw nameError("notDirectory", names, names.length - 1);
     const identity = this.#identity();
     try {
-      await this.#ask(set, (each) => each.discard(identity), true);
+      await this.#calls.ask(set, (each) => each.discard(identity), true);
     } catch (error) {
       // One that is gone leaves only its name to be removed.
       if (!(error instanceof ProteusError && error.code === "STD_CAPBAD"))
@@ -246,7 +218,7 @@ export class Directories {
     const { names, parent, name } = await this.#place(this.#components(path));
     const identity = this.#identity();
     await this.#asking(names, names.length - 1, () =>
-      this.#ask(parent, (each) => change(each, name, identity, parent), true),
+      this.#calls.ask(parent, (each) => change(each, name, identity, parent), true),
     );
   }
 
@@ -282,9 +254,6 @@ export class Directories {
   ): Promise<CapabilitySet> {
     const some = portion(at === 0 ? names : names.slice(at));
     const path = some.join("/");
-    const capabilities = inOrder(from);
-    const [first] = capabilities;
-    if (first === undefined) return Promise.reject(new Error("the set of a directory is empty"));
     const found = ({ set, rest }: { readonly set: CapabilitySet; readonly rest: string }) => {
       const left = rest === "" ? 0 : rest.split("/").filter((name) => name !== "").length;
       if (left >= some.length) throw nameError("notDirectory", all, at);
@@ -292,18 +261,10 @@ export class Directories {
       const isThere = next >= names.length || hop >= hopsMax;
       return isThere ? set : this.#hop(set, names, next, all, hop + 1);
     };
-    const began = this.#now();
-    return this.#stub(first)
-      .lookup({ path })
-      .then(found, (error: unknown) => {
-        const again = { error, began, capabilities };
-        return this.#askAgain(again, (each) => each.lookup({ path }), false).then(
-          found,
-          async (last: unknown) => {
-            throw await this.#blame(last, from, at, some, all);
-          },
-        );
-      });
+    const failed = async (error: unknown): Promise<never> => {
+      throw await this.#blame(error, from, at, some, all);
+    };
+    return this.#calls.askThen(from, (each) => each.lookup({ path }), found, failed);
   }
 
   /** Finds the component that a failed look-up failed at: one at a time. */
@@ -318,105 +279,18 @@ export class Directories {
     if (failureOf[code] === undefined) return named(error, all, at);
     for (let count = 1; count < some.length; count++) {
       try {
-        await this.#ask(from, (each) => each.lookup({ path: some.slice(0, count).join("/") }));
+        await this.#calls.ask(from, (each) => each.lookup({ path: some.slice(0, count).join("/") }));
       } catch (earlier) {
         return named(earlier, all, at + count - 1);
       }
     }
     return named(error, all, at + some.length - 1);
   }
-
-  /** Asks the directory, at whichever of its capabilities answers. */
-  #ask<Reply>(
-    directory: CapabilitySet,
-    call: (each: DirectoryStub) => Promise<Reply>,
-    isUpdate = false,
-  ): Promise<Reply> {
-    const capabilities = inOrder(directory);
-    const [first] = capabilities;
-    if (first === undefined) return Promise.reject(new Error("the set of a directory is empty"));
-    const began = this.#now();
-    return call(this.#stub(first)).catch((error: unknown) =>
-      this.#askAgain({ error, began, capabilities }, call, isUpdate),
-    );
-  }
-
-  /** Goes on where the first capability did not answer. */
-  async #askAgain<Reply>(
-    { error: first, began: from, capabilities }: FirstTry,
-    call: (each: DirectoryStub) => Promise<Reply>,
-    isUpdate: boolean,
-  ): Promise<Reply> {
-    const { pause, patienceMs = 15_000 } = this.#options;
-    let last: unknown;
-    let isOpen = false;
-    const failed = (error: unknown): void => {
-      const code = error instanceof ProteusError ? error.code : "";
-      // A revoked or foreign member of the set does not speak for the others.
-      // A refusal of this copy says nothing of an earlier one, which may still be executed.
-      if (!passing.has(code) && !(code === "STD_CAPBAD" && capabilities.length > 1))
-        throw isOpen ? new Uncertain(error) : error;
-      isOpen ||= isUpdate && open.has(code);
-      last = error;
-    };
-    failed(first);
-    let began = from;
-    let others: readonly Capability[] = capabilities.slice(1);
-    let waited = 0;
-    for (let round = 0; ; round++) {
-      for (const capability of others) {
-        try {
-          return await call(this.#stub(capability));
-        } catch (error) {
-          failed(error);
-        }
-      }
-      const wait = Math.min(pauseMs * 2 ** Math.min(round, 8), pauseMsMax);
-      waited += (this.#now() - began) / 1000 + wait;
-      if (pause === undefined || waited > patienceMs) throw isOpen ? new Uncertain(last) : last;
-      await pause(wait);
-      began = this.#now();
-      others = capabilities;
-    }
-  }
-
-  #now(): number {
-    return typeof this.#via === "function" ? (this.#options.now?.() ?? 0) : this.#via.turnedAt;
-  }
-
-  #stub(capability: Capability): DirectoryStub {
-    const known = this.#stubs.get(capability);
-    if (known !== undefined) return known;
-    const made = stub(this.#via, directoryTable, capability, this.#call);
-    this.#stubs.set(capability, made);
-    return made;
-  }
 }
 
 interface Identity {
   readonly request: number;
   readonly requestMore: number;
-}
-
-/** An update of which nobody said what became of it. */
-class Uncertain extends Error {
-  constructor(cause: unknown) {
-    super("the outcome is not known", { cause });
-  }
-}
-
-/** Refusals that are about the directory that was asked, and not about a name in it. */
-const ofDirectory = new Set(["STD_CAPBAD", "STD_DENIED", "STD_COMBAD", "SP_NOTEMPTY"]);
-
-/** An error in the words of a path; other errors as they are. @param at the name that it was about */
-function named(error: unknown, names: readonly string[], at: number): unknown {
-  if (error instanceof Uncertain)
-    return nameError("uncertain", names, Math.min(at, names.length - 1), error.cause);
-  if (!(error instanceof ProteusError) || error.code.startsWith("NAME_")) return error;
-  const failure: NameFailure | undefined =
-    error.code.startsWith("RPC_") || error.code === "SP_UNAVAIL" ? "unreachable" : failureOf[error.code];
-  const component = Math.min(ofDirectory.has(error.code) ? at - 1 : at, names.length - 1);
-  return failure === undefined ? error : nameError(failure, names, component, error);
 }
 
 /** As many names as one look-up takes. */

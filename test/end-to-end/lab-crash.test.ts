@@ -4,17 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { processOf, waitUntil } from "../../control/lab/processes.js";
-import { LabRunner, systemNetwork } from "./lab-runner.js";
-
-const hosts = `name: hosts
-networks:
-  lan0: { mtu: 9000 }
-  lan1: { mtu: 1500, rate: 100mbit }
-nodes:
-  h1: { kind: host, networks: [lan0] }
-  h2: { kind: host, networks: [lan0, lan1] }
-  h3: { kind: host, networks: [lan1] }
-`;
+import { hosts, LabRunner, systemNetwork } from "./lab-runner.js";
 
 describe("after a crash", () => {
   let lab: LabRunner;

@@ -34,6 +34,17 @@ export interface Running {
   readonly outcome: Promise<Outcome>;
 }
 
+/** The lab file of three hosts on two networks. */
+export const hosts = `name: hosts
+networks:
+  lan0: { mtu: 9000 }
+  lan1: { mtu: 1500, rate: 100mbit }
+nodes:
+  h1: { kind: host, networks: [lan0] }
+  h2: { kind: host, networks: [lan0, lan1] }
+  h3: { kind: host, networks: [lan1] }
+`;
+
 /** A folder of labs; close() takes all of them down. */
 export class LabRunner {
   readonly folder = mkdtempSync(join(tmpdir(), "labs-"));

@@ -5,19 +5,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { processOf, waitUntil } from "../../control/lab/processes.js";
-import { LabRunner, systemNetwork } from "./lab-runner.js";
+import { hosts, LabRunner, systemNetwork } from "./lab-runner.js";
 
 const isRoot = process.getuid?.() === 0;
-
-const hosts = `name: hosts
-networks:
-  lan0: { mtu: 9000 }
-  lan1: { mtu: 1500, rate: 100mbit }
-nodes:
-  h1: { kind: host, networks: [lan0] }
-  h2: { kind: host, networks: [lan0, lan1] }
-  h3: { kind: host, networks: [lan1] }
-`;
 
 /** Echoes one connection on port 99, then ends. */
 const echoServer = `require("net").createServer(s => s.pipe(s).on("close", () => process.exit()))

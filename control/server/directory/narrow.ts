@@ -11,6 +11,7 @@
 import { SP_UNREACH } from "../../../core-wasm/status.js";
 import { type Capability, capabilityHex } from "../../capability/capability.js";
 import { claims } from "../../capability/private-part.js";
+import { Recent } from "../../capability/recent.js";
 import type { CapabilityScheme } from "../../capability/scheme.js";
 import type { CapabilitySet } from "../../capability/set.js";
 import { anyServer } from "../../interface/standard.js";
@@ -26,7 +27,7 @@ export class Narrowing {
   readonly #kernel: Kernel;
   readonly #scheme: CapabilityScheme;
   readonly #isOwn: (port: Uint8Array) => boolean;
-  readonly #known = new Map<string, Capability>();
+  readonly #known = new Recent<string, Capability>(entriesMost);
 
   constructor(kernel: Kernel, scheme: CapabilityScheme, isOwn: (port: Uint8Array) => boolean) {
     this.#kernel = kernel;
@@ -60,19 +61,12 @@ export class Narrowing {
       const reply = await trans(this.#kernel, header, undefined, callOptions);
       if (reply.header.status < 0) return null;
       const restricted = { port, private: reply.header.private };
-      this.#remember(keyOf(capability, allowed), restricted);
+      this.#known.set(keyOf(capability, allowed), restricted);
       return restricted;
     } catch (error) {
       if (error instanceof ProteusError) return null;
       throw error;
     }
-  }
-
-  #remember(key: string, capability: Capability): void {
-    this.#known.set(key, capability);
-    if (this.#known.size <= entriesMost) return;
-    const [oldest] = this.#known.keys();
-    if (oldest !== undefined) this.#known.delete(oldest);
   }
 }
 

@@ -17,9 +17,10 @@ import {
 import { OBJECT_MAX } from "../../../core-wasm/wire/formats.js";
 import { capabilityBytes } from "../../capability/capability.js";
 import { ROOT_OBJECT, ROWS_MAX, standardMasks } from "../../interface/directory.js";
+import { sameBytes } from "../../kernel/bytes.js";
 import { type Command, type CommandOf, SWEEP_OBJECTS_MAX } from "./commands.js";
 import type { Head } from "./records.js";
-import { sameBytes, type Tables } from "./tables.js";
+import type { Tables } from "./tables.js";
 
 const directoriesMax = 262_144;
 const rowsMax = 1_048_576;

@@ -15,6 +15,7 @@ import { claims } from "../../capability/private-part.js";
 import { type CapabilityScheme, keyedScheme } from "../../capability/scheme.js";
 import { type CapabilitySet, inOrder } from "../../capability/set.js";
 import { directoryTable, ROOT_OBJECT } from "../../interface/directory.js";
+import { sameBytes } from "../../kernel/bytes.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import type { ObjectTable } from "../../stub/objects.js";
 import { Refused, refuse } from "../../stub/refused.js";
@@ -68,7 +69,7 @@ export class DirectoryServer {
       order,
       keyedScheme(kernel.privates, key, (object) => state.generation(object)),
     );
-    const isOwn = (port: Uint8Array) => samePort(port, this.#putPort);
+    const isOwn = (port: Uint8Array) => sameBytes(port, this.#putPort);
     this.#lookup = new Lookup(state, this.#scheme, isOwn);
     this.#updates = new Updates({
       ...{ state, order, random, time, capability: (object) => this.capability(object) },
@@ -277,9 +278,6 @@ export class DirectoryServer {
 }
 
 const single = (name: string): readonly string[] => (name === "" ? [] : [name]);
-
-const samePort = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.every((byte, index) => byte === other[index]);
 
 /** As in the original: a slash, then the columns. */
 const infoOf = ({ columns, rows }: Directory): string => `/ ${columns.join(" ")} (${rows.size} names)`;

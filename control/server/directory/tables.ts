@@ -7,6 +7,7 @@
 import { claims } from "../../capability/private-part.js";
 import type { CapabilitySet } from "../../capability/set.js";
 import { ROOT_OBJECT } from "../../interface/directory.js";
+import { sameBytes } from "../../kernel/bytes.js";
 import type { Operation } from "../../store/store.js";
 import type { Contents } from "./contents.js";
 import {
@@ -42,9 +43,6 @@ const blank: Standing = {
   ...{ term: 0, view: 0, version: 0, nextObject: ROOT_OBJECT + 1, nextSlot: 0, era: 0 },
   ...{ lifetime: lifetimeDefault, generation: new Uint8Array(8) },
 };
-
-export const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((byte, index) => byte === other[index]);
 
 export class Tables {
   readonly #port: Uint8Array;

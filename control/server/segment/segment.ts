@@ -23,6 +23,7 @@ import type { ServerIdentity } from "../../capability/secrets.js";
 import { SEGMENT_OBJECT_BASE, SEGMENT_PIECE_BYTES, segmentTable } from "../../interface/segment.js";
 import { rightsMask } from "../../interface/table.js";
 import { ProteusError } from "../../kernel/errors.js";
+import { sameBytes } from "../../kernel/bytes.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { stub } from "../../stub/client.js";
 import { Objects } from "../../stub/objects.js";
@@ -179,7 +180,7 @@ export class SegmentServer {
 
   /** A new segment of `bytes` (default: as long as the source) that begins with the source's; `who` asks. */
   async #copyOf(source: Capability, who: bigint, bytes?: number): Promise<Capability> {
-    if (samePort(source.port, this.putPort)) return this.#copyOfOwn(source, who, bytes);
+    if (sameBytes(source.port, this.putPort)) return this.#copyOfOwn(source, who, bytes);
     const original = stub(this.#kernel, segmentTable, source, {
       locateTimeoutMs: this.#locateTimeoutMs,
     });
@@ -237,9 +238,6 @@ export class SegmentServer {
       if (this.#sharing.withdraw(segment)) this.#memory.destroy(segment.handle);
   }
 }
-
-const samePort = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.every((byte, index) => byte === other[index]);
 
 type SegmentRead = (given: {
   readonly position: number;
