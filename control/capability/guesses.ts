@@ -9,7 +9,7 @@
 //   and on the server are the ones that count. Tables are bounded; the oldest goes.
 // - Time is an argument. yearsToGuess says what the rates come to.
 
-import { keyOf, Recent } from "./recent.js";
+import { Recent } from "./recent.js";
 
 /** Failed checks a second that go on for ever, and how many may come at once. */
 export interface GuessRate {
@@ -47,6 +47,12 @@ interface Bucket {
 }
 
 const entriesMost = 4096;
+
+/** A private part as a key: five characters of sixteen bits. */
+const keyOf = (part: Uint8Array): string =>
+  String.fromCharCode(pair(part, 0), pair(part, 2), pair(part, 4), pair(part, 6), pair(part, 8));
+
+const pair = (bytes: Uint8Array, at: number): number => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
 
 export class Guesses<Source> {
   readonly #rates: GuessRates;

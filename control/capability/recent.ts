@@ -1,9 +1,7 @@
-// A table of limited size, and private parts as keys in it: for what a server remembers of the
-// capabilities that it has seen.
+// A table of limited size, for what somebody remembers and can do without.
 //
 // - What was used longest ago goes first.
-// - A private part is a key as a whole: to look one up takes as long however many of its bytes are
-//   right.
+// - Not for secrets as keys: how long it takes to find one may tell of the others.
 
 /** A table of limited size; what was used longest ago goes first. */
 export class Recent<Key, Value> {
@@ -32,9 +30,3 @@ export class Recent<Key, Value> {
     this.#entries.delete(key);
   }
 }
-
-/** A private part as a key: five characters of sixteen bits. */
-export const keyOf = (part: Uint8Array): string =>
-  String.fromCharCode(pair(part, 0), pair(part, 2), pair(part, 4), pair(part, 6), pair(part, 8));
-
-const pair = (bytes: Uint8Array, at: number): number => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);

@@ -8,15 +8,17 @@
 // - keyedScheme is for new servers: the check field is HMAC-SHA-256 under a key that the server
 //   keeps, over object, rights and generation. A new generation ends all capabilities to an
 //   object. The kernel computes this too. 48 bits can be guessed: guesses.ts bounds how often.
-//   What was genuine is remembered with its generation, and good as long as that is the object's.
+//   Of each object the private part that was genuine last is remembered, with its generation: it is
+//   good as long as that is the object's. It is found by the object's number, which is no secret, and
+//   compared as a whole, however many of its bytes are right.
 // - Answers below zero are statuses: STD_CAPBAD for what is not genuine.
 // - Source: Amoeba 5 prv_encode, prv_decode; Mullender and Tanenbaum 1986.
 
 import { STD_CAPBAD, STD_NOTFOUND } from "../../core-wasm/status.js";
-import { KEYED_KEY_BYTES } from "../../core-wasm/wire/formats.js";
-import { sameBytes } from "../kernel/bytes.js";
+import { KEYED_KEY_BYTES, PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
+import { putBytes } from "../kernel/bytes.js";
 import { claims } from "./private-part.js";
-import { keyOf, Recent } from "./recent.js";
+import { Recent } from "./recent.js";
 
 /** What a server does with private parts. */
 export interface CapabilityScheme {
@@ -76,8 +78,25 @@ export interface KeyedCheckFields {
   decodeKeyed(privatePart: Uint8Array, prepared: Uint8Array, generation: Uint8Array): number;
 }
 
-/** Private parts that were found genuine: to know them again takes a seventh of computing them. */
+/** Objects whose last genuine private part is remembered: to compare it is several times as quick as to compute it. */
 const rememberedMost = 4096;
+
+/** A private part, and the generation of its object, as one string of bytes. */
+function joined(privatePart: Uint8Array, generation: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(PRIVATE_BYTES + generation.length);
+  putBytes(bytes, 0, privatePart.subarray(0, PRIVATE_BYTES));
+  putBytes(bytes, PRIVATE_BYTES, generation);
+  return bytes;
+}
+
+/** Whether they are those that were joined; takes as long wherever they differ. */
+function isJoined(bytes: Uint8Array, privatePart: Uint8Array, generation: Uint8Array): boolean {
+  let difference = bytes.length ^ (PRIVATE_BYTES + generation.length);
+  for (let at = 0; at < PRIVATE_BYTES; at++) difference |= (bytes[at] ?? 0) ^ (privatePart[at] ?? 0);
+  for (let at = 0; at < generation.length; at++)
+    difference |= (bytes[PRIVATE_BYTES + at] ?? 0) ^ (generation[at] ?? 0);
+  return difference === 0;
+}
 
 /**
  * The keyed scheme.
@@ -92,17 +111,16 @@ export function keyedScheme(
 ): CapabilityScheme {
   if (key.length !== KEYED_KEY_BYTES) throw new RangeError(`a key has ${KEYED_KEY_BYTES} bytes`);
   const prepared = fields.prepareKey(key);
-  const genuine = new Recent<string, Uint8Array>(rememberedMost);
+  const genuine = new Recent<number, Uint8Array>(rememberedMost);
   const verify = (privatePart: Uint8Array): number => {
     const { object, rights: claimed } = claims(privatePart);
     const generation = generationOf(object);
     if (generation === undefined) return STD_CAPBAD;
-    const known = keyOf(privatePart);
-    const under = genuine.get(known);
-    if (under !== undefined && sameBytes(under, generation)) return claimed;
+    const last = genuine.get(object);
+    if (last !== undefined && isJoined(last, privatePart, generation)) return claimed;
     const rights = fields.decodeKeyed(privatePart, prepared, generation);
     if (rights < 0) return STD_CAPBAD;
-    genuine.set(known, generation.slice());
+    genuine.set(object, joined(privatePart, generation));
     return rights;
   };
   const make = (object: number, rights: number): Uint8Array | number => {
