@@ -174,6 +174,8 @@ describe("an unsettled slot", () => {
     );
     // Contents, those longer than a slot has checksums for in two writes; and the first one's slots.
     await expect.poll(() => device.writes).toBe(writes + 1 + 2 + 2 * count);
+    // All of them have asked for their slots: else some come in a round of their own, which settles the others.
+    await expect.poll(() => volume.usage().files).toBe(perBlock - 2 - count + 1 + count);
     open();
     await first;
     const numbers = await Promise.all(large);
