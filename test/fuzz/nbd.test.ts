@@ -158,7 +158,8 @@ function readAll(client: MemoryClient): void {
   }
   if (!client.connection.isChosen || !isStructured) return; // simple replies do not say how long they are
   const magic = client.received.length > 0 ? client.received.readUInt32BE(0) : nbd.STRUCTURED_REPLY_MAGIC;
-  if (![nbd.SIMPLE_REPLY_MAGIC, nbd.STRUCTURED_REPLY_MAGIC, nbd.EXTENDED_REPLY_MAGIC].includes(magic)) return; // EXPORT_NAME's
+  const magics = [nbd.SIMPLE_REPLY_MAGIC, nbd.STRUCTURED_REPLY_MAGIC, nbd.EXTENDED_REPLY_MAGIC];
+  if (!magics.includes(magic)) return; // the answer to EXPORT_NAME
   while (client.received.length > 0) client.reply();
 }
 
