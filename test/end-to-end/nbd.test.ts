@@ -23,6 +23,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type NbdServeOptions, type NbdServer, type NbdTls, serveNbd } from "../../control/node/nbd.js";
 import { BLOCK_BYTES } from "../../control/server/disk/disk.js";
+import { DiskError } from "../../control/server/disk/errors.js";
 import { MemoryDisk } from "../unit/server/disk/memory-disk.js";
 
 const mib = 1024 * 1024;
@@ -222,6 +223,19 @@ describe("qemu", () => {
     const said = await run("qemu-io", "-f", "raw", ...asked, "-c", "flush", uri());
     expect(said).not.toMatch(/fail|error/i);
     expect(disk.durable).toBeGreaterThan(0);
+  });
+
+  it("goes on where a disk was taken over by another server meanwhile", async () => {
+    await serve();
+    let calls = 0;
+    disk.before = () =>
+      ++calls === 20 ? Promise.reject(new DiskError("DISK_FENCED", "it is served elsewhere")) : undefined;
+    const options = `driver=nbd,path=${path},export=d,reconnect-delay=20`;
+    const writes = Array.from({ length: 40 }, (_, index) => ["-c", `write -P ${index + 1} ${index}M 64k`]);
+    const reads = writes.map((_, index) => ["-c", `read -P ${index + 1} ${index}M 64k`]);
+    const said = await run("qemu-io", "--image-opts", ...writes.flat(), ...reads.flat(), options);
+    expect(said).not.toMatch(/fail|error/i);
+    expect(dropped).toEqual(["the disk is not served here any more"]);
   });
 
   it("may not change what is read-only", async () => {
