@@ -38,6 +38,8 @@ export const DIGESTS_BLOCKS_MAX = 65536;
 export const DISK_DURABLE = 1;
 /** Of ZERO: the room may be given back. */
 export const DISK_PUNCH = 2;
+/** Of READ: the bytes as they are, compared with nothing. */
+export const DISK_RAW = 1;
 /** Of DIGESTS: computed from the bytes, which are read for it. */
 export const DIGESTS_READ = 1;
 
@@ -85,7 +87,7 @@ const knownStorage = z.object({
   capability: z.string(),
   /** Whether this machine serves it now. */
   served: z.boolean(),
-  /** What the last attempt to serve it came to. */
+  /** What keeps this machine from serving it. */
   why: z.string().optional(),
 });
 export const knownStoragesSchema = z.object({ node: z.string(), storages: z.array(knownStorage) });
@@ -201,6 +203,15 @@ export const diskTable = defineServer({
       reply: { storages: inBuffer(document, "each with its name, age and capability") },
       example: "n1",
     }),
+    serving: operation({
+      number: 2806,
+      summary: "whether this machine serves the storage of an age",
+      subject: "server",
+      rights: "anyone",
+      arguments: { age: inBuffer(raw(16), "the storage's age") },
+      reply: { serves: inExtra("1: it does") },
+      example: "n1 --age hex:00112233445566778899aabbccddeeff",
+    }),
     look: operation({
       number: 2810,
       summary: "what is on a medium",
@@ -254,7 +265,12 @@ export const diskTable = defineServer({
       number: 2815,
       summary: "blocks with their digests; without data when some of them have rotted",
       rights: ["read"],
-      arguments: { block: block(), epoch: epoch(), blocks: blocks() },
+      arguments: {
+        block: block(),
+        flags: inExtra("1: as they are, compared with nothing", { otherwise: 0 }),
+        epoch: epoch(),
+        blocks: blocks(),
+      },
       reply: {
         rotten: inBuffer(list(uint16, 256), "blocks behind the first that are not what was written"),
         digests: inBuffer(blob(digestsMax), "of each block"),

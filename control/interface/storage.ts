@@ -36,7 +36,7 @@ export const storageDocumentSchema = z.object({
   size: count,
   state: z.enum(storageStates),
   generation: z.string(),
-  members: z.array(member),
+  members: z.array(member).readonly(),
 });
 export type StorageDocument = z.infer<typeof storageDocumentSchema>;
 

@@ -12,6 +12,7 @@ import {
   DIGESTS_READ,
   DISK_DURABLE,
   DISK_PUNCH,
+  DISK_RAW,
   diskTable,
 } from "../../interface/disk.js";
 import type { CallOptions, Transact } from "../../kernel/calls.js";
@@ -77,13 +78,13 @@ export class RemoteMember implements MemberPort {
     await overRpc(() => this.#calls.renew({ epoch, done: BigInt(done) }));
   }
 
-  async read(epoch: number, block: number, buffer: Uint8Array): Promise<Uint8Array> {
+  async read(epoch: number, block: number, buffer: Uint8Array, isRaw = false): Promise<Uint8Array> {
     const blocks = buffer.length / BLOCK_BYTES;
     const all = new Uint8Array(blocks * DIGEST_BYTES);
     for (let from = 0; from < blocks; from += pieceBlocks) {
       const count = Math.min(pieceBlocks, blocks - from);
       const { rotten, digests, data } = await overRpc(() =>
-        this.#calls.read({ block: block + from, epoch, blocks: count }),
+        this.#calls.read({ block: block + from, flags: isRaw ? DISK_RAW : 0, epoch, blocks: count }),
       );
       if (rotten.length > 0)
         throw new DiskError(

@@ -14,6 +14,7 @@ import {
   DISK_BLOCK_BYTES,
   DISK_DURABLE,
   DISK_PUNCH,
+  DISK_RAW,
   DISK_TRANSFER_BYTES,
   diskTable,
   type KnownStorage,
@@ -49,6 +50,7 @@ export interface DiskMachine {
   detach(object: number): Promise<void>;
   listMedia(): readonly MediumDocument[];
   create(storage: NewStorage): Promise<KnownStorage>;
+  serves(age: Uint8Array): boolean;
   /** @param rights that the capabilities are to give */
   storages(rights: number): readonly KnownStorage[];
 }
@@ -79,7 +81,8 @@ const done = async (work: () => Promise<void>) => {
 };
 
 type Handled = Handlers<typeof diskTable.operations, DiskMedium>;
-type OfMembers = Exclude<keyof Handled, "attach" | "detach" | "media" | "medium" | "create" | "storages">;
+type OfServer = "attach" | "detach" | "media" | "medium" | "create" | "storages" | "serving";
+type OfMembers = Exclude<keyof Handled, OfServer>;
 
 /** What servers of storages ask of a member: member/port.ts, one to one. */
 const memberHandlers: Pick<Handled, OfMembers> = {
@@ -103,10 +106,10 @@ const memberHandlers: Pick<Handled, OfMembers> = {
     return done(() => value.member().update(wanted));
   },
   renew: ({ value }, { epoch, done: ended }) => done(() => value.member().renew(epoch, Number(ended))),
-  read: async ({ value }, { block, epoch, blocks }) => {
+  read: async ({ value }, { block, flags, epoch, blocks }) => {
     const data = new Uint8Array(within(blocks, transferBlocks) * DISK_BLOCK_BYTES);
     try {
-      const digests = await value.member().read(epoch, block, data);
+      const digests = await value.member().read(epoch, block, data, (flags & DISK_RAW) !== 0);
       return { rotten: [], digests, data };
     } catch (error) {
       if (!(error instanceof DiskError && error.code === "DISK_ROT")) throw refusedFor(error);
@@ -168,6 +171,7 @@ export class DiskServer {
         storages: ({ rights }) => ({
           storages: { node: machine.name, storages: machine.storages(rights) },
         }),
+        serving: (_asked, { age }) => ({ serves: machine.serves(age) ? 1 : 0 }),
         ...memberHandlers,
       },
     });
