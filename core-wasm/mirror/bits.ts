@@ -31,7 +31,7 @@ function below(bit: u32): u64 {
 export function bitsFill(map: usize, from: u32, to: u32, value: u64): void {
   let at = from;
   while (at < to) {
-    const mask = (to >> 6) == (at >> 6) ? above(at) & below(to) : above(at);
+    const mask = to >> 6 == at >> 6 ? above(at) & below(to) : above(at);
     const place = word(map, at);
     store<u64>(place, (load<u64>(place) & ~mask) | (value & mask));
     at = (at | 63) + 1;
@@ -43,7 +43,7 @@ export function bitsCount(map: usize, from: u32, to: u32): u32 {
   let count: u64 = 0;
   let at = from;
   while (at < to) {
-    const mask = (to >> 6) == (at >> 6) ? above(at) & below(to) : above(at);
+    const mask = to >> 6 == at >> 6 ? above(at) & below(to) : above(at);
     count += popcnt<u64>(load<u64>(word(map, at)) & mask);
     at = (at | 63) + 1;
   }

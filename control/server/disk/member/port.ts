@@ -9,6 +9,8 @@
 //   once, so one that was not answered is sent again as it was, and a late copy does nothing.
 //   `done`: every sequence below it has ended on all members; with that, and with a flush of its own,
 //   a member may take an extent's activity bit back.
+// - A member that was opened anew answers DISK_GONE until it is fenced, also for the epoch that it
+//   has: writes that were acknowledged and not flushed may be lost, and its server must know.
 // - Digests are XXH3-64 of a block with the storage's seed, 8 bytes each, little-endian; 0 is a
 //   block of zeros that holds nothing. They travel with the bytes both ways, and are compared.
 // - Calls reject with DiskError.
@@ -67,7 +69,10 @@ export interface MemberPort {
   update(record: MemberRecord): Promise<void>;
   /** Says that the server lives, and what is done. */
   renew(epoch: number, done: number): Promise<void>;
-  /** Fills `buffer`; answers the digests, compared with what was read. DISK_ROT names blocks that differ. */
+  /**
+   * Fills `buffer`; answers the digests, compared with what was read. DISK_ROT names blocks that differ
+   * or cannot be read; a member of this machine then has filled the buffer all the same, as it could.
+   */
   read(epoch: number, block: number, buffer: Uint8Array): Promise<Uint8Array>;
   write(request: MemberWrite): Promise<void>;
   zero(request: MemberZero): Promise<void>;
