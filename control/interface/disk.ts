@@ -212,6 +212,15 @@ export const diskTable = defineServer({
       reply: { serves: inExtra("1: it does") },
       example: "n1 --age hex:00112233445566778899aabbccddeeff",
     }),
+    forget: operation({
+      number: 2807,
+      summary: "have the media of a storage no more, and serve it no more; what is on them stays",
+      subject: "server",
+      rights: ["admin"],
+      arguments: { age: inBuffer(raw(16), "the storage's age") },
+      reply: { media: inExtra("how many media were detached") },
+      example: "n1 --age hex:00112233445566778899aabbccddeeff",
+    }),
     look: operation({
       number: 2810,
       summary: "what is on a medium",

@@ -72,7 +72,6 @@ export const storageChangeSchema = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("resync"), member: which }),
   z.object({ operation: z.literal("heal"), keep: which.optional() }),
   z.object({ operation: z.literal("mark"), member: which, as: z.enum(["clean", "dirty"]) }),
-  z.object({ operation: z.literal("delete") }),
 ]);
 export type StorageChange = z.infer<typeof storageChangeSchema>;
 
@@ -185,7 +184,7 @@ export const storageTable = defineServer({
     }),
     change: operation({
       number: 2837,
-      summary: "attach, detach, replace members; grow, scrub, verify, resync, heal, mark, delete",
+      summary: "attach, detach, replace members; grow, scrub, verify, resync, heal, mark",
       rights: ["admin"],
       arguments: { change: inBuffer(document, "the operation and what it takes") },
       reply: { result: inBuffer(document, "what came of it") },

@@ -83,6 +83,7 @@ export class NodeDisks {
         detach: (object) => media.detach(object),
         listMedia: () => media.list(),
         create: (storage) => this.#create(storage),
+        forget: (age) => this.#forget(age),
         serves: (age) =>
           hosts.all().some(({ isServing, record }) => isServing && sameBytes(record.storage.age, age)),
         storages: (rights) => this.#hosts.all().map((host) => known(host, rights)),
@@ -187,6 +188,13 @@ export class NodeDisks {
     if (this.#hosts.get(wanted.name) !== undefined) refuse(STD_EXISTS);
     const record = await createStorage(wanted, this.#machine);
     return known(await this.#hosts.made(record), 0xff);
+  }
+
+  async #forget(age: Uint8Array): Promise<number> {
+    await this.#hosts.forget(age);
+    const media = this.#media.records().filter(({ record }) => sameBytes(record.storage.age, age));
+    for (const { object } of media) await this.#media.detach(object);
+    return media.length;
   }
 
   /** Asks the other machines with members whether one of them serves it. */

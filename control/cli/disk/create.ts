@@ -8,6 +8,7 @@ import { createInterface } from "node:readline/promises";
 import type { Capability } from "../../capability/capability.js";
 import { capabilityHex } from "../../capability/capability.js";
 import { DISK_BLOCK_BYTES, type GivenMember, type NewStorage } from "../../interface/disk.js";
+import { fromHex } from "../../kernel/bytes.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { mediumBlocks } from "../../server/disk/member/layout.js";
 import { emit, narrate } from "../output.js";
@@ -21,9 +22,7 @@ import {
   findStorage,
   findStorages,
   onDisks,
-  patiently,
   serverOf,
-  storageCalls,
 } from "./session.js";
 
 const sizeMost = 8 * 1024 ** 4;
@@ -163,8 +162,12 @@ export async function remove(name: string, options: DeleteOptions): Promise<void
   await onDisks(options, async (session) => {
     const storage = await findStorage(session, name);
     await confirm(storage.name, `Deleting the disk ${storage.name} ends it on all its members`, options.yes);
-    const calls = storageCalls(session, capabilityOfStorage(storage));
-    await patiently(session, () => calls.change({ change: { operation: "delete" } }, { deadMs: 30_000 }));
-    emit("disk delete", options.json, { deleted: storage.name }, () => `${storage.name} is no disk any more`);
+    const age = fromHex(storage.age) ?? new Uint8Array(0);
+    const known = session.servers.filter(({ node }) => storage.nodes.includes(node));
+    await Promise.all(
+      known.map(({ capability }) => diskCalls(session, capability).forget({ age }, { deadMs: 15_000 })),
+    );
+    const document = { deleted: storage.name, age: storage.age, nodes: storage.nodes };
+    emit("disk delete", options.json, document, () => `${storage.name} is no disk any more`);
   });
 }

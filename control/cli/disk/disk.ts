@@ -4,9 +4,21 @@
 
 import type { Command } from "@commander-js/extra-typings";
 import { collect } from "../foreground.js";
+import {
+  attach,
+  type ChangeOptions,
+  detach,
+  grow,
+  type HealOptions,
+  heal,
+  mark,
+  replace,
+  resync,
+  scrub,
+  verify,
+} from "./change.js";
 import { type CreateOptions, create, type DeleteOptions, remove } from "./create.js";
 import { type ExportOptions, exportTo, unexport } from "./export.js";
-import { runExport } from "./export-run.js";
 import { type DiskOptions, diskExitHelp, diskHelp, withDisks } from "./session.js";
 import { list, type ShowOptions, show } from "./show.js";
 
@@ -65,7 +77,8 @@ Example:
 ${diskExitHelp}`;
 
 const deleteHelp = `
-The files of its members stay; nothing serves them any more.
+The files of its members stay; nothing serves them any more. A machine that is off keeps its member:
+delete the disk again when it is on.
 ${diskHelp}
 
 Example:
@@ -84,6 +97,82 @@ function done<Words extends readonly unknown[]>(
     .action((...words: readonly unknown[]) => work(...(words as unknown as Words)));
 }
 
+const changeHelp = (example: string, words = ""): string => `${words}
+A member is NODE, when the disk has one there, or NODE:PATH.
+${diskHelp}
+
+Example:
+  proteus disk ${example}
+${diskExitHelp}`;
+
+/** Adds what is done to a disk that is there. */
+function registerChanges(disk: Command): void {
+  const command = (name: string, words: string) =>
+    disk.command(name).description(words).argument("<name>", "the disk");
+  const waiting = "wait until every member is in sync, --timeout at most";
+  done<[string, string, ChangeOptions]>(
+    command("attach", "give a disk one more member")
+      .argument("<place>", "NODE:/PATH or NODE:disk:NAME")
+      .option("--wait", waiting, false),
+    changeHelp("attach d n4:/srv/d --wait --timeout 10m"),
+    attach,
+  );
+  done<[string, string, ChangeOptions]>(
+    command("detach", "take a member out, as a backup of this moment").argument("<member>", "which"),
+    changeHelp("detach d n3", "\nIts file begins with the whole disk, and can be used alone."),
+    detach,
+  );
+  done<[string, string, string, ChangeOptions]>(
+    command("replace", "put another medium in a member's place, while the disk is used")
+      .argument("<member>", "which")
+      .argument("<place>", "NODE:/PATH or NODE:disk:NAME")
+      .option("--wait", waiting, false),
+    changeHelp("replace d n3 n4:/srv/d --wait"),
+    replace,
+  );
+  done<[string, ChangeOptions & { size: string }]>(
+    command("grow", "make a disk larger, while it is used").requiredOption("--size <bytes>", "its new size"),
+    changeHelp("grow d --size 2G"),
+    grow,
+  );
+  done<[string, ChangeOptions]>(
+    command("scrub", "read all copies in the background, and mend what has rotted"),
+    changeHelp("scrub d"),
+    scrub,
+  );
+  done<[string, ChangeOptions]>(
+    command("verify", "compare the members, and say what differs"),
+    changeHelp("verify d --timeout 10m"),
+    verify,
+    "5m",
+  );
+  done<[string, string, ChangeOptions]>(
+    command("resync", "compare a member with the others from end to end, and mend it")
+      .argument("<member>", "which")
+      .option("--wait", waiting, false),
+    changeHelp("resync d n2 --wait"),
+    resync,
+  );
+  done<[string, HealOptions]>(
+    command("heal", "end a split brain")
+      .option("--keep <member>", "the member whose history counts; without it: say what there is")
+      .option("--yes", "do not ask for the disk's name", false),
+    changeHelp(
+      "heal d --keep n1",
+      "\nThe blocks of the other history are kept as a branch where that is the policy.",
+    ),
+    heal,
+  );
+  done<[string, string, string, ChangeOptions]>(
+    command("mark", "say that a member is clean or dirty, whatever is known of it")
+      .argument("<member>", "which")
+      .argument("<as>", "clean or dirty")
+      .option("--yes", "do not ask for the disk's name", false),
+    changeHelp("mark d n2 dirty"),
+    mark,
+  );
+}
+
 /** Adds `disk` to the program. */
 export function registerDisk(program: Command): void {
   const disk = program.command("disk").description("disks of several machines that heal themselves");
@@ -91,7 +180,7 @@ export function registerDisk(program: Command): void {
     .command("create")
     .description("make a disk of media on several machines")
     .argument("<name>", "what it is called")
-    .requiredOption("--size <size>", "how large it is: 64M, 1G")
+    .requiredOption("--size <bytes>", "how large it is: 64M, 1G")
     .option("--member <place>", "NODE:/PATH or NODE:disk:NAME; once for each", collect, [])
     .option("--witness <place>", "a machine with a vote and no data: NODE, or NODE:/PATH", collect, [])
     .option("--algorithm <name>", "mirror or linear", "mirror")
@@ -122,11 +211,11 @@ export function registerDisk(program: Command): void {
     .description("end an export of this machine")
     .argument("<name>", "the disk");
   done<[string, DiskOptions]>(unexportCommand, unexportHelp, unexport);
+  registerChanges(disk as unknown as Command);
   const deleteCommand = disk
     .command("delete")
     .description("end a disk on all its members")
     .argument("<name>", "the disk")
     .option("--yes", "do not ask for its name", false);
   done<[string, DeleteOptions]>(deleteCommand, deleteHelp, remove);
-  disk.command("run-export", { hidden: true }).action(runExport);
 }

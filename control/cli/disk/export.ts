@@ -11,6 +11,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { isAbsolute, resolve } from "node:path";
 import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
 import { capabilityHex } from "../../capability/capability.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { daemonNodes } from "../../lab/daemons.js";
@@ -21,7 +22,6 @@ import { isAlive } from "../../lab/processes.js";
 import { type LabState, readNode } from "../../lab/state.js";
 import type { LabNode } from "../../lab/topology.js";
 import { ownNetwork } from "../control-access.js";
-import { proteus } from "../lab-options.js";
 import { emit } from "../output.js";
 import type { ExportJob } from "./export-run.js";
 import { exportsHere, findExport } from "./export-state.js";
@@ -156,7 +156,7 @@ function descriptorOf(server: Server): number {
 
 /** Starts the program and waits until it serves; answers where. */
 async function startProgram(job: ExportJob, lab: LabState | null, listener: Server | null): Promise<string> {
-  const words = [...proteus, "disk", "run-export"];
+  const words = [process.execPath, fileURLToPath(new URL("./export-main.js", import.meta.url))];
   const isInside = lab !== null && job.access === null && job.lab !== null && !process.env.PROTEUS_NODE;
   const { command, environment } = isInside
     ? nodeCommand(lab, placeIn(lab), words)

@@ -227,6 +227,14 @@ export class Hosts {
     return host;
   }
 
+  /** Ends what is done for a storage, until a medium of it is found again. */
+  async forget(age: Uint8Array): Promise<void> {
+    const key = toHex(age);
+    const host = this.#hosts.get(key);
+    this.#hosts.delete(key);
+    await host?.close();
+  }
+
   get(name: string): Host | undefined {
     return [...this.#hosts.values()].find(({ record }) => record.storage.name === name);
   }

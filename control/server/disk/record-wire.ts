@@ -1,4 +1,7 @@
-// A member's record in a request or reply: its wire type alone, without what a medium has around it.
+// A member's record in a request or reply.
+//
+// - Its wire type alone (member/record-codec.ts), without what a medium has around it: no copies,
+//   sequences and checksums, which are the medium's.
 
 import { Cursor, Malformed } from "../../interface/types.js";
 import type { MemberRecord } from "./member/record.js";

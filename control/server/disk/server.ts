@@ -51,6 +51,8 @@ export interface DiskMachine {
   listMedia(): readonly MediumDocument[];
   create(storage: NewStorage): Promise<KnownStorage>;
   serves(age: Uint8Array): boolean;
+  /** Ends what it does for a storage; answers how many media it had of it. */
+  forget(age: Uint8Array): Promise<number>;
   /** @param rights that the capabilities are to give */
   storages(rights: number): readonly KnownStorage[];
 }
@@ -81,7 +83,7 @@ const done = async (work: () => Promise<void>) => {
 };
 
 type Handled = Handlers<typeof diskTable.operations, DiskMedium>;
-type OfServer = "attach" | "detach" | "media" | "medium" | "create" | "storages" | "serving";
+type OfServer = "attach" | "detach" | "media" | "medium" | "create" | "storages" | "serving" | "forget";
 type OfMembers = Exclude<keyof Handled, OfServer>;
 
 /** What servers of storages ask of a member: member/port.ts, one to one. */
@@ -172,6 +174,10 @@ export class DiskServer {
           storages: { node: machine.name, storages: machine.storages(rights) },
         }),
         serving: (_asked, { age }) => ({ serves: machine.serves(age) ? 1 : 0 }),
+        forget: async (_asked, { age }) => {
+          const gone = age.slice();
+          return { media: await refusing(() => machine.forget(gone)) };
+        },
         ...memberHandlers,
       },
     });
