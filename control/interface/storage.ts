@@ -9,11 +9,14 @@
 // - Numbers are ours: 2830 to 2849.
 
 import { z } from "zod";
-import { DISK_TRANSFER_BYTES, extentType, givenMemberSchema } from "./disk.js";
+import { DISK_BLOCK_BYTES, extentType, givenMemberSchema } from "./disk.js";
 import { inBuffer, inExtra, inOffsetUnsigned } from "./fields.js";
 import { operation, type StatusName } from "./operation.js";
 import { defineServer } from "./table.js";
 import { bytes, document, sequence, uint32, uint64 } from "./types.js";
+
+/** Most bytes in one call: with what is around them half a megabyte, which a server's thread has room for. */
+export const STORAGE_PIECE_BYTES = 127 * DISK_BLOCK_BYTES;
 
 /** The storage's number under its own port. */
 export const STORAGE_OBJECT = 1;
@@ -40,6 +43,18 @@ export const storageDocumentSchema = z.object({
 });
 export type StorageDocument = z.infer<typeof storageDocumentSchema>;
 
+const job = z.object({
+  number: count,
+  operation: z.string(),
+  state: z.enum(["running", "done", "failed"]),
+  /** What came of it, or how far it is. */
+  result: z.record(z.string(), z.unknown()),
+});
+export type StorageJob = z.infer<typeof job>;
+
+/** What CHANGE answers: the operation has ended, or goes on; `describe` tells of it. */
+export const changedSchema = z.object({ job });
+
 /** What DESCRIBE answers: the document, and what is for us. */
 export const describedSchema = z.object({
   storage: storageDocumentSchema,
@@ -55,10 +70,12 @@ export const describedSchema = z.object({
   dirtyMap: z.string(),
   /** What a person has to know or to decide. */
   remarks: z.array(z.string()),
+  /** What was begun by CHANGE, the last one last. */
+  jobs: z.array(job),
 });
 export type Described = z.infer<typeof describedSchema>;
 
-/** Which member: NODE:PATH or its number from 0 on. */
+/** Which member: NODE:PATH. */
 const which = z.string().min(1).max(400);
 
 /** What CHANGE can do. */
@@ -105,8 +122,8 @@ export const storageTable = defineServer({
   summary: "a disk of several members that heals itself",
   object: "a storage",
   rights: { read: 0x01, write: 0x02, admin: 0x80 },
-  requestBytesMax: DISK_TRANSFER_BYTES + 256,
-  replyBytesMax: DISK_TRANSFER_BYTES + 256,
+  requestBytesMax: STORAGE_PIECE_BYTES + 256,
+  replyBytesMax: STORAGE_PIECE_BYTES + 256,
   standardRights: {
     ...{ info: "anyone", restrict: [], touch: [], status: ["read"], getparams: ["admin"] },
     ...{ setparams: ["admin"], age: ["admin"], copy: ["admin"], destroy: ["admin"], revoke: ["admin"] },
@@ -127,7 +144,7 @@ export const storageTable = defineServer({
       number: 2831,
       summary: "blocks of a storage",
       rights: ["read"],
-      arguments: { block: block(), blocks: inBuffer(uint32, "how many blocks, up to 256") },
+      arguments: { block: block(), blocks: inBuffer(uint32, "how many blocks, up to 127") },
       reply: { data: inBuffer(bytes, "the blocks") },
       errors: ofStorage,
       example: "STORAGE --block 0 --blocks 1",

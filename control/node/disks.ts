@@ -106,10 +106,13 @@ export class NodeDisks {
     };
     const hosts = new Hosts({
       ...{ kernel, after, random: randomBytes, failed },
-      open: (record) =>
-        new Served(openStorage(record, machine), {
-          node: options.name,
+      open: (record, host, winner) =>
+        new Served(openStorage(record, machine, winner), {
+          ...{ node: options.name, after, random: randomBytes },
           agesOf: (entry) => started().#agesBelow(entry),
+          detachMedium: (entry) => started().#detachMedium(entry),
+          isReady: () => host.isServing,
+          reopen: (member) => host.reopen(member),
         }),
       isElsewhere: (record) => started().#isElsewhere(record),
       noticed: (name, what, why) => log(`storage ${name} ${what} here${why === "" ? "" : `: ${why}`}`),
@@ -182,6 +185,18 @@ export class NodeDisks {
     if (sameBytes(capability.port, this.#server.putPort))
       return (await this.#media.get(claims(capability.private).object)?.ages()) ?? [];
     return agesOfMember(this.#options.kernel, capability);
+  }
+
+  /** A medium that is no member any more; its machine may be off. */
+  async #detachMedium({ capability, node, path }: MemberEntry): Promise<void> {
+    try {
+      if (sameBytes(capability.port, this.#server.putPort))
+        await this.#media.detach(claims(capability.private).object);
+      else await stub(this.#options.kernel, diskTable, capability, belowCall).detach();
+    } catch (error) {
+      if (!(error instanceof ProteusError || error instanceof DiskError)) throw error;
+      this.#options.log(`${node}:${path} stays a medium of ${node}: ${error.message}`);
+    }
   }
 
   async #create(wanted: NewStorage): Promise<KnownStorage> {

@@ -5,7 +5,7 @@
 // - What takes a new medium attaches it first, and detaches it when the disk does not take it.
 
 import type { GivenMember } from "../../interface/disk.js";
-import type { StorageChange } from "../../interface/storage.js";
+import { changedSchema, type StorageChange, type StorageJob } from "../../interface/storage.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { emit } from "../output.js";
 import { parseSize } from "../quantity.js";
@@ -63,7 +63,28 @@ async function memberOf(session: DiskSession, storage: FoundStorage, text: strin
 async function send(session: DiskSession, storage: FoundStorage, change: StorageChange): Promise<object> {
   const calls = storageCalls(session, capabilityOfStorage(storage));
   const { result } = await patiently(session, () => calls.change({ change }, { deadMs: changeMs }));
-  return result;
+  return ended(session, storage, changedSchema.parse(result).job);
+}
+
+/** What came of an operation, when it has ended; it is waited for as long as the session waits. */
+async function ended(session: DiskSession, storage: FoundStorage, begun: StorageJob): Promise<object> {
+  const end = Date.now() + session.patienceMs;
+  let job = begun;
+  while (job.state === "running" && job.operation !== "scrub" && Date.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { jobs } = await describe(session, storage);
+    job = jobs.find(({ number }) => number === begun.number) ?? job;
+  }
+  const { operation, state, result } = job;
+  if (state === "done") return result;
+  if (state === "running") return { ...result, running: true };
+  throw new ProteusError({
+    code: typeof result.code === "string" ? result.code : "DISK_GONE",
+    exit: exitCodes.degraded,
+    message: `${operation} of ${storage.name} did not succeed`,
+    why: typeof result.why === "string" ? result.why : undefined,
+    hint: `proteus disk show ${storage.name} says how it is now`,
+  });
 }
 
 async function done(

@@ -23,7 +23,7 @@ import type { Served } from "./served.js";
 export interface HostOptions {
   readonly kernel: Kernel;
   /** Begins to open it; it waits for its members by itself. */
-  readonly open: (record: MemberRecord) => Served;
+  readonly open: (record: MemberRecord, host: Host, winner?: Uint8Array) => Served;
   /** Whether another machine with a member of it says that it serves it. */
   readonly isElsewhere: (record: MemberRecord) => Promise<boolean>;
   readonly after: After;
@@ -117,8 +117,8 @@ export class Host {
   }
 
   /** Opens it, and serves it once that is done. */
-  open(): Served {
-    const served = this.#options.open(this.record);
+  open(winner?: Uint8Array): Served {
+    const served = this.#options.open(this.record, this, winner);
     this.#served = served;
     const { storage } = served;
     storage.ended.then((error) => this.#ended(served, error.message), this.#options.failed);
@@ -128,6 +128,18 @@ export class Host {
     );
     this.#standBy(served, 0);
     return served;
+  }
+
+  /** Ends it here and opens it anew: of two histories that of this member counts. */
+  async reopen(winner: Uint8Array): Promise<void> {
+    const before = this.#served;
+    this.#server?.close();
+    this.#server = null;
+    this.#served = null;
+    this.#isReady = false;
+    before?.storage.stop();
+    this.#forget();
+    await this.open(winner).storage.ready();
   }
 
   /** While it waits for members: ends when another machine has it. */
@@ -157,7 +169,12 @@ export class Host {
     if (this.#server !== null || this.#closed) return;
     const { kernel, failed } = this.#options;
     const { name, secret } = this.record.storage;
-    this.#server = new StorageServer({ kernel, secret, storage: served, name, failed });
+    try {
+      this.#server = new StorageServer({ kernel, secret, storage: served, name, failed });
+    } catch (error) {
+      failed(error); // its kernel has no room for one more
+      served.storage.stop();
+    }
   }
 
   #ended(served: Served, why: string): void {

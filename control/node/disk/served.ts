@@ -4,22 +4,45 @@
 // - `describe` adds who serves it, the picture of its dirty map, and the ages of the storages below.
 // - A medium that lies on this storage, or on one that lies on it, is no member for it: DISK_LOOP.
 
-import { STD_NOTNOW } from "../../../core-wasm/status.js";
+import { STD_EXISTS, STD_NOTFOUND } from "../../../core-wasm/status.js";
+import type { After } from "../../group/timer.js";
+import type { GivenMember } from "../../interface/disk.js";
 import type { Described, StorageChange } from "../../interface/storage.js";
 import { sameBytes, toHex } from "../../kernel/bytes.js";
-import type { DiskExtent, WriteOptions, ZeroOptions } from "../../server/disk/disk.js";
+import { BLOCK_BYTES, type DiskExtent, type WriteOptions, type ZeroOptions } from "../../server/disk/disk.js";
 import { DiskError } from "../../server/disk/errors.js";
 import type { MemberEntry } from "../../server/disk/member/record.js";
+import type { ScrubReport } from "../../server/disk/storage/scrub.js";
 import type { Storage } from "../../server/disk/storage/storage.js";
 import type { ServedStorage } from "../../server/disk/storage-server.js";
 import { refuse } from "../../stub/refused.js";
+import { entryFor } from "./engine.js";
+import { Jobs, type Progress, type Result } from "./jobs.js";
 
 export interface ServedOptions {
+  readonly after: After;
   /** This machine's name. */
   readonly node: string;
   /** The ages of the storages that a member's medium lies on. */
   readonly agesOf: (entry: MemberEntry) => Promise<readonly Uint8Array[]>;
+  /** Has the machine of a former member have its medium no more; if it does not answer, it has it still. */
+  readonly detachMedium: (entry: MemberEntry) => Promise<void>;
+  readonly random: (bytes: number) => Uint8Array;
+  /** Whether it is served, and not only waited for. */
+  readonly isReady: () => boolean;
+  /** Opens it anew: of two histories that of this member counts. */
+  readonly reopen: (winner: Uint8Array) => Promise<void>;
 }
+
+const remarksOf = (state: string): string[] =>
+  state === "split-brain"
+    ? ["its members have two histories: proteus disk heal NAME --keep MEMBER says which counts"]
+    : [];
+
+const reported = ({ blocks, members }: ScrubReport): Result => ({
+  blocks,
+  members: members.map(({ node, path, rotten, differing }) => ({ node, path, rotten, differing })),
+});
 
 /** Places of the picture of the dirty map. */
 const pictureParts = 256;
@@ -27,10 +50,12 @@ const pictureParts = 256;
 export class Served implements ServedStorage {
   readonly storage: Storage;
   readonly #options: ServedOptions;
+  readonly #jobs: Jobs;
 
   constructor(storage: Storage, options: ServedOptions) {
     this.storage = storage;
     this.#options = options;
+    this.#jobs = new Jobs(options.after);
   }
 
   get blocks(): number {
@@ -75,7 +100,8 @@ export class Served implements ServedStorage {
       witnesses: record.members.flatMap(({ isWitness, node, path }) => (isWitness ? [{ node, path }] : [])),
       ages: (await this.#ages(record.members)).map(toHex),
       dirtyMap: isDirty ? await this.#picture() : "",
-      remarks: [],
+      remarks: remarksOf(document.state),
+      jobs: this.#jobs.all(),
     };
   }
 
@@ -110,17 +136,85 @@ export class Served implements ServedStorage {
   }
 
   /** Throws DISK_LOOP when a new member's medium lies on this storage. */
-  protected async checkLoop(entry: MemberEntry): Promise<void> {
+  async #checkLoop(entry: MemberEntry): Promise<void> {
     const own = this.storage.record().storage;
     const ages = await this.#options.agesOf(entry);
     if (!ages.some((age) => sameBytes(age, own.age))) return;
     throw new DiskError("DISK_LOOP", `${entry.node}:${entry.path} lies on ${own.name} itself`);
   }
 
-  async change({ operation }: StorageChange): Promise<object> {
-    switch (operation) {
-      default:
-        return refuse(STD_NOTNOW);
+  async change(change: StorageChange): Promise<object> {
+    return { job: await this.#jobs.begin(change.operation, (progress) => this.#do(change, progress)) };
+  }
+
+  async #do(change: StorageChange, progress: Progress): Promise<Result> {
+    const { storage } = this;
+    switch (change.operation) {
+      case "attach": {
+        await storage.add(await this.#newMember(change.member));
+        return {};
+      }
+      case "detach": {
+        const entry = this.#member(change.member);
+        const isWhole = storage
+          .status()
+          .members.some(
+            ({ node, path, state }) => node === entry.node && path === entry.path && state === "in-sync",
+          );
+        await (entry.isWitness || !isWhole ? storage.remove(entry.id) : storage.detach(entry.id));
+        await this.#options.detachMedium(entry);
+        return { backup: !entry.isWitness && isWhole };
+      }
+      case "replace": {
+        const entry = this.#member(change.member);
+        await storage.replace(entry.id, await this.#newMember(change.by));
+        await this.#options.detachMedium(entry);
+        return {};
+      }
+      case "grow":
+        await storage.grow(Math.ceil(change.size / BLOCK_BYTES));
+        return { size: storage.blocks * BLOCK_BYTES };
+      case "scrub":
+        return reported(await storage.scrub({ progress: (blocks) => progress({ blocks }) }));
+      case "verify":
+        return reported(await storage.verify({ progress: (blocks) => progress({ blocks }) }));
+      case "resync":
+        await storage.markDirty(this.#member(change.member).id);
+        return {};
+      case "mark": {
+        const { id } = this.#member(change.member);
+        await (change.as === "dirty" ? storage.markDirty(id) : storage.markClean(id));
+        return {};
+      }
+      case "heal":
+        return this.#heal(change.keep);
     }
+  }
+
+  #member(name: string): MemberEntry {
+    const { members } = this.storage.record();
+    return members.find(({ node, path }) => `${node}:${path}` === name) ?? refuse(STD_NOTFOUND);
+  }
+
+  async #newMember(given: GivenMember): Promise<MemberEntry> {
+    const { members } = this.storage.record();
+    if (members.some(({ node, path }) => node === given.node && path === given.path)) refuse(STD_EXISTS);
+    const entry = entryFor(given, this.storage.blocks, 0n, this.#options.random);
+    await this.#checkLoop(entry);
+    return entry;
+  }
+
+  /** Without `keep`: the histories that there are. With it: that member's counts. */
+  async #heal(keep: string | undefined): Promise<Result> {
+    const { members } = this.storage.status();
+    const apart = members.filter(({ state }) => state === "dirty").map(({ node, path }) => `${node}:${path}`);
+    if (keep === undefined) return { apart, keep: "name a member whose history counts" };
+    const winner = this.#member(keep);
+    if (apart.includes(keep) || !this.#options.isReady()) {
+      await this.#options.reopen(winner.id);
+      return { keeps: keep };
+    }
+    for (const name of apart) await this.storage.heal(this.#member(name).id);
+    return { keeps: keep, healed: apart };
   }
 }

@@ -9,18 +9,16 @@
 import type { Capability } from "../../capability/capability.js";
 import { type After, pause } from "../../group/timer.js";
 import { DISK_DURABLE, DISK_PUNCH, EXTENT_DIRTY, EXTENT_HOLE } from "../../interface/disk.js";
-import { type Described, describedSchema, storageTable } from "../../interface/storage.js";
+import {
+  type Described,
+  describedSchema,
+  STORAGE_PIECE_BYTES,
+  storageTable,
+} from "../../interface/storage.js";
 import type { CallOptions, Transact } from "../../kernel/calls.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { type Stub, stub } from "../../stub/client.js";
-import {
-  BLOCK_BYTES,
-  type Disk,
-  type DiskExtent,
-  TRANSFER_BYTES,
-  type WriteOptions,
-  type ZeroOptions,
-} from "./disk.js";
+import { BLOCK_BYTES, type Disk, type DiskExtent, type WriteOptions, type ZeroOptions } from "./disk.js";
 import { DiskError, type DiskErrorCode } from "./errors.js";
 import { overRpc } from "./statuses.js";
 
@@ -40,6 +38,8 @@ const callDefaults: CallOptions = { locateTimeoutMs: 1000, pollMs: 250, deadMs: 
 /** The machine that serves is another one, or will be. */
 const passing = new Set<DiskErrorCode>(["DISK_SILENT", "DISK_FENCED", "DISK_GONE", "DISK_TRANSFER"]);
 const [firstPauseMs, longestPauseMs] = [50, 500];
+/** Calls under way at the same time; a server has threads for a few more. */
+const atOnceMax = 14;
 /** A zero asks for no more at once: each has an end in sight. */
 const zeroBlocks = 262_144;
 
@@ -58,6 +58,8 @@ export class RemoteDisk implements Disk {
   readonly #session: bigint;
   #writes: Range[] = [];
   readonly #open = new Set<bigint>();
+  #asked = 0;
+  readonly #waiting: (() => void)[] = [];
   #next = 1n;
   #closed = false;
 
@@ -84,29 +86,39 @@ export class RemoteDisk implements Disk {
 
   async read(block: number, buffer: Uint8Array): Promise<void> {
     this.#check(block, buffer.length / BLOCK_BYTES);
-    for (let at = 0; at < buffer.length; at += TRANSFER_BYTES) {
-      const room = buffer.subarray(at, at + TRANSFER_BYTES);
-      const from = block + at / BLOCK_BYTES;
+    await this.#inPieces(block, buffer, async (from, room) => {
       const { data } = await this.#asking(() =>
         this.#calls.read({ block: from, blocks: room.length / BLOCK_BYTES }),
       );
       if (data.length !== room.length)
         throw new DiskError("DISK_TRANSFER", "the storage sent another number of blocks");
       room.set(data);
-    }
+    });
   }
 
   async write(block: number, data: Uint8Array, { durable }: WriteOptions): Promise<void> {
     const blocks = data.length / BLOCK_BYTES;
     this.#check(block, blocks);
     const flags = durable ? DISK_DURABLE : 0;
-    await this.#inOrder(block, blocks, async () => {
-      for (let at = 0; at < data.length; at += TRANSFER_BYTES) {
-        const from = block + at / BLOCK_BYTES;
-        const piece = data.subarray(at, at + TRANSFER_BYTES);
-        await this.#once((given) => this.#calls.write({ ...given, block: from, flags, data: piece }));
-      }
-    });
+    await this.#inOrder(block, blocks, () =>
+      this.#inPieces(block, data, (from, piece) =>
+        this.#once((given) => this.#calls.write({ ...given, block: from, flags, data: piece })),
+      ),
+    );
+  }
+
+  /** Does something with all pieces of a range at the same time; ends when all have ended. */
+  async #inPieces(
+    block: number,
+    bytes: Uint8Array,
+    work: (from: number, piece: Uint8Array) => Promise<void>,
+  ): Promise<void> {
+    const pieces: Promise<void>[] = [];
+    for (let at = 0; at < bytes.length; at += STORAGE_PIECE_BYTES)
+      pieces.push(work(block + at / BLOCK_BYTES, bytes.subarray(at, at + STORAGE_PIECE_BYTES)));
+    const ended = await Promise.allSettled(pieces);
+    const failed = ended.find((each) => each.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
   }
 
   async zero(block: number, blocks: number, { durable, punch }: ZeroOptions): Promise<void> {
@@ -192,7 +204,19 @@ export class RemoteDisk implements Disk {
     }
   }
 
+  /** Asks when not too many others are under way: a server without a free thread makes a call wait longer. */
   async #asking<Result>(ask: () => Promise<Result>): Promise<Result> {
+    while (this.#asked >= atOnceMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#asked++;
+    try {
+      return await this.#patiently(ask);
+    } finally {
+      this.#asked--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #patiently<Result>(ask: () => Promise<Result>): Promise<Result> {
     const { after, now, waitMs = 30_000 } = this.#options;
     const end = now() + waitMs;
     for (let wait = firstPauseMs; ; wait = Math.min(2 * wait, longestPauseMs)) {

@@ -61,7 +61,7 @@ export interface DiskServerOptions extends ServerIdentity {
   readonly kernel: Kernel;
   readonly machine: DiskMachine;
   readonly failed: (error: unknown) => void;
-  /** Requests served at the same time; default 8. */
+  /** Requests served at the same time; default 12. */
   readonly threads?: number;
 }
 
@@ -151,7 +151,7 @@ export class DiskServer {
 
   /** Begins to serve. Throws ProteusError when a table of the kernel is full. */
   constructor(options: DiskServerOptions) {
-    const { kernel, getPort, key, machine, failed, threads = 8 } = options;
+    const { kernel, getPort, key, machine, failed, threads = 12 } = options;
     const made = (object: number) => this.#server.capability(object);
     this.#server = new Server<typeof diskTable.operations, DiskMedium>({
       ...{ kernel, getPort, key, failed, threads, table: diskTable, objects: machine.media },

@@ -12,13 +12,13 @@ import {
   DISK_BLOCK_BYTES,
   DISK_DURABLE,
   DISK_PUNCH,
-  DISK_TRANSFER_BYTES,
   EXTENT_DIRTY,
   EXTENT_HOLE,
 } from "../../interface/disk.js";
 import {
   type Described,
   STORAGE_OBJECT,
+  STORAGE_PIECE_BYTES,
   type StorageChange,
   storageChangeSchema,
   storageTable,
@@ -47,8 +47,9 @@ export interface StorageServerOptions {
   readonly threads?: number;
 }
 
-const transferBlocks = DISK_TRANSFER_BYTES / DISK_BLOCK_BYTES;
+const pieceBlocks = STORAGE_PIECE_BYTES / DISK_BLOCK_BYTES;
 const sessionsMax = 256;
+/** Runs of extents in one reply. */
 const extentsMax = 16_384;
 
 /** What a client has under way. */
@@ -90,14 +91,14 @@ export class StorageServer {
       handlers: {
         geometry: () => ({ blocks: storage.blocks, flags: storage.isReadOnly ? 1 : 0 }),
         read: async (_asked, { block, blocks }) => {
-          if (blocks < 1 || blocks > transferBlocks) refuse(STD_ARGBAD);
+          if (blocks < 1 || blocks > pieceBlocks) refuse(STD_ARGBAD);
           const data = new Uint8Array(blocks * DISK_BLOCK_BYTES);
           await refusing(() => storage.read(block, data));
           return { data };
         },
         write: async (_asked, { block, flags, session, sequence, done, data }) => {
           if (data.length === 0 || data.length % DISK_BLOCK_BYTES !== 0) refuse(STD_ARGBAD);
-          if (data.length > DISK_TRANSFER_BYTES) refuse(STD_ARGBAD);
+          if (data.length > STORAGE_PIECE_BYTES) refuse(STD_ARGBAD);
           const durable = (flags & DISK_DURABLE) !== 0;
           // Of its own bytes: when the request is given up, a write of them may go on.
           const work = () => storage.write(block, data.slice(), { durable });

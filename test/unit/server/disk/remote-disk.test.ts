@@ -8,18 +8,10 @@ import { storageCapability } from "../../../../control/server/disk/identity.js";
 import { RemoteDisk } from "../../../../control/server/disk/remote-disk.js";
 import { type ServedStorage, StorageServer } from "../../../../control/server/disk/storage-server.js";
 import { SeededRandom } from "../../../../drivers/fault/random.js";
-import { MemoryDisk } from "./memory-disk.js";
-import { DiskPool, quick } from "./remote-pool.js";
+import { DiskPool, Kept, quick } from "./remote-pool.js";
 
 const blocks = 512;
 const secret = new Uint8Array(32).fill(3);
-
-class Kept extends MemoryDisk implements ServedStorage {
-  describe = async () => {
-    throw new DiskError("DISK_GONE", "not here");
-  };
-  change = async () => ({});
-}
 
 class StoragePool extends DiskPool {
   constructor() {

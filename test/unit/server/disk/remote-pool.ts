@@ -4,17 +4,28 @@ import type { Capability } from "../../../../control/capability/capability.js";
 import type { CallOptions } from "../../../../control/kernel/calls.js";
 import { Digests } from "../../../../control/kernel/digests.js";
 import type { Kernel } from "../../../../control/kernel/kernel.js";
+import { DiskError } from "../../../../control/server/disk/errors.js";
 import { Member } from "../../../../control/server/disk/member/member.js";
 import { RemoteMember } from "../../../../control/server/disk/remote-member.js";
 import { type DiskMachine, type DiskMedium, DiskServer } from "../../../../control/server/disk/server.js";
+import { type ServedStorage, StorageServer } from "../../../../control/server/disk/storage-server.js";
 import { Objects } from "../../../../control/stub/objects.js";
 import { refuse } from "../../../../control/stub/refused.js";
 import { STD_NOTFOUND } from "../../../../core-wasm/status.js";
 import { MemoryBlockDevice } from "../../../../drivers/memory/block.js";
 import { Shelf } from "../bullet/shelf.js";
+import { MemoryDisk } from "./memory-disk.js";
 
 /** Short, so that a test sees its end. */
 export const quick: CallOptions = { locateTimeoutMs: 50, pollMs: 20, deadMs: 60 };
+
+/** A storage in memory, as it is served. */
+export class Kept extends MemoryDisk implements ServedStorage {
+  describe = async (): Promise<never> => {
+    throw new DiskError("DISK_GONE", "nobody asks it");
+  };
+  change = async () => ({});
+}
 
 export class DiskPool extends Shelf {
   readonly #digests = new Map<Kernel, Digests>();
@@ -50,9 +61,17 @@ export class DiskPool extends Shelf {
       forget: async () => 0,
     };
     const server = new DiskServer({
-      ...{ kernel, machine, failed: this.failed, getPort: this.random(6), key: this.random(32) },
+      ...{ kernel, machine, failed: this.failed, getPort: this.random(6), key: this.random(32), threads: 3 },
     });
     return { server, member, device, capability: server.capability(object) };
+  }
+
+  /** The server of a storage in memory. */
+  storage(blocks: number, kernel = this.far): StorageServer {
+    return new StorageServer({
+      ...{ kernel, storage: new Kept(blocks), name: "d", failed: this.failed, threads: 4 },
+      secret: this.random(32),
+    });
   }
 
   remote = (capability: Capability, options: CallOptions = quick): RemoteMember =>
