@@ -72,13 +72,16 @@ export interface MemberRecord {
   /** Rises with every server; the id of the server that has it. */
   readonly epoch: number;
   readonly server: bigint;
-  /** Random ids; another one begins with the first write without somebody. */
+  /** Ids; another one begins with the first write without somebody (generationIn of storage/decision.ts). */
   readonly generation: bigint;
   /** Earlier ones, newest first. */
   readonly history: readonly bigint[];
   /** Closed in order: nothing was under way. */
   readonly isClean: boolean;
-  /** Extents in which writes may be under way. */
+  /**
+   * Extents in which writes may be under way. In a server's update: those of earlier epochs or lives
+   * (as a fence answered them) that it has not settled yet; the member forgets its others of these.
+   */
   readonly activity: Uint8Array;
 }
 
