@@ -211,12 +211,13 @@ export class Member implements MemberPort {
   // ---- what it stores --------------------------------------------------------------
 
   async read(epoch: number, block: number, buffer: Uint8Array, isRaw = false): Promise<Uint8Array> {
-    const { contents, record } = this.#enterAt(epoch, block, buffer.length / BLOCK_BYTES);
+    const { contents } = this.#enterAt(epoch, block, buffer.length / BLOCK_BYTES);
     try {
       return await contents.read(block, buffer);
     } catch (error) {
-      if (!isRaw || !(error instanceof DiskError && error.code === "DISK_ROT")) throw error;
-      return this.#options.digests.of(buffer, digestSeed(record.storage)); // it has what could be read
+      // The buffer is filled all the same, as far as it could be read.
+      if (!isRaw || !(error instanceof DiskError) || error.code !== "DISK_ROT") throw error;
+      return contents.digests(block, buffer.length / BLOCK_BYTES, false);
     }
   }
 

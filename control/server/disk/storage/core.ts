@@ -16,7 +16,7 @@ import { LEASE_MS, type MemberPort } from "../member/port.js";
 import { HISTORY_MAX, type MemberEntry, type MemberRecord, type StorageFacts } from "../member/record.js";
 import { type Algorithm, algorithmOf } from "./algorithm.js";
 import type { Branches } from "./branches.js";
-import { type Decision, votesNeeded } from "./decision.js";
+import { type Decision, generationIn, votesNeeded } from "./decision.js";
 import { MemberLink } from "./member-link.js";
 import { defaultPolicy, type StoragePolicy } from "./policy.js";
 import { RangeLocks } from "./range-locks.js";
@@ -68,6 +68,8 @@ export class Core {
   usedAt = Number.NEGATIVE_INFINITY;
   /** Extents in which writes may have been under way when an earlier server ended. */
   unsure: Uint8Array;
+  /** Of what is not acknowledged yet: sends it again to a member that has forgotten it. */
+  readonly unacked = new Set<(member: MemberLink) => void>();
   readonly policy: StoragePolicy;
   readonly changed = new Signal();
   readonly locks = new RangeLocks();
@@ -191,7 +193,7 @@ export class Core {
     this.isTurnDue = !isNow;
     if (!isNow) return;
     this.history = [this.generation, ...this.history].slice(0, HISTORY_MAX);
-    this.generation = this.random64();
+    this.generation = generationIn(this.epoch, Number(this.random64() & 0xffff_ffffn));
   }
 
   // ---- sequences -----------------------------------------------------------------------

@@ -86,12 +86,23 @@ export function acksNeeded(ack: "all" | "quorum" | "one", inSync: number, voters
 export const entryOf = (record: MemberRecord, id: Uint8Array): MemberEntry | undefined =>
   record.members.find((entry) => sameBytes(entry.id, id));
 
-/** Whether what `one` knows is behind what `other` knows. */
+/** An id for a generation that a server begins in an epoch: the epoch, and 32 random bits. */
+export const generationIn = (epoch: number, random: number): bigint =>
+  (BigInt(epoch) << 32n) | BigInt((random | 1) >>> 0);
+
+const epochOf = (generation: bigint): bigint => generation >> 32n;
+
+/**
+ * Whether what `one` knows is behind what `other` knows. Where a majority serves, a later server has seen
+ * all that was acknowledged: an earlier one's generation that it does not know never counted.
+ */
 export function isBehind(one: MemberRecord, other: MemberRecord): boolean {
   if (one.generation === other.generation) return false;
   if (other.history.includes(one.generation)) return true;
+  if (one.history.includes(other.generation)) return false;
   const entry = entryOf(other, one.member);
-  return entry !== undefined && entry.state !== "in-sync" && entry.since === one.generation;
+  if (entry !== undefined && entry.state !== "in-sync" && entry.since === one.generation) return true;
+  return other.storage.serve === "majority" && epochOf(one.generation) < epochOf(other.generation);
 }
 
 const isInSync = (record: MemberRecord): boolean => {

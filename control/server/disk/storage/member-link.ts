@@ -41,6 +41,8 @@ export class MemberLink {
   /** What it lacks for sure, and what has to be compared. */
   copy: DirtyMap;
   check: DirtyMap;
+  /** Extents in which an earlier life of it may have left something half-done, until it is in sync. */
+  earlier: Uint8Array | null = null;
   /** Of the resync under way or the last one; runs up only. */
   percent = 0;
   isResyncing = false;
@@ -84,6 +86,13 @@ export class MemberLink {
 
   get dirtyBlocks(): number {
     return this.copy.count + this.check.count;
+  }
+
+  /** The storage has become larger; it lacks nothing. */
+  resize(blocks: number): void {
+    this.entry = { ...this.entry, blocks };
+    this.copy = new PlainDirtyMap(blocks);
+    this.check = new PlainDirtyMap(blocks);
   }
 
   ask<T>(send: (port: MemberPort) => Promise<T>, isOnce = false): Promise<T> {

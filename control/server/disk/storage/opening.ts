@@ -16,6 +16,7 @@ import { type Decision, decide, entryOf, type Seen } from "./decision.js";
 import { isEmptyMap, runsOf, union } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { inTime, keep } from "./returning.js";
+import { settleUnsure } from "./settle.js";
 
 type Serve = Extract<Decision, { kind: "serve" }>;
 
@@ -128,6 +129,7 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
   core.facts = chief.storage;
   core.generation = chief.generation;
   core.history = chief.history;
+  core.records.begin(chief);
   core.unsure = decision.unsure;
   core.isClean = false;
   const sources = inSync.flatMap((place) => {
@@ -166,6 +168,7 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
   core.changed.fire();
   await core.records.commit();
   core.isReady = true;
+  void settleUnsure(core);
   core.log(`served in epoch ${core.epoch}`);
   core.changed.fire();
 }

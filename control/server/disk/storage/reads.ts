@@ -102,7 +102,7 @@ async function takeAsItIs(
   const first = bad[0];
   if (
     rotten === undefined ||
-    !isMarked(core.unsure, Math.floor(part.block / extentBlocksOf(core.facts.blocks)))
+    !isMarked(core.unsure, Math.floor(part.memberBlock / extentBlocksOf(core.facts.blocks)))
   )
     throw (rotten ?? first)?.error;
   const member = core.members.find((each) => bad.some((one) => one.member === each)) ?? rotten.member;

@@ -3,6 +3,7 @@
 // - `commit` ends when a record of the state at the call, or a later one, is on every member that is
 //   not out and on at least as many members as may serve. So nobody who serves later takes a stale
 //   member for a valid one.
+// - Members in sync come first: a generation that only others know would make every copy a stale one.
 // - One round at a time; what changes meanwhile goes into the next. A member that does not answer is
 //   waited for until it is taken out, or answers again.
 // - `progress` is for what nobody waits for: how much resync has still to do.
@@ -10,7 +11,7 @@
 import { DiskError } from "../errors.js";
 import type { MemberEntry, MemberRecord } from "../member/record.js";
 import type { Core } from "./core.js";
-import { emptyMap, mark } from "./extents.js";
+import { emptyMap, mark, union } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 
 interface Waiting {
@@ -40,9 +41,21 @@ export class Records {
   #recorded = 0;
   #isRunning = false;
   #waiting: Waiting[] = [];
+  /** The last generation that every member in sync has, with those before it. */
+  #base: Pick<MemberRecord, "generation" | "history"> | null = null;
 
   constructor(core: Core) {
     this.#core = core;
+  }
+
+  /** The server begins with what the members in sync have. */
+  begin(base: Pick<MemberRecord, "generation" | "history">): void {
+    this.#base = base;
+  }
+
+  /** What a medium is adopted with: nothing that the members in sync do not know yet. */
+  adoptionFor(entry: MemberEntry): MemberRecord {
+    return { ...this.recordFor(entry), ...this.#base };
   }
 
   /** Records the state of now. */
@@ -80,12 +93,14 @@ export class Records {
   /** What is recorded now, for one of the members. */
   recordFor(entry: MemberEntry): MemberRecord {
     const { facts, members, epoch, server, generation, history, isClean } = this.#core;
+    const earlier = members.find((member) => member.entry === entry)?.earlier ?? null;
     return {
       storage: facts,
       member: entry.id,
       members: members.map((member) => ({ ...member.entry, lacks: lacksOf(member, facts.blocks) })),
       ...{ epoch, server, generation, history, isClean },
-      activity: emptyMap(facts.blocks),
+      // What is not settled yet: the member forgets the rest of what an earlier life has left.
+      activity: union(facts.blocks, this.#core.unsure, earlier),
     };
   }
 
@@ -102,14 +117,29 @@ export class Records {
     while (this.#recorded < this.#wanted && core.ended === null) {
       const version = this.#wanted;
       const changed = core.changed.wait();
-      const { generation } = core;
+      const { generation, history } = core;
       const members = [...core.members];
-      const isThere = await Promise.all(members.map((member) => this.#update(member, generation)));
+      const isThere = new Set<MemberLink>();
+      const isMissed = (member: MemberLink): boolean =>
+        member.isAttached && !member.entry.isWitness && !isThere.has(member);
+      const update = async (some: readonly MemberLink[]): Promise<void> => {
+        await Promise.all(
+          some.map(async (member) => {
+            if (await this.#update(member, generation)) isThere.add(member);
+          }),
+        );
+      };
+      const isFirst = ({ entry }: MemberLink): boolean => entry.state === "in-sync" && !entry.isWitness;
+      const first = members.filter(isFirst);
+      await update(first);
       if (core.ended !== null) return;
-      const count = isThere.filter((each) => each).length;
-      const isMissed = (member: MemberLink, at: number): boolean =>
-        !isThere[at] && member.isAttached && !member.entry.isWitness;
-      if (count >= core.needed && !members.some(isMissed)) {
+      if (!first.some(isMissed) && core.generation === generation) {
+        this.#base = { generation, history };
+        await update(members.filter((member) => !first.includes(member)));
+      }
+      if (core.ended !== null) return;
+      const count = isThere.size;
+      if (count >= core.needed && !members.some(isMissed) && core.generation === generation) {
         this.#recorded = version;
         const done = this.#waiting.filter((each) => each.version <= version);
         this.#waiting = this.#waiting.filter((each) => each.version > version);

@@ -22,14 +22,21 @@ import { store } from "./repair.js";
 const isGoing = (core: Core, member: MemberLink): boolean =>
   core.ended === null && member.entry.state === "syncing" && member.link === "up" && !member.isRemoved;
 
+/** Goes on until the member is in sync, or down; one at a time. */
 export async function resync(core: Core, member: MemberLink): Promise<void> {
   if (member.isResyncing) return;
   member.isResyncing = true;
   try {
-    while (isGoing(core, member) && !(await pass(core, member)));
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error;
-    if (core.ended === null && error.code !== "DISK_SILENT") core.lose(member, error);
+    while (isGoing(core, member)) {
+      try {
+        if (await pass(core, member)) break;
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+        if (error.code !== "DISK_SILENT" && core.ended === null) core.log(`resync: ${error.message}`);
+        // The member may have gone and come back meanwhile, or a source is away: what is left is left.
+        await core.pause(core.policy.retryMinMs);
+      }
+    }
   } finally {
     member.isResyncing = false;
     core.changed.fire();
@@ -131,6 +138,7 @@ async function finish(core: Core, member: MemberLink): Promise<boolean> {
     if (!isGoing(core, member) || member.dirtyBlocks > 0) return false;
     member.entry = { ...member.entry, state: "in-sync", since: core.generation };
     member.percent = 100;
+    member.earlier = null;
   } finally {
     release();
   }

@@ -14,10 +14,14 @@ import type { MemberFound } from "../member/port.js";
 import type { MemberEntry, MemberRecord } from "../member/record.js";
 import type { Core } from "./core.js";
 import { entryOf, isBehind } from "./decision.js";
-import { runsOf } from "./extents.js";
+import { runsOf, union } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { resync } from "./resync.js";
+import { settleUnsure } from "./settle.js";
 import { saveBranch } from "./split.js";
+
+/** A medium may have to be written with zeros from end to end. */
+const adoptMsPerBlock = 0.2;
 
 /** A call that ends in time, with DISK_SILENT. */
 export function inTime<T>(core: Core, work: Promise<T>, milliseconds: number): Promise<T> {
@@ -94,18 +98,30 @@ async function fence(core: Core, member: MemberLink): Promise<MemberRecord> {
   const sentAt = core.now();
   const claim = { epoch, server, age: facts.age };
   const record = await inTime(core, member.port.fence(claim), core.policy.memberTimeoutMs);
+  // Copies of what has ended that come late find that they are too late, also in this life of it.
+  await inTime(core, member.port.renew(epoch, core.done), core.policy.memberTimeoutMs);
   member.renewedAt = sentAt;
   return record;
 }
 
 /** In sync, as far as it goes: only its link was down. */
-function goOn(core: Core, member: MemberLink, record: MemberRecord, isSameLife: boolean): Promise<void> {
+async function goOn(
+  core: Core,
+  member: MemberLink,
+  record: MemberRecord,
+  isSameLife: boolean,
+): Promise<void> {
   if (!isSameLife && core.isWholeWithout(member)) {
     core.takeOut(member);
     return join(core, member, record);
   }
-  if (!isSameLife && core.isUnflushed) core.isCacheLost = true;
-  return settle(core, member);
+  if (!isSameLife) {
+    if (core.isUnflushed) core.isCacheLost = true;
+    core.unsure = union(core.facts.blocks, core.unsure, record.activity);
+  }
+  await settle(core, member);
+  if (!isSameLife) for (const again of [...core.unacked]) again(member);
+  void settleUnsure(core);
 }
 
 async function settle(core: Core, member: MemberLink): Promise<void> {
@@ -132,6 +148,7 @@ async function join(core: Core, member: MemberLink, record: MemberRecord): Promi
   else
     for (const map of [record.activity, own?.lacks ?? null])
       if (map !== null) for (const run of runsOf(map, blocks)) member.check.set(run.block, run.blocks);
+  member.earlier = union(blocks, member.earlier, record.activity);
   begin(core, member);
 }
 
@@ -154,15 +171,17 @@ async function adopt(core: Core, member: MemberLink, found: MemberFound): Promis
   const state = entry.isWitness ? "in-sync" : "syncing";
   member.check.set(0, core.facts.blocks);
   member.entry = { ...member.entry, since: 0n };
-  const record = core.records.recordFor(member.entry);
+  const record = core.records.adoptionFor(member.entry);
   const isIt = (each: MemberEntry): boolean => sameBytes(each.id, entry.id);
   const members = record.members.map((each): MemberEntry => (isIt(each) ? { ...each, state } : each));
   const sentAt = core.now();
-  await inTime(core, member.port.adopt({ ...record, members }), core.policy.operationLimitMs);
+  const limit = core.policy.operationLimitMs + needed * adoptMsPerBlock;
+  await inTime(core, member.port.adopt({ ...record, members }), limit);
   if (core.ended !== null || member.isRemoved) return;
   member.renewedAt = sentAt;
   member.generation = record.generation;
   member.percent = 0;
+  member.earlier = null;
   core.log(`${entry.node}:${entry.path} was blank and is a member now`);
   if (entry.isWitness) return settle(core, member);
   begin(core, member);

@@ -16,7 +16,9 @@ import type { MemberEntry, MemberRecord } from "../member/record.js";
 import { Core, type StorageOptions } from "./core.js";
 import { keepLeases } from "./lease.js";
 import { open } from "./opening.js";
+import * as operations from "./operations.js";
 import { extents, read } from "./reads.js";
+import { type ScrubOptions, type ScrubReport, scrub } from "./scrub.js";
 import { type StorageStatus, statusOf } from "./status.js";
 import { flush, write, zero } from "./writes.js";
 
@@ -91,6 +93,11 @@ export class Storage implements Disk {
     return this.#try(() => extents(this.core, block, blocks));
   }
 
+  /** This server has ended for good. */
+  get hasEnded(): boolean {
+    return this.core.ended !== null;
+  }
+
   status(): StorageStatus {
     return statusOf(this.core);
   }
@@ -124,6 +131,51 @@ export class Storage implements Disk {
   /** Ends this server at once, as its machine's end would. */
   stop(): void {
     this.core.end(new DiskError("DISK_GONE", `${this.core.facts.name} was stopped; open it again`));
+  }
+
+  // ---- operations (operations.ts says what each means) -----------------------------------
+
+  add(entry: Pick<MemberEntry, "id" | "node" | "path" | "capability" | "isWitness">): Promise<void> {
+    return this.#try(() => operations.addMember(this.core, entry));
+  }
+
+  remove(member: Uint8Array): Promise<void> {
+    return this.#try(() => operations.removeMember(this.core, member));
+  }
+
+  detach(member: Uint8Array): Promise<void> {
+    return this.#try(() => operations.detachMember(this.core, member));
+  }
+
+  replace(member: Uint8Array, by: Pick<MemberEntry, "id" | "node" | "path" | "capability">): Promise<void> {
+    return this.#try(() => operations.replaceMember(this.core, member, by));
+  }
+
+  grow(blocks: number): Promise<void> {
+    return this.#try(() => operations.grow(this.core, blocks));
+  }
+
+  markDirty(member: Uint8Array): Promise<void> {
+    return this.#try(() => operations.markDirty(this.core, member));
+  }
+
+  markClean(member: Uint8Array): Promise<void> {
+    return this.#try(() => operations.markClean(this.core, member));
+  }
+
+  /** The member's own history is saved as a branch, and this one counts. */
+  heal(member: Uint8Array): Promise<void> {
+    return this.#try(async () => operations.healMember(this.core, member));
+  }
+
+  /** Looks at every block of every copy, and repairs what is bad. */
+  scrub(options: Omit<ScrubOptions, "repairs"> = {}): Promise<ScrubReport> {
+    return this.#try(() => scrub(this.core, { ...options, repairs: true }));
+  }
+
+  /** As scrub, without changing anything. */
+  verify(options: Omit<ScrubOptions, "repairs"> = {}): Promise<ScrubReport> {
+    return this.#try(() => scrub(this.core, { ...options, repairs: false }));
   }
 
   async #try<T>(work: () => Promise<T>): Promise<T> {

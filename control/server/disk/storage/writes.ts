@@ -7,6 +7,8 @@
 //   server takes the first in the list for the one that counts (decision.ts).
 // - What a member has missed is marked in its map before the write ends, and acknowledged only when the
 //   records say that the member is out.
+// - The only copy may have lost what it has done when it is started anew: what is not acknowledged yet is
+//   then sent to it again.
 // - A flush that failed is a failed member. On the last copy it is the caller's error instead.
 
 import { BLOCK_BYTES, TRANSFER_BYTES, type WriteOptions, type ZeroOptions } from "../disk.js";
@@ -82,25 +84,63 @@ function spread(
       const first = inSync.slice(0, acksNeeded(core.facts.ack, inSync.length, core.members.length));
       return first.length > 0 && first.every((member) => done.get(part)?.has(member) === true);
     });
-  const deliveries: Promise<void>[] = [];
-  const acked = new Promise<void>((resolve, reject) => {
-    const look = (): void => {
-      if (isAcked()) resolve();
-    };
-    for (const part of parts)
-      for (const place of part.members) {
-        const member = core.members[place];
-        if (member === undefined) continue;
-        const toMember = (port: MemberPort) => send(part, port);
-        const delivery = deliver(core, member, toMember, () => missed(part, member)).then((isDone) => {
-          if (isDone) done.get(part)?.add(member);
-          look();
-        });
-        delivery.catch(reject);
-        deliveries.push(delivery);
-      }
+  let running = 0;
+  let isOver = false;
+  let failure: unknown = null;
+  let wake = (): void => undefined;
+  let finish = (): void => undefined;
+  const ended = new Promise<void>((resolve) => {
+    finish = resolve;
   });
-  return { acked, ended: Promise.allSettled(deliveries) };
+  const look = (): void => {
+    wake();
+    if (running === 0 && isOver) finish();
+  };
+  const start = (part: Part, member: MemberLink): void => {
+    running++;
+    const toMember = (port: MemberPort) => send(part, port);
+    deliver(core, member, toMember, () => missed(part, member))
+      .then(
+        (isDone) => {
+          if (isDone) done.get(part)?.add(member);
+        },
+        (error: unknown) => {
+          failure ??= error;
+        },
+      )
+      .finally(() => {
+        running--;
+        look();
+      });
+  };
+  const again = (member: MemberLink): void => {
+    for (const part of parts) if (done.get(part)?.delete(member)) start(part, member);
+  };
+  const acknowledge = async (): Promise<void> => {
+    while (failure === null) {
+      if (!isAcked()) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      if (core.records.isSettled) return;
+      await core.records.settled();
+    }
+    throw failure;
+  };
+  for (const part of parts)
+    for (const place of part.members) {
+      const member = core.members[place];
+      if (member !== undefined) start(part, member);
+    }
+  core.unacked.add(again);
+  const acked = acknowledge().finally(() => {
+    core.unacked.delete(again);
+    isOver = true;
+    look();
+  });
+  return { acked, ended };
 }
 
 interface Change {
@@ -133,7 +173,6 @@ async function change(core: Core, { block, blocks, durable, send }: Change): Pro
     const under = spread(core, parts, (part, port) => send(part, port, sequenced), missed);
     ended = under.ended;
     await under.acked;
-    if (!core.records.isSettled) await core.records.settled();
   } finally {
     const all = ended.then(() => {
       if (sequence !== null) core.finish(sequence);
@@ -193,7 +232,6 @@ export function flush(core: Core): Promise<void> {
       () => undefined,
     );
     await acked;
-    if (!core.records.isSettled) await core.records.settled();
     if (core.isCacheLost) {
       core.isCacheLost = false;
       throw new DiskError(

@@ -85,6 +85,7 @@ export class FakeMember {
   readonly #cache = new Map<number, Stored>();
   readonly #sequences = new Map<number, Promise<void>>();
   readonly #touched = new Map<number, { sequence: number; at: number }>();
+  #done = 0;
   #isBound = false;
   #isBroken = false;
   #heardAt = Number.NEGATIVE_INFINITY;
@@ -140,6 +141,7 @@ export class FakeMember {
   #forget(): void {
     this.#cache.clear();
     this.#sequences.clear();
+    this.#done = 0;
     this.#touched.clear();
     this.#isBound = false;
     this.#isBroken = false;
@@ -231,7 +233,10 @@ export class FakeMember {
     if (epoch <= record.epoch && !isSame) return fail("DISK_FENCED", `epoch ${record.epoch} is known`);
     if (record.server !== server && this.time.now - this.#heardAt < LEASE_MS)
       return fail("DISK_FENCED", "it has a server");
-    if (!isSame) this.#sequences.clear();
+    if (!isSame) {
+      this.#sequences.clear();
+      this.#done = 0;
+    }
     this.#isBound = true;
     this.#isBroken = false;
     this.#heardAt = this.time.now;
@@ -251,18 +256,25 @@ export class FakeMember {
   }
 
   #update(record: MemberRecord): void {
-    const { activity } = this.#bound(record.epoch);
+    const before = this.#bound(record.epoch).activity;
     const { blocks } = record.storage;
+    // Bits of an earlier life stay as the server says; those of this one are the member's own.
+    const activity = before.map((byte, at) => {
+      const hot = [...this.#touched.keys()].filter((extent) => extent >> 3 === at);
+      return hot.reduce((bits, extent) => bits | (1 << (extent & 7)), byte & (record.activity[at] ?? 0));
+    });
     const members = record.members.map(
       (entry): MemberEntry =>
         entry.state === "out" ? { ...entry, lacks: union(blocks, entry.lacks, activity) } : entry,
     );
     this.record = { ...record, members, activity: union(blocks, activity) };
     this.counts.updates++;
+    if (record.isClean) this.#heardAt = Number.NEGATIVE_INFINITY;
   }
 
   #renew(epoch: number, done: number): void {
     const record = this.#bound(epoch);
+    this.#done = Math.max(this.#done, done);
     if (this.#cache.size > 0) return;
     const activity = record.activity.slice();
     for (const [extent, { sequence, at }] of this.#touched) {
@@ -290,8 +302,10 @@ export class FakeMember {
     return digests;
   }
 
-  #once({ epoch, sequence }: Sequenced, work: () => void): Promise<void> {
+  #once({ epoch, sequence, done }: Sequenced, work: () => void): Promise<void> {
     this.#bound(epoch);
+    this.#done = Math.max(this.#done, done);
+    if (sequence < this.#done) return Promise.resolve();
     const known = this.#sequences.get(sequence);
     if (known !== undefined) return known;
     const run = (async () => work())();
