@@ -42,7 +42,7 @@ const longOnly =
   tier === "quick"
     ? [
         ...["bullet", "capabilities", "directory-crash", "gc", "group-crashes", "isolation"],
-        ...["replication", "segment-map", "side-by-side", "store-etcd"],
+        ...["nbd", "replication", "segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
 const part = process.env.PROTEUS_END_TO_END;

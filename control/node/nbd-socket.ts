@@ -2,20 +2,58 @@
 //
 // - All chunks of a send go to the system in one call.
 // - Half a close is a client that sends nothing more: what it asked for is still answered.
+// - A plain socket is read into one buffer that all share, and most of a large write into the write's
+//   own (`room`): node otherwise makes 64 KiB for every read, which costs more than the request. It
+//   has that for sockets that connect only (`onread`); for those that were accepted it is asked for
+//   by the handle, and where a version of node has none, or with TLS, data comes as it always does.
 // - A client's certificate is looked at before anything from inside TLS is.
 
-import type { Socket } from "node:net";
+import { Socket, type SocketConstructorOpts } from "node:net";
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import type { NbdTransport } from "../server/disk/nbd/connection.js";
 
 /** What the way has to tell. */
 export interface SocketEvents {
+  /** The bytes are good for the call. */
   received(bytes: Buffer): void;
+  room(): Buffer | null;
+  filled(bytes: number): void;
   /** TLS is on. */
   secured(): void;
   /** The client sends nothing more. */
   clientEnded(): void;
   gone(): void;
+}
+
+const sharedBytes = 256 * 1024;
+let shared: Buffer | null = null;
+
+/** The same connection as a socket that reads into our buffers; null where node has no such thing. */
+function readingInto(accepted: Socket, events: SocketEvents): Socket | null {
+  const holder = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
+  const { _handle: handle } = holder;
+  if (typeof handle?.useUserBuffer !== "function") return null;
+  shared ??= Buffer.allocUnsafeSlow(sharedBytes);
+  const usual = shared;
+  let isMade = false; // the first buffer is asked for while the socket is being made
+  const options = {
+    handle,
+    allowHalfOpen: true,
+    manualStart: true,
+    onread: {
+      buffer: () => (isMade ? events.room() : null) ?? usual,
+      callback: (bytes: number, buffer: Uint8Array): boolean => {
+        if (buffer === usual) events.received(usual.subarray(0, bytes));
+        else events.filled(bytes);
+        return true;
+      },
+    },
+  };
+  holder._handle = null; // one owner
+  const socket = new Socket(options as SocketConstructorOpts);
+  isMade = true;
+  socket.once("close", () => accepted.destroy()); // which the server counts
+  return socket;
 }
 
 export class NbdSocket implements NbdTransport {
@@ -25,7 +63,10 @@ export class NbdSocket implements NbdTransport {
   /** What is spoken through: the socket, later TLS on it. */
   #way: Socket;
 
-  constructor(socket: Socket, tls: TlsOptions | null, events: SocketEvents) {
+  /** @param accepted a socket that has not begun to read */
+  constructor(accepted: Socket, tls: TlsOptions | null, events: SocketEvents) {
+    const direct = tls === null ? readingInto(accepted, events) : null;
+    const socket = direct ?? accepted;
     this.#socket = socket;
     this.#way = socket;
     this.#tls = tls;
@@ -34,6 +75,16 @@ export class NbdSocket implements NbdTransport {
     socket.on("error", () => undefined); // `close` follows
     socket.on("close", () => events.gone());
     this.#listen(socket);
+    socket.resume();
+  }
+
+  /** Closed, both ways. */
+  get closed(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      socket.once("close", () => resolve());
+    });
   }
 
   send(chunks: readonly Buffer[], sent: () => void): void {

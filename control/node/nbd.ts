@@ -67,7 +67,7 @@ const defaults = { connectionsMax: 64, handshakeMs: 10_000, drainMs: 5000 };
 
 interface Client {
   readonly connection: NbdConnection;
-  readonly socket: Socket;
+  readonly socket: NbdSocket;
   entry: NbdExport | null;
   readonly ended: Promise<void>;
 }
@@ -94,7 +94,9 @@ class Running implements NbdServer {
     this.#options = { ...defaults, ...options };
     for (const entry of options.exports) this.add(entry);
     this.#tls = options.tls === undefined ? null : tlsOptions(options.tls);
-    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
+      this.#accept(socket),
+    );
     this.#server.maxConnections = this.#options.connectionsMax;
   }
 
@@ -147,7 +149,7 @@ class Running implements NbdServer {
       for (const { socket } of clients) socket.destroy();
     }, this.#options.drainMs);
     await Promise.all(clients.map(({ ended }) => ended));
-    await Promise.all(clients.map(({ socket }) => socketClosed(socket)));
+    await Promise.all(clients.map(({ socket }) => socket.closed));
     clearTimeout(timer);
   }
 
@@ -155,14 +157,16 @@ class Running implements NbdServer {
     const { tls, failed, dropped, handshakeMs } = this.#options;
     const patience = setTimeout(() => {
       dropped?.("it has not chosen an export in time");
-      socket.destroy();
+      transport.destroy();
     }, handshakeMs);
     let end: () => void = () => undefined;
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    const transport = new NbdSocket(socket, this.#tls, {
+    const transport: NbdSocket = new NbdSocket(socket, this.#tls, {
       received: (bytes) => connection.receive(bytes),
+      room: () => connection.room(),
+      filled: (bytes) => connection.filled(bytes),
       secured: () => connection.secured(),
       clientEnded: () => connection.clientEnded(),
       gone: () => {
@@ -170,7 +174,7 @@ class Running implements NbdServer {
         connection.gone();
       },
     });
-    const connection = new NbdConnection({
+    const connection: NbdConnection = new NbdConnection({
       exports: this.#exports,
       tls: tls === undefined ? "none" : tls.required ? "required" : "offered",
       transport,
@@ -187,18 +191,10 @@ class Running implements NbdServer {
         end();
       },
     });
-    const client: Client = { connection, socket, entry: null, ended };
+    const client: Client = { connection, socket: transport, entry: null, ended };
     this.#clients.add(client);
     connection.begin();
   }
-}
-
-function socketClosed(socket: Socket): Promise<void> {
-  return socket.closed
-    ? Promise.resolve()
-    : new Promise((resolve) => {
-        socket.once("close", () => resolve());
-      });
 }
 
 function listening(server: Server, listen: NbdListen): Promise<void> {

@@ -1,13 +1,13 @@
 // A program that exports disks by NBD until it gets SIGTERM, for clients that someone runs by hand and
 // for measuring:
 //
-//   node test/end-to-end/nbd-export.mjs unix:PATH|tcp:PORT memory:MIB|file:PATH [...]
+//   node test/end-to-end/nbd-export.mjs unix:PATH|tcp:PORT|descriptor:N memory:MIB|file:PATH [...]
 //
 // - The exports are called disk0, disk1, …; a memory disk is of zeros. A file has to be there.
 // - It says where it listens, then nothing. No checksums, no members: what is measured is NBD alone.
 
-import { FileBlockDevice } from "amoeba-proteus/dist/drivers/file-block/file-block.js";
 import { serveNbd } from "amoeba-proteus/dist/control/node/nbd.js";
+import { FileBlockDevice } from "amoeba-proteus/dist/drivers/file-block/file-block.js";
 
 const BLOCK = 4096;
 
@@ -53,7 +53,13 @@ for (const [index, each] of what.entries()) {
   const disk = type === "memory" ? memoryDisk(Number(value)) : await fileDisk(value);
   exports.push({ name: `disk${index}`, disk });
 }
-const listen = kind === "unix" ? { kind, path: place } : { kind, port: Number(place) };
+const number = Number(place);
+const listen =
+  kind === "unix"
+    ? { kind, path: place }
+    : kind === "tcp"
+      ? { kind, port: number }
+      : { kind, descriptor: number };
 const server = await serveNbd({
   listen,
   exports,

@@ -27,7 +27,7 @@ import {
 import { perTier } from "./tier.js";
 
 const only = process.env.PROTEUS_FUZZ_SEED?.split(":");
-const seeds = perTier(150, 6000, 60_000);
+const seeds = perTier(150, 3000, 60_000);
 const blocks = 64;
 const extremes = [
   0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x0200_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff,
@@ -158,7 +158,8 @@ function readAll(client: MemoryClient): void {
   }
   if (!client.connection.isChosen || !isStructured) return; // simple replies do not say how long they are
   const magic = client.received.length > 0 ? client.received.readUInt32BE(0) : nbd.STRUCTURED_REPLY_MAGIC;
-  if (![nbd.SIMPLE_REPLY_MAGIC, nbd.STRUCTURED_REPLY_MAGIC, nbd.EXTENDED_REPLY_MAGIC].includes(magic)) return; // EXPORT_NAME's
+  const magics = [nbd.SIMPLE_REPLY_MAGIC, nbd.STRUCTURED_REPLY_MAGIC, nbd.EXTENDED_REPLY_MAGIC];
+  if (!magics.includes(magic)) return; // the answer to EXPORT_NAME
   while (client.received.length > 0) client.reply();
 }
 

@@ -87,7 +87,7 @@ export class NbdConnection {
     this.#outbox.flush();
   }
 
-  /** What the client has sent; the bytes are this connection's from now on. */
+  /** What the client has sent; the bytes are the caller's again when the call has ended. */
   receive(bytes: Buffer): void {
     if (this.#phase === "over") return;
     if (this.#transmission !== null) {
@@ -98,9 +98,18 @@ export class NbdConnection {
       this.#drop("it sent something between STARTTLS and TLS");
       return;
     }
-    this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    this.#held = Buffer.concat([this.#held, bytes]);
     while (this.#isHaggling() && this.#takeOne());
     if (this.#isHaggling()) this.#outbox.flush();
+  }
+
+  /** Where the next bytes are best read to, if anywhere; `filled` says how many were. */
+  room(): Buffer | null {
+    return this.#transmission?.room() ?? null;
+  }
+
+  filled(bytes: number): void {
+    this.#transmission?.filled(bytes);
   }
 
   /** The transport has TLS now. */

@@ -20,6 +20,9 @@ export const REQUESTS_MAX = 128;
 /** Their data, and what was answered and not sent; one request more begins below it. */
 export const UNDER_WAY_BYTES_MAX = PAYLOAD_BYTES_MAX;
 
+/** Of a write's data, when so much is still to come it is read where it belongs. */
+export const DIRECT_BYTES_MIN = 64 * 1024;
+
 /** Pieces of one request that are under way at a time. */
 export const PIECES_MAX = 4;
 /** What one call zeroes at most, so that others come in between. */

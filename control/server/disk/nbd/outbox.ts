@@ -67,8 +67,8 @@ export class Outbox {
     if (this.#chunks.length === 0) return;
     const [chunks, retired, after, bytes] = [this.#chunks, this.#retired, this.#after, this.#queuedBytes];
     this.#chunks = [];
-    if (retired.length > 0) this.#retired = [];
-    if (after.length > 0) this.#after = [];
+    this.#retired = [];
+    this.#after = [];
     this.#queuedBytes = 0;
     this.#batches++;
     this.#send(chunks, () => {

@@ -6,8 +6,9 @@
 // - While too much is under way or unsent, nothing is taken from what came: `pause` and `resume`
 //   of the transport follow.
 // - Of requests that one turn ends the replies go out together; one that was alone goes at once.
-// - Bytes given to `receive` belong to this connection from then on: a write takes its data from
-//   there when it lies in one piece.
+// - Bytes given to `receive` are read during the call and not after. While most of a large write is
+//   still to come, `room` is where: who can read into a buffer of choice reads there, and says so
+//   by `filled`, and the data is copied once less.
 // - `finish` takes no more requests and ends the connection when those under way are answered.
 
 import { BLOCK_BYTES, TRANSFER_BYTES } from "../disk.js";
@@ -54,6 +55,7 @@ export class Transmission {
   /** Whose data is coming. */
   #filling: Request | null = null;
   #filled = 0;
+  #room: Buffer | null = null;
   #refused = 0;
   #underWay = 0;
   #held = 0;
@@ -91,10 +93,26 @@ export class Transmission {
 
   receive(chunk: Buffer): void {
     if (this.#isFinishing) return;
-    this.#input =
-      this.#at === this.#input.length ? chunk : Buffer.concat([this.#input.subarray(this.#at), chunk]);
-    this.#at = 0;
+    this.#input = this.#input.length === 0 ? chunk : Buffer.concat([this.#input, chunk]);
     this.#parse();
+  }
+
+  /** Where the next bytes belong, when they are many and all of one write. */
+  room(): Buffer | null {
+    const request = this.#filling;
+    if (request === null || request.data === null || request.payload - this.#filled < limits.DIRECT_BYTES_MIN)
+      return null;
+    this.#room ??= request.data.subarray(this.#filled);
+    return this.#room;
+  }
+
+  /** So many bytes were read into `room`. */
+  filled(bytes: number): void {
+    const request = this.#filling;
+    if (request === null) return; // it was finished meanwhile
+    this.#room = null;
+    this.#filled += bytes;
+    if (this.#filled === request.payload) this.#isFilled(request);
   }
 
   /** Something was sent: there may be room for more. */
@@ -108,6 +126,8 @@ export class Transmission {
     this.#input = none;
     this.#at = 0;
     this.#dropFilling();
+    if (this.#isPaused) this.#host.resume(); // else nobody would see the client go
+    this.#isPaused = false;
     this.#ifFinished();
   }
 
@@ -122,8 +142,8 @@ export class Transmission {
     while (!this.#isFinishing && this.#at < this.#input.length && this.#step());
     this.#isParsing = false;
     const isPaused = !this.#isFinishing && this.#at < this.#input.length;
-    if (!isPaused) this.#input = none; // or a small rest would keep it all
-    if (!isPaused) this.#at = 0;
+    this.#input = isPaused ? Buffer.from(this.#input.subarray(this.#at)) : none;
+    this.#at = 0;
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     if (isPaused) {
@@ -171,12 +191,6 @@ export class Transmission {
       return true;
     }
     this.#take(request, request.payload);
-    if (refused === 0 && this.#input.length - this.#at >= request.payload) {
-      request.data = this.#input.subarray(this.#at, this.#at + request.payload);
-      this.#at += request.payload;
-      this.#start(request, 0);
-      return true;
-    }
     if (refused === 0) {
       request.data = this.#host.buffers.take(request.payload);
       request.isPooled = true;
@@ -192,10 +206,14 @@ export class Transmission {
     if (request.data !== null) this.#input.copy(request.data, this.#filled, this.#at, this.#at + taken);
     this.#at += taken;
     this.#filled += taken;
-    if (this.#filled < request.payload) return true;
+    this.#room = null;
+    if (this.#filled === request.payload) this.#isFilled(request);
+    return true;
+  }
+
+  #isFilled(request: Request): void {
     this.#filling = null;
     this.#start(request, this.#refused);
-    return true;
   }
 
   /** As it is now: a disk may grow, and may become read-only. */
@@ -316,7 +334,8 @@ export class Transmission {
     const request = this.#filling;
     if (request === null) return;
     this.#filling = null;
-    this.#end(request, true);
+    this.#room = null;
+    this.#end(request, false); // what was on its way into `room` may still get there
   }
 
   #ifFinished(): void {

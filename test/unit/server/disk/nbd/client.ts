@@ -94,6 +94,8 @@ export class MemoryClient {
   readonly failures: unknown[] = [];
   sends = 0;
   wantsTls = false;
+  /** Bytes go where the server wants to have them. */
+  usesRoom = false;
   /** While true nothing that is sent leaves. */
   isStuck = false;
   #stuck: (() => void)[] = [];
@@ -138,10 +140,16 @@ export class MemoryClient {
     this.connection.begin();
   }
 
-  /** Sends bytes, in pieces of a size where one is given. */
+  /** Sends bytes, in pieces of a size where one is given; what was read from is spoilt after. */
   send(bytes: Buffer, pieceBytes = bytes.length): void {
-    for (let at = 0; at < bytes.length; at += pieceBytes)
-      this.connection.receive(Buffer.from(bytes.subarray(at, at + pieceBytes)));
+    for (let at = 0; at < bytes.length; ) {
+      const piece = Buffer.from(bytes.subarray(at, at + pieceBytes));
+      const room = this.usesRoom ? this.connection.room() : null;
+      if (room === null) this.connection.receive(piece);
+      else this.connection.filled(piece.copy(room));
+      at += room === null ? piece.length : Math.min(piece.length, room.length);
+      piece.fill(0xdb);
+    }
   }
 
   async settle(): Promise<void> {

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { BLOCK_BYTES } from "../../../../../control/server/disk/disk.js";
 import { DiskError, type DiskErrorCode } from "../../../../../control/server/disk/errors.js";
 import * as nbd from "../../../../../control/server/disk/nbd/protocol.js";
+import { SeededRandom } from "../../../../../drivers/fault/random.js";
 import { MemoryDisk } from "../memory-disk.js";
 import { MemoryClient, request, words } from "./client.js";
 
@@ -300,6 +301,48 @@ describe("a connection", () => {
       expect([client.end, client.isOver, client.received.length]).toEqual(["ended", true, 0]);
     },
   );
+
+  it("takes large writes where they belong, in whatever pieces they come", async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = new SeededRandom(seed);
+      const { client, disk } = await open("simple", new MemoryDisk(512));
+      client.usesRoom = random.chance(0.8);
+      const model = Buffer.alloc(512 * BLOCK_BYTES);
+      const said: Buffer[] = [];
+      for (let offset = 0; offset < model.length; ) {
+        const length = Math.min(model.length - offset, 1 + random.below(random.chance(0.5) ? 400_000 : 9000));
+        model.fill(random.below(256), offset, offset + length);
+        said.push(
+          request({
+            type: nbd.CMD_WRITE,
+            offset,
+            data: Buffer.from(model.subarray(offset, offset + length)),
+          }),
+        );
+        offset += length;
+      }
+      client.send(Buffer.concat(said), 1000 + random.below(100_000));
+      await client.settle();
+      expect(said.map(() => client.reply().error)).toEqual(said.map(() => 0));
+      const read = Buffer.alloc(model.length);
+      await disk.read(0, read);
+      expect(read.equals(model), `seed ${seed}`).toBe(true);
+    }
+  });
+
+  it("that ends within a large write gives its room to nobody else", async () => {
+    const { client } = await open();
+    client.send(request({ type: nbd.CMD_WRITE, data: Buffer.alloc(40 * BLOCK_BYTES) }).subarray(0, 50));
+    const room = client.connection.room();
+    client.connection.finish();
+    client.connection.filled(10); // it was on its way
+    await client.settle();
+    expect([room?.length, client.connection.room(), client.isOver]).toEqual([
+      40 * BLOCK_BYTES - 22,
+      null,
+      true,
+    ]);
+  });
 
   it("that ends within a write changes nothing", async () => {
     const { client, disk } = await open();
