@@ -206,10 +206,13 @@ export class NodeDisks {
   }
 
   async #forget(age: Uint8Array): Promise<number> {
-    await this.#hosts.forget(age);
-    const media = this.#media.records().filter(({ record }) => sameBytes(record.storage.age, age));
-    for (const { object } of media) await this.#media.detach(object);
-    return media.length;
+    let count = 0;
+    await this.#hosts.forget(age, async () => {
+      const media = this.#media.records().filter(({ record }) => sameBytes(record.storage.age, age));
+      for (const { object } of media) await this.#media.detach(object);
+      count = media.length;
+    });
+    return count;
   }
 
   /** Asks the other machines with members whether one of them serves it. */

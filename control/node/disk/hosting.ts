@@ -205,6 +205,8 @@ export class Host {
 export class Hosts {
   readonly #options: HostOptions;
   readonly #hosts = new Map<string, Host>();
+  /** Ages of storages that are being forgotten. */
+  readonly #ending = new Set<string>();
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -215,6 +217,7 @@ export class Hosts {
     const known = new Set<string>();
     for (const record of records) {
       const age = toHex(record.storage.age);
+      if (this.#ending.has(age)) continue;
       known.add(age);
       const rank = rankOf(record);
       const host = this.#hosts.get(age);
@@ -244,12 +247,18 @@ export class Hosts {
     return host;
   }
 
-  /** Ends what is done for a storage, until a medium of it is found again. */
-  async forget(age: Uint8Array): Promise<void> {
+  /** Ends what is done for a storage, then has its media detached: nothing begins anew meanwhile. */
+  async forget(age: Uint8Array, detach: () => Promise<void>): Promise<void> {
     const key = toHex(age);
     const host = this.#hosts.get(key);
-    this.#hosts.delete(key);
-    await host?.close();
+    this.#ending.add(key);
+    try {
+      this.#hosts.delete(key);
+      await host?.close();
+      await detach();
+    } finally {
+      this.#ending.delete(key);
+    }
   }
 
   get(name: string): Host | undefined {
