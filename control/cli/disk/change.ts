@@ -9,7 +9,7 @@ import { changedSchema, type StorageChange, type StorageJob } from "../../interf
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { emit } from "../output.js";
 import { parseSize } from "../quantity.js";
-import { attachMedium, confirm, detachMedia, parsePlace } from "./create.js";
+import { attachMedium, confirm, detachMedia, parsePlace, type RoomOptions, roomOf } from "./create.js";
 import {
   capabilityOfStorage,
   type DiskOptions,
@@ -27,7 +27,7 @@ const sizeMost = 8 * 1024 ** 4;
 /** A change waits for members. */
 const changeMs = 60_000;
 
-export interface ChangeOptions extends DiskOptions {
+export interface ChangeOptions extends DiskOptions, RoomOptions {
   readonly yes?: boolean;
   readonly wait?: boolean;
 }
@@ -109,10 +109,11 @@ async function withMedium(
   session: DiskSession,
   storage: FoundStorage,
   text: string,
+  options: RoomOptions,
   work: (member: GivenMember) => Promise<object>,
 ): Promise<object> {
   const { storage: document } = await describe(session, storage);
-  const member = await attachMedium(session, parsePlace(text), document.size);
+  const member = await attachMedium(session, parsePlace(text), roomOf(options, document.size));
   try {
     return await work(member);
   } catch (error) {
@@ -124,7 +125,9 @@ async function withMedium(
 
 export const attach = (name: string, place: string, options: ChangeOptions): Promise<void> =>
   done({ command: "attach", name, said: `${place} is a member of ${name}`, options }, (session, storage) =>
-    withMedium(session, storage, place, (member) => send(session, storage, { operation: "attach", member })),
+    withMedium(session, storage, place, options, (member) =>
+      send(session, storage, { operation: "attach", member }),
+    ),
   );
 
 export const detach = (name: string, text: string, options: ChangeOptions): Promise<void> =>
@@ -141,7 +144,7 @@ export const replace = (name: string, text: string, place: string, options: Chan
     { command: "replace", name, said: `${place} takes the place of ${text}`, options },
     async (session, storage) => {
       const member = await memberOf(session, storage, text);
-      return withMedium(session, storage, place, (by) =>
+      return withMedium(session, storage, place, options, (by) =>
         send(session, storage, { operation: "replace", member, by }),
       );
     },

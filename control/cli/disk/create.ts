@@ -27,7 +27,15 @@ import {
 
 const sizeMost = 8 * 1024 ** 4;
 
-export interface CreateOptions extends DiskOptions {
+/** For how large a disk the files of new members are made. */
+export interface RoomOptions {
+  readonly room?: string | undefined;
+}
+
+export const roomOf = ({ room }: RoomOptions, bytes: number): number =>
+  room === undefined ? bytes : Math.max(bytes, parseSize(room, sizeMost));
+
+export interface CreateOptions extends DiskOptions, RoomOptions {
   readonly size: string;
   readonly member: readonly string[];
   readonly witness: readonly string[];
@@ -116,7 +124,7 @@ export async function create(name: string, options: CreateOptions): Promise<void
     const { capability: host } = serverOf(session, first.node);
     const attached: GivenMember[] = [];
     try {
-      const bytes = algorithm === "linear" ? Math.ceil(size / members.length) : size;
+      const bytes = roomOf(options, algorithm === "linear" ? Math.ceil(size / members.length) : size);
       for (const place of places) attached.push(await attachMedium(session, place, bytes));
       const storage: NewStorage = { name, size, algorithm, ...policies, members: attached };
       await diskCalls(session, host).create({ storage }, { deadMs: 30_000 });

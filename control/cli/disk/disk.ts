@@ -105,6 +105,9 @@ Example:
   proteus disk ${example}
 ${diskExitHelp}`;
 
+const roomWords =
+  "make the files of members for a disk of this size, so that it can grow; holes take no room";
+
 /** Adds what is done to a disk that is there. */
 function registerChanges(disk: Command): void {
   const command = (name: string, words: string) =>
@@ -113,6 +116,7 @@ function registerChanges(disk: Command): void {
   done<[string, string, ChangeOptions]>(
     command("attach", "give a disk one more member")
       .argument("<place>", "NODE:/PATH or NODE:disk:NAME")
+      .option("--room <bytes>", roomWords)
       .option("--wait", waiting, false),
     changeHelp("attach d n4:/srv/d --wait --timeout 10m"),
     attach,
@@ -126,13 +130,17 @@ function registerChanges(disk: Command): void {
     command("replace", "put another medium in a member's place, while the disk is used")
       .argument("<member>", "which")
       .argument("<place>", "NODE:/PATH or NODE:disk:NAME")
+      .option("--room <bytes>", roomWords)
       .option("--wait", waiting, false),
     changeHelp("replace d n3 n4:/srv/d --wait"),
     replace,
   );
   done<[string, ChangeOptions & { size: string }]>(
     command("grow", "make a disk larger, while it is used").requiredOption("--size <bytes>", "its new size"),
-    changeHelp("grow d --size 2G"),
+    changeHelp(
+      "grow d --size 2G",
+      "\nEvery member has to have the room: see create --room; or replace members by larger ones first.",
+    ),
     grow,
   );
   done<[string, ChangeOptions]>(
@@ -183,6 +191,7 @@ export function registerDisk(program: Command): void {
     .requiredOption("--size <bytes>", "how large it is: 64M, 1G")
     .option("--member <place>", "NODE:/PATH or NODE:disk:NAME; once for each", collect, [])
     .option("--witness <place>", "a machine with a vote and no data: NODE, or NODE:/PATH", collect, [])
+    .option("--room <bytes>", roomWords)
     .option("--algorithm <name>", "mirror or linear", "mirror")
     .option("--ack <policy>", "all, quorum or one", "all")
     .option("--serve <policy>", "majority or any", "majority")

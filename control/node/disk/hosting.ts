@@ -190,6 +190,15 @@ export class Host {
 
   /** Ends, in order: what was written is on the media, and the members know that nothing is under way. */
   async close(): Promise<void> {
+    await this.#close()?.storage.close();
+  }
+
+  /** Ends at once; its members flush when their media are closed. */
+  stop(): void {
+    this.#close()?.storage.stop();
+  }
+
+  #close(): Served | null {
     this.#closed = true;
     this.#forget();
     const served = this.#served;
@@ -197,7 +206,7 @@ export class Host {
     this.#server = null;
     this.#served = null;
     this.#isReady = false;
-    await served?.storage.close();
+    return served;
   }
 }
 
@@ -254,7 +263,7 @@ export class Hosts {
     this.#ending.add(key);
     try {
       this.#hosts.delete(key);
-      await host?.close();
+      host?.stop();
       await detach();
     } finally {
       this.#ending.delete(key);
