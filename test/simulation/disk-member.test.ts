@@ -2,6 +2,7 @@
 // nobody wrote, or leaves one half-written without a word about where.
 
 import { describe, expect, it } from "vitest";
+import type { Member } from "../../control/server/disk/member/member.js";
 import { LEASE_MS } from "../../control/server/disk/member/port.js";
 import type { MemberRecord } from "../../control/server/disk/member/record.js";
 import type { BlockDevice } from "../../drivers/block.js";
@@ -110,6 +111,31 @@ describe("a power cut", () => {
       }
     }
     expect(cuts).toBeGreaterThan(10);
+  });
+
+  it.each([
+    ["updates of the record", async (life: Life, member: Member) => life.update(member, {})],
+    [
+      "writes that are left alone until their extents cool",
+      async (life: Life, member: Member) => {
+        await life.write(member, 0, 1, false);
+        await life.time.pause(8000);
+      },
+    ],
+  ])("at each write and flush of %s does so", async (_, step) => {
+    let cuts = 0;
+    for (let seed = 1; seed <= perTier({ quick: 2, long: 20, nightly: 200 }); seed++)
+      for (let cutAt = 0, wasCut = true; wasCut; cutAt++) {
+        const here = await world(3000 * seed + cutAt);
+        const { life, disk } = here;
+        wasCut = await untilCut(here, cutAt, life.random.chance(0.5), async (device) => {
+          const member = await life.judge(device);
+          for (let steps = 0; steps < 8; steps++) await step(life, member);
+        });
+        if (wasCut) cuts++;
+        await (await life.judge(disk)).close();
+      }
+    expect(cuts).toBeGreaterThan(20);
   });
 
   it("at each write and flush of an adoption leaves the member that there was, or a blank medium", async () => {

@@ -119,7 +119,7 @@ export class Life {
   async step(member: Member, client: number, clients: number): Promise<void> {
     const { random } = this;
     const kind = random.below(20);
-    if (kind < 12) await this.#write(member, client, clients, random.chance(0.5));
+    if (kind < 12) await this.write(member, client, clients, random.chance(0.5));
     else if (kind < 14) await this.#zero(member, client, clients);
     else if (kind < 16) await this.#flush(member);
     else if (kind < 17 && client === 0) await this.update(member, {});
@@ -145,7 +145,7 @@ export class Life {
     return { sequence, done: Math.min(sequence, ...this.#running), epoch: this.#epoch };
   }
 
-  async #write(member: Member, client: number, clients: number, durable: boolean): Promise<void> {
+  async write(member: Member, client: number, clients: number, durable: boolean): Promise<void> {
     const block = this.#place(client, clients);
     const known = this.known(block);
     const value = ++this.#value;
