@@ -41,6 +41,8 @@ export class DiskLife {
   readonly #places: number[];
   #value = 0;
   #isDamaged = false;
+  /** Some block has one good copy less: nothing else fails until it was repaired. */
+  #isRotten = false;
   #isOver = false;
   #failure: unknown = null;
 
@@ -175,6 +177,7 @@ export class DiskLife {
 
   /** One fault, and after a while its end. */
   async fault(): Promise<void> {
+    if (this.#isRotten) return;
     this.counts.faults++;
     const { time, members } = this.world;
     const place = this.random.below(members.length);
@@ -239,6 +242,10 @@ export class DiskLife {
   }
 
   async #rot(member: FakeMember): Promise<void> {
+    const isQuiet =
+      this.world.members.every(({ isOn }) => isOn) && this.current.links.every(({ isCut }) => !isCut);
+    if (!isQuiet) return;
+    this.#isRotten = true;
     for (const place of this.#places.slice(0, 3)) member.rot(place);
     for (const place of this.#places.slice(0, 3)) {
       const known = this.#known.get(place);
@@ -247,6 +254,9 @@ export class DiskLife {
       await this.read(place, known);
       known.isBusy = false;
     }
+    await this.current.storage.scrub({ bytesPerSecond: 1e9 }).catch((error) => this.#failed(error));
+    await this.world.time.pause(1000);
+    this.#isRotten = false;
   }
 
   // ---- a run -----------------------------------------------------------------------------
