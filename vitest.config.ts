@@ -42,7 +42,7 @@ const longOnly =
   tier === "quick"
     ? [
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
-        ...["nbd", "replication", "segment-map", "side-by-side", "store-etcd"],
+        ...["nbd", "nbd-server", "replication", "segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
 const part = process.env.PROTEUS_END_TO_END;

@@ -25,6 +25,8 @@ export interface SocketEvents {
   gone(): void;
 }
 
+const keepAliveMs = 30_000;
+const lingerMs = 10_000;
 const sharedBytes = 256 * 1024;
 let shared: Buffer | null = null;
 
@@ -72,6 +74,7 @@ export class NbdSocket implements NbdTransport {
     this.#tls = tls;
     this.#events = events;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, keepAliveMs); // a client whose machine is gone gives its place back
     socket.on("error", () => undefined); // `close` follows
     socket.on("close", () => events.gone());
     this.#listen(socket);
@@ -117,8 +120,11 @@ export class NbdSocket implements NbdTransport {
     this.#socket.write("", () => this.#wrap()); // behind the reply, which goes out as it is
   }
 
+  /** A client that is told so and stays is cut off after a while. */
   end(): void {
     this.#way.end();
+    const patience = setTimeout(() => this.destroy(), lingerMs);
+    this.#socket.once("close", () => clearTimeout(patience));
   }
 
   destroy(): void {

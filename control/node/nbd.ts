@@ -17,12 +17,11 @@ import { Buffers } from "../server/disk/nbd/buffers.js";
 import { NbdConnection } from "../server/disk/nbd/connection.js";
 import { type NbdExport, NbdExports } from "../server/disk/nbd/exports.js";
 import { removeLeftSocket } from "./left-socket.js";
+import type { NbdAddress } from "./nbd-address.js";
 import { NbdSocket } from "./nbd-socket.js";
 
 export type NbdListen =
-  | { readonly kind: "unix"; readonly path: string }
-  /** Port 0: a free one. */
-  | { readonly kind: "tcp"; readonly host?: string; readonly port: number }
+  | NbdAddress
   /** A socket that listens already. */
   | { readonly kind: "descriptor"; readonly descriptor: number };
 

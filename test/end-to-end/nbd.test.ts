@@ -1,105 +1,33 @@
 // Real NBD clients at our server: if one of these fails, an operating system's own tools do not get
-// back what they wrote, or somebody gets in who may not.
+// back what they wrote.
 //
 // - The server runs here, its disks are in memory; the clients are Debian's: nbdinfo, nbdcopy, qemu-img,
 //   qemu-io, fio, nbdkit, and the file system tools on images that went through.
-// - Certificates are made with openssl, for this test alone.
 
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type NbdServeOptions, type NbdServer, type NbdTls, serveNbd } from "../../control/node/nbd.js";
+import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
 import { BLOCK_BYTES } from "../../control/server/disk/disk.js";
+import { DiskError } from "../../control/server/disk/errors.js";
 import { MemoryDisk } from "../unit/server/disk/memory-disk.js";
-
-const mib = 1024 * 1024;
-const diskBytes = 64 * mib;
-const patienceMs = 60_000;
-
-let folder = "";
-let path = "";
-let disk: MemoryDisk;
-let servers: NbdServer[] = [];
-let dropped: string[] = [];
-let failures: unknown[] = [];
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "proteus-nbd-"));
-  path = join(folder, "socket");
-  disk = new MemoryDisk(diskBytes / BLOCK_BYTES);
-  [servers, dropped, failures] = [[], [], []];
-});
-
-afterEach(async () => {
-  for (const server of servers) await server.close();
-  rmSync(folder, { recursive: true });
-});
-
-async function serve(options: Partial<NbdServeOptions> = {}): Promise<NbdServer> {
-  const server = await serveNbd({
-    listen: { kind: "unix", path },
-    exports: [{ name: "d", disk, description: "a disk of this test" }],
-    dropped: (why) => dropped.push(why),
-    failed: (error) => failures.push(error),
-    ...options,
-  });
-  servers.push(server);
-  return server;
-}
-
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a client to its end. */
-function outcome(command: string, ...args: readonly string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const options = { timeout: patienceMs, maxBuffer: 64 * mib, cwd: folder };
-    execFile(command, args, options, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
-      resolve({ code, stdout, stderr });
-    });
-  });
-}
-
-/** The same, for one that has to succeed; answers what it says. */
-async function run(command: string, ...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await outcome(command, ...args);
-  expect(code, `${command} ${args.join(" ")}\n${stdout}${stderr}`).toBe(0);
-  return stdout;
-}
-
-const uri = (name = "d"): string => `nbd+unix:///${name}?socket=${path}`;
-const at = (name: string): string => join(folder, name);
-const digest = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
-
-/** A file of bytes that do not repeat, with a hole in it. */
-function image(name: string): string {
-  const bytes = Buffer.alloc(20 * mib);
-  for (let offset = 0, value = 1; offset < bytes.length; offset += 4) {
-    value = (Math.imul(value, 1664525) + 1013904223) | 0;
-    bytes.writeInt32LE(value, offset);
-  }
-  bytes.fill(0, 5 * mib, 9 * mib);
-  writeFileSync(at(name), bytes);
-  truncateSync(at(name), diskBytes);
-  return at(name);
-}
+import {
+  at,
+  digest,
+  disk,
+  diskBytes,
+  dropped,
+  failures,
+  image,
+  mib,
+  type Outcome,
+  outcome,
+  path,
+  run,
+  serve,
+  servers,
+  uri,
+} from "./nbd-clients.js";
 
 describe("nbdinfo", () => {
   it("sees size, contexts and what the server can", async () => {
@@ -224,6 +152,19 @@ describe("qemu", () => {
     expect(disk.durable).toBeGreaterThan(0);
   });
 
+  it("goes on where a disk was taken over by another server meanwhile", async () => {
+    await serve();
+    let calls = 0;
+    disk.before = () =>
+      ++calls === 20 ? Promise.reject(new DiskError("DISK_FENCED", "it is served elsewhere")) : undefined;
+    const options = `driver=nbd,path=${path},export=d,reconnect-delay=20`;
+    const writes = Array.from({ length: 40 }, (_, index) => ["-c", `write -P ${index + 1} ${index}M 64k`]);
+    const reads = writes.map((_, index) => ["-c", `read -P ${index + 1} ${index}M 64k`]);
+    const said = await run("qemu-io", "--image-opts", ...writes.flat(), ...reads.flat(), options);
+    expect(said).not.toMatch(/fail|error/i);
+    expect(dropped).toEqual(["the disk is not served here any more"]);
+  });
+
   it("may not change what is read-only", async () => {
     await serve({ exports: [{ name: "d", disk, isReadOnly: true }] });
     await run("qemu-io", "-r", "-f", "raw", "-c", "read -P 0 0 4k", uri());
@@ -317,144 +258,5 @@ describe("nbdkit", () => {
     expect(copied.code, copied.stderr).toBe(0);
     await run("nbdcopy", uri(), at("to"));
     expect(digest(at("to"))).toBe(digest(from));
-  });
-});
-
-describe("TLS", () => {
-  const files = (name: string): NbdTls => ({
-    cert: readFileSync(at(`${name}.pem`)),
-    key: readFileSync(at(`${name}.key`)),
-    clientAuthority: readFileSync(at("ca.pem")),
-    required: true,
-  });
-
-  /** A folder as libnbd's clients want it. */
-  const client = (name: string, certificate: string): string => {
-    mkdirSync(at(name));
-    writeFileSync(at(`${name}/ca-cert.pem`), readFileSync(at("ca.pem")));
-    writeFileSync(at(`${name}/client-cert.pem`), readFileSync(at(`${certificate}.pem`)));
-    writeFileSync(at(`${name}/client-key.pem`), readFileSync(at(`${certificate}.key`)));
-    return at(name);
-  };
-
-  beforeEach(async () => {
-    const made = (name: string, ...more: readonly string[]) =>
-      run(
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-        "-keyout",
-        at(`${name}.key`),
-        "-out",
-        at(`${name}.pem`),
-        "-subj",
-        `/CN=${name}`,
-        ...more,
-      );
-    await made("ca");
-    await made("stranger");
-    for (const name of ["server", "client"])
-      await made(
-        name,
-        "-CA",
-        at("ca.pem"),
-        "-CAkey",
-        at("ca.key"),
-        "-addext",
-        "subjectAltName=DNS:localhost",
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-      );
-  });
-
-  it("serves clients with a certificate, and nobody else", async () => {
-    const { port } = await serve({ listen: { kind: "tcp", port: 0 }, tls: files("server") });
-    const place = (with_: string): string => `nbds://localhost:${port}/d?tls-certificates=${with_}`;
-    const good = place(client("good", "client"));
-    expect(await run("nbdinfo", good)).toContain("with TLS");
-    const from = image("from");
-    await run("nbdcopy", "--connections=3", from, good);
-    await run("nbdcopy", good, at("to"));
-    expect(digest(at("to"))).toBe(digest(from));
-
-    expect((await outcome("nbdinfo", place(client("bad", "stranger")))).code).not.toBe(0);
-    const plain = await outcome("nbdinfo", `nbd://localhost:${port}/d`);
-    expect(plain.code).not.toBe(0);
-    expect((await outcome("nbdinfo", "--list", `nbd://localhost:${port}/`)).stdout).not.toContain('"d"');
-  });
-
-  it("is for who wants it where it is only offered", async () => {
-    const tls = { ...files("server"), required: false };
-    const { port } = await serve({ listen: { kind: "tcp", port: 0 }, tls });
-    const good = client("good", "client");
-    expect(await run("nbdinfo", `nbd://localhost:${port}/d`)).toContain("without TLS");
-    expect(await run("nbdinfo", `nbds://localhost:${port}/d?tls-certificates=${good}`)).toContain("with TLS");
-  });
-
-  it("is spoken by qemu too", async () => {
-    const { port } = await serve({ listen: { kind: "tcp", port: 0 }, tls: files("server") });
-    const credentials = `tls-creds-x509,id=t,dir=${client("good", "client")},endpoint=client`;
-    const options = `driver=nbd,host=localhost,port=${port},export=d,tls-creds=t`;
-    const commands = ["-c", "write -P 4 1000 9M", "-c", "read -P 4 1000 9M"];
-    const said = await run("qemu-io", "--object", credentials, "--image-opts", ...commands, options);
-    expect(said).not.toMatch(/fail|error/i);
-  });
-});
-
-describe("a server in another process", () => {
-  const program = join(import.meta.dirname, "nbd-export.mjs");
-  /** It says where it listens. */
-  const said = async ({ stdout }: ChildProcess): Promise<void> => {
-    if (stdout === null) throw new Error("no output is read");
-    await once(stdout, "data");
-  };
-
-  it("serves a file at a socket that it inherited, and ends in order", async () => {
-    const listener = createServer();
-    await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-    const bound = listener.address();
-    const port = typeof bound === "object" && bound !== null ? bound.port : 0;
-    writeFileSync(at("medium"), "");
-    truncateSync(at("medium"), diskBytes);
-    const { fd } = (listener as unknown as { _handle: { fd: number } })._handle;
-    const args = [program, "descriptor:3", `file:${at("medium")}`];
-    const server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit", fd] });
-    listener.close(); // the child has it
-    try {
-      await said(server);
-      const from = image("from");
-      await run("nbdcopy", "--connections=2", "--flush", from, `nbd://127.0.0.1:${port}/disk0`);
-      server.kill("SIGTERM");
-      expect(await once(server, "exit")).toEqual([0, null]);
-      expect(digest(at("medium"))).toBe(digest(from));
-    } finally {
-      server.kill("SIGKILL");
-    }
-  });
-
-  it("that was killed leaves a socket that the next one takes over", async () => {
-    const start = async () => {
-      const server = spawn(process.execPath, [program, `unix:${path}`, "memory:4"], {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      await said(server);
-      return server;
-    };
-    const first = await start();
-    first.kill("SIGKILL");
-    await once(first, "exit");
-    expect(existsSync(path)).toBe(true);
-    const second = await start();
-    expect(await run("nbdinfo", "--size", uri("disk0"))).toBe(`${4 * mib}\n`);
-    second.kill("SIGTERM");
-    expect(await once(second, "exit")).toEqual([0, null]);
-    expect(existsSync(path)).toBe(false);
   });
 });

@@ -46,6 +46,7 @@ const own: Readonly<Record<string, string>> = {
   CONTROL_TOO_LARGE: "the request is larger than the API takes",
   CONTROL_UNKNOWN: "the API has no such resource",
   CONTROL_UNTRUSTED: "the certificate of a control daemon is not believed",
+  NBD_ADDRESS: "not an address for NBD",
   NBD_LISTEN: "an NBD server cannot listen at that address",
   NBD_TLS: "the certificate of an NBD server or its key cannot be used",
   NODE_AMBIGUOUS: "several machines of the pool have the name",

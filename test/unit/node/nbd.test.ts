@@ -119,6 +119,20 @@ describe("an NBD server", () => {
     expect(await client.read(100)).toEqual(Buffer.alloc(100));
   });
 
+  it("moves what is larger than a read of the system, there and back", async () => {
+    const server = await serve({ exports: [{ name: "d", disk: new MemoryDisk(2048) }] });
+    const client = new Client(path);
+    await client.go("d");
+    const data = Buffer.alloc(5_000_001);
+    for (let at = 0; at + 4 <= data.length; at += 4) data.writeInt32LE(Math.imul(at, 2654435761) | 0, at);
+    for (const offset of [0, 3000]) client.socket.write(request({ type: nbd.CMD_WRITE, offset, data }));
+    await client.take(32);
+    const read = await client.read(3000 + data.length);
+    expect(read.subarray(0, 3000).equals(data.subarray(0, 3000))).toBe(true);
+    expect(read.subarray(3000).equals(data)).toBe(true);
+    expect(server.connections("d")).toBe(1);
+  });
+
   it("says when somebody else has the port", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));

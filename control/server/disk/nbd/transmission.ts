@@ -39,6 +39,13 @@ export interface TransmissionHost {
   finished(): void;
 }
 
+/** What a client with structured replies reads beside the number. */
+const refusals = new Map([
+  [nbd.EPERM, "the export is read-only"],
+  [nbd.ENOSPC, "beyond the end of the disk"],
+  [nbd.ENOTSUP, "zeros that keep their room have to be written"],
+]);
+
 const none: Buffer = Buffer.alloc(0);
 
 export class Transmission {
@@ -230,7 +237,7 @@ export class Transmission {
 
   #start(request: Request, refused: number): void {
     if (refused !== 0) {
-      this.#replies.error(request, refused, "the request is not allowed here");
+      this.#replies.error(request, refused, refusals.get(refused) ?? "there is no such request");
       this.#end(request, true);
       return;
     }

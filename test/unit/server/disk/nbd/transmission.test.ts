@@ -100,6 +100,26 @@ describe.each(["simple", "structured", "extended"] as const)("requests with %s h
     expect(disk.calls.write + disk.calls.zero).toBe(0);
   });
 
+  it("read in one chunk when they say so, where there are chunks", async () => {
+    const { client } = await open(how, new MemoryDisk(1024));
+    const length = 3 * 1024 * 1024 + 5;
+    const ask = { type: nbd.CMD_READ, offset: 1, length, flags: nbd.CMD_FLAG_DF };
+    const reply = await client.call(ask, isExtended);
+    expect(reply).toMatchObject({ error: how === "simple" ? nbd.EINVAL : 0, isLast: true });
+    expect(reply.data).toHaveLength(how === "simple" ? 0 : length + 8);
+  });
+
+  it("move 32 MiB at most, and no byte more", async () => {
+    const { client } = await open(how, new MemoryDisk(16 * 1024));
+    const length = 32 * 1024 * 1024;
+    const { error, data } = await client.call({ type: nbd.CMD_READ, length }, isExtended);
+    expect([error, data.length]).toEqual([0, how === "simple" ? length : length + 8]);
+    for (const type of [nbd.CMD_READ, nbd.CMD_CACHE])
+      expect(await client.call({ type, length: length + 1 }, isExtended)).toMatchObject({
+        error: nbd.EINVAL,
+      });
+  });
+
   it("of no bytes are done", async () => {
     const { client, disk } = await open(how);
     for (const type of [0, 1, 4, 5, 6])
