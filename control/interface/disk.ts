@@ -221,6 +221,14 @@ export const diskTable = defineServer({
       reply: { media: inExtra("how many media were detached") },
       example: "n1 --age hex:00112233445566778899aabbccddeeff",
     }),
+    extend: operation({
+      number: 2808,
+      summary: "make the file of a medium longer; what is on it stays",
+      rights: ["admin"],
+      arguments: { bytes: inBuffer(uint64, "how long it is at least") },
+      errors: { ...ofMedium, STD_NOSPACE: "what it lies on has no room" },
+      example: "MEDIUM --bytes 2147483648",
+    }),
     look: operation({
       number: 2810,
       summary: "what is on a medium",

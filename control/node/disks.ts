@@ -13,18 +13,20 @@ import { STD_ARGBAD, STD_DENIED, STD_EXISTS, STD_NOSPACE, STD_NOTFOUND } from ".
 import { type Capability, capabilityHex, portOnly } from "../capability/capability.js";
 import { claims } from "../capability/private-part.js";
 import type { ServerSecrets } from "../capability/secrets.js";
-import { diskTable, type KnownStorage, type NewStorage } from "../interface/disk.js";
+import { DISK_BLOCK_BYTES, diskTable, type KnownStorage, type NewStorage } from "../interface/disk.js";
 import { describedSchema, storageTable } from "../interface/storage.js";
 import { fromHex, sameBytes, toHex } from "../kernel/bytes.js";
 import { ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { DiskDevice } from "../server/disk/device.js";
 import { DiskError } from "../server/disk/errors.js";
+import { mediumBlocks } from "../server/disk/member/layout.js";
 import type { MemberPort } from "../server/disk/member/port.js";
 import type { MemberEntry, MemberRecord } from "../server/disk/member/record.js";
 import { RemoteDisk } from "../server/disk/remote-disk.js";
 import { RemoteMember } from "../server/disk/remote-member.js";
 import { DiskServer } from "../server/disk/server.js";
+import { overRpc } from "../server/disk/statuses.js";
 import { stub } from "../stub/client.js";
 import { Refused, refuse } from "../stub/refused.js";
 import { createStorage, openMember, openStorage, type StorageMachine } from "./disk/engine.js";
@@ -83,6 +85,7 @@ export class NodeDisks {
         detach: (object) => media.detach(object),
         listMedia: () => media.list(),
         create: (storage) => this.#create(storage),
+        extend: (object, bytes) => media.extend(object, bytes),
         forget: (age) => this.#forget(age),
         serves: (age) =>
           hosts.all().some(({ isServing, record }) => isServing && sameBytes(record.storage.age, age)),
@@ -111,6 +114,7 @@ export class NodeDisks {
           ...{ node: options.name, after, random: randomBytes },
           agesOf: (entry) => started().#agesBelow(entry),
           detachMedium: (entry) => started().#detachMedium(entry),
+          extendMedium: (entry, blocks) => started().#extendMedium(entry, blocks),
           isReady: () => host.isServing,
           reopen: (member) => host.reopen(member),
         }),
@@ -197,6 +201,16 @@ export class NodeDisks {
       if (!(error instanceof ProteusError || error instanceof DiskError)) throw error;
       this.#options.log(`${node}:${path} stays a medium of ${node}: ${error.message}`);
     }
+  }
+
+  async #extendMedium({ capability }: MemberEntry, blocks: number): Promise<void> {
+    const bytes = mediumBlocks(blocks) * DISK_BLOCK_BYTES;
+    if (sameBytes(capability.port, this.#server.putPort))
+      await this.#media.extend(claims(capability.private).object, bytes);
+    else
+      await overRpc(() =>
+        stub(this.#options.kernel, diskTable, capability, belowCall).extend({ bytes: BigInt(bytes) }),
+      );
   }
 
   async #create(wanted: NewStorage): Promise<KnownStorage> {

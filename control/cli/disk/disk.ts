@@ -139,7 +139,7 @@ function registerChanges(disk: Command): void {
     command("grow", "make a disk larger, while it is used").requiredOption("--size <bytes>", "its new size"),
     changeHelp(
       "grow d --size 2G",
-      "\nEvery member has to have the room: see create --room; or replace members by larger ones first.",
+      "\nFiles are made longer, one after the other; a partition, or a member on another disk, has to have the room.",
     ),
     grow,
   );

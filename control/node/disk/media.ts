@@ -86,7 +86,7 @@ export class Media implements ObjectTable<DiskMedium> {
     const medium = new Medium({
       ...{ path: entry.path, found, failed },
       openMember: (device) => openMember(device, entry.path),
-      openDevice: () => openDevice(entry.path, entry.bytes, storage),
+      openDevice: () => openDevice(kept.entry.path, kept.entry.bytes, storage),
     });
     const kept: Kept = {
       ...{ medium, entry, path: entry.path, record: null, member: () => medium },
@@ -132,6 +132,16 @@ export class Media implements ObjectTable<DiskMedium> {
     this.#kept.delete(object);
     await kept.medium.close();
     this.#options.changed();
+  }
+
+  /** Makes a medium's file longer; its member is opened anew. */
+  async extend(object: number, bytes: number): Promise<void> {
+    const kept = this.#kept.get(object);
+    if (kept === undefined) throw new DiskError("DISK_GONE", "there is no such medium");
+    if (kept.entry.bytes >= bytes) return;
+    kept.entry = { ...kept.entry, bytes };
+    this.#save(this.#entries);
+    await kept.medium.reopen();
   }
 
   list(): readonly MediumDocument[] {

@@ -19,6 +19,7 @@ import type {
   MemberZero,
 } from "../../server/disk/member/port.js";
 import type { MemberRecord } from "../../server/disk/member/record.js";
+import { stretch } from "../../server/disk/member/stretch.js";
 import { isMissing, makeMedium } from "../medium-file.js";
 import { after } from "../timer.js";
 
@@ -158,6 +159,16 @@ export class Medium implements MemberPort {
       .catch(this.#options.failed);
   }
 
+  /** Closes and opens it: it is to be longer. */
+  async reopen(): Promise<void> {
+    this.#turn = this.#turn.then(async () => {
+      if (this.#closed) return;
+      await this.#shut("it is made longer");
+      await this.#openOrWait();
+    });
+    await this.#turn;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#forget();
@@ -225,6 +236,17 @@ export class Medium implements MemberPort {
   }
 }
 
+/** What a member has at the end of its file goes to the new end; a file that is no member stays blank. */
+async function moveEnd(device: FileBlockDevice, formerBytes: number): Promise<void> {
+  try {
+    await stretch(device, Math.floor(formerBytes / device.blockBytes));
+  } catch (error) {
+    if (error instanceof RangeError) return; // too little longer: blank, and given everything
+    await device.close();
+    throw error;
+  }
+}
+
 /** Opens a file, made or extended to so many bytes, or a partition. */
 export async function openFile(path: string, bytes: number): Promise<OpenDevice> {
   const isEmpty = await isMissing(path);
@@ -232,6 +254,7 @@ export async function openFile(path: string, bytes: number): Promise<OpenDevice>
   const before = await stat(path);
   if (before.isFile() && before.size < bytes) await truncate(path, bytes);
   const device = await FileBlockDevice.open(path);
+  if (before.isFile() && before.size < bytes) await moveEnd(device, before.size);
   const opened = await stat(path);
   const isCurrent = async (): Promise<boolean> => {
     try {

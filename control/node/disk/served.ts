@@ -5,7 +5,7 @@
 // - A medium that lies on this storage, or on one that lies on it, is no member for it: DISK_LOOP.
 
 import { STD_EXISTS, STD_NOTFOUND } from "../../../core-wasm/status.js";
-import type { After } from "../../group/timer.js";
+import { type After, pause } from "../../group/timer.js";
 import type { GivenMember } from "../../interface/disk.js";
 import type { Described, StorageChange } from "../../interface/storage.js";
 import { sameBytes, toHex } from "../../kernel/bytes.js";
@@ -27,6 +27,8 @@ export interface ServedOptions {
   readonly agesOf: (entry: MemberEntry) => Promise<readonly Uint8Array[]>;
   /** Has the machine of a former member have its medium no more; if it does not answer, it has it still. */
   readonly detachMedium: (entry: MemberEntry) => Promise<void>;
+  /** Makes a member's file long enough for so many blocks; a partition stays as it is. */
+  readonly extendMedium: (entry: MemberEntry, blocks: number) => Promise<void>;
   readonly random: (bytes: number) => Uint8Array;
   /** Whether it is served, and not only waited for. */
   readonly isReady: () => boolean;
@@ -44,6 +46,8 @@ const reported = ({ blocks, members }: ScrubReport): Result => ({
   members: members.map(({ node, path, rotten, differing }) => ({ node, path, rotten, differing })),
 });
 
+/** How long members that were opened anew are waited for. */
+const [settleMs, settleTries] = [500, 60];
 /** Places of the picture of the dirty map. */
 const pictureParts = 256;
 
@@ -172,6 +176,7 @@ export class Served implements ServedStorage {
         return {};
       }
       case "grow":
+        await this.#makeRoom(Math.ceil(change.size / BLOCK_BYTES));
         await storage.grow(Math.ceil(change.size / BLOCK_BYTES));
         return { size: storage.blocks * BLOCK_BYTES };
       case "scrub":
@@ -188,6 +193,21 @@ export class Served implements ServedStorage {
       }
       case "heal":
         return this.#heal(change.keep);
+    }
+  }
+
+  /** One member after the other: each is gone for a moment. */
+  async #makeRoom(blocks: number): Promise<void> {
+    for (const entry of this.storage.record().members) {
+      if (entry.isWitness) continue;
+      await this.#options.extendMedium(entry, blocks);
+      const isWhole = () => this.storage.status().members.every(({ state }) => state === "in-sync");
+      for (let tries = 0; tries < settleTries; tries++) {
+        await pause(this.#options.after, settleMs);
+        if (isWhole()) break;
+      }
+      if (!isWhole())
+        throw new DiskError("DISK_NO_QUORUM", `${entry.node} is not in sync again; the disk has not grown`);
     }
   }
 

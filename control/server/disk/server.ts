@@ -50,6 +50,7 @@ export interface DiskMachine {
   detach(object: number): Promise<void>;
   listMedia(): readonly MediumDocument[];
   create(storage: NewStorage): Promise<KnownStorage>;
+  extend(object: number, bytes: number): Promise<void>;
   serves(age: Uint8Array): boolean;
   /** Ends what it does for a storage; answers how many media it had of it. */
   forget(age: Uint8Array): Promise<number>;
@@ -83,7 +84,16 @@ const done = async (work: () => Promise<void>) => {
 };
 
 type Handled = Handlers<typeof diskTable.operations, DiskMedium>;
-type OfServer = "attach" | "detach" | "media" | "medium" | "create" | "storages" | "serving" | "forget";
+type OfServer =
+  | "attach"
+  | "detach"
+  | "media"
+  | "medium"
+  | "create"
+  | "storages"
+  | "serving"
+  | "forget"
+  | "extend";
 type OfMembers = Exclude<keyof Handled, OfServer>;
 
 /** What servers of storages ask of a member: member/port.ts, one to one. */
@@ -173,6 +183,7 @@ export class DiskServer {
         storages: ({ rights }) => ({
           storages: { node: machine.name, storages: machine.storages(rights) },
         }),
+        extend: ({ object }, { bytes }) => done(() => machine.extend(object, Number(bytes))),
         serving: (_asked, { age }) => ({ serves: machine.serves(age) ? 1 : 0 }),
         forget: async (_asked, { age }) => {
           const gone = age.slice();
