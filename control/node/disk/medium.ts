@@ -11,6 +11,7 @@ import { stat, truncate } from "node:fs/promises";
 import type { BlockDevice } from "../../../drivers/block.js";
 import { FileBlockDevice } from "../../../drivers/file-block/file-block.js";
 import { DiskError } from "../../server/disk/errors.js";
+import { mediumBlocks } from "../../server/disk/member/layout.js";
 import type {
   Claim,
   MemberFound,
@@ -238,8 +239,10 @@ export class Medium implements MemberPort {
 
 /** What a member has at the end of its file goes to the new end; a file that is no member stays blank. */
 async function moveEnd(device: FileBlockDevice, formerBytes: number): Promise<void> {
+  const former = Math.floor(formerBytes / device.blockBytes);
+  if (former < mediumBlocks(0)) return; // no record had room in it
   try {
-    await stretch(device, Math.floor(formerBytes / device.blockBytes));
+    await stretch(device, former);
   } catch (error) {
     if (error instanceof RangeError) return; // too little longer: blank, and given everything
     await device.close();
