@@ -2,21 +2,24 @@
 // genuine capability, the answer is a standard status and the server goes on.
 //
 // - The requests are those of requests.ts; directory servers have a test of their own.
-// - Statuses other than 0 and STD_* would be a leak of something inside.
+// - Statuses other than 0, STD_* and those of disks would be a leak of something inside.
 // - Seeds are counted from 1; a failure names its seed.
 
 import { describe, expect, it } from "vitest";
 import type { Capability } from "../../control/capability/capability.js";
 import { bulletTable } from "../../control/interface/bullet.js";
+import { diskTable } from "../../control/interface/disk.js";
 import { randomTable } from "../../control/interface/random.js";
 import { segmentTable } from "../../control/interface/segment.js";
+import { storageTable } from "../../control/interface/storage.js";
 import { systemTable } from "../../control/interface/system.js";
 import type { ServerTable } from "../../control/interface/table.js";
 import { timeTable } from "../../control/interface/time.js";
 import { trans } from "../../control/kernel/calls.js";
 import { SystemServer } from "../../control/server/system/system.js";
 import * as statuses from "../../core-wasm/status.js";
-import { Shelf } from "../unit/server/bullet/shelf.js";
+import { recordOf } from "../unit/server/disk/member/parts.js";
+import { DiskPool } from "../unit/server/disk/remote-pool.js";
 import { nameOf, Requests, renewed, statusesOf } from "./requests.js";
 import { perTier } from "./tier.js";
 
@@ -25,7 +28,7 @@ const callsAtOnce = 20;
 /** After so long a source has a guess again. */
 const forgottenMs = 100;
 
-const standard = new Set<number>(statusesOf("STD_"));
+const standard = new Set<number>([...statusesOf("STD_"), ...statusesOf("DISK_")]);
 
 /** Operations that a run has had done, by name: what was reached behind all checks. */
 const wanted = [
@@ -42,6 +45,8 @@ const wanted = [
   ...["bullet insert", "bullet delete", "bullet sync", "bullet check", "bullet compact", "bullet destroy"],
   ...["segment destroy", "sys kstat", "sys status", "random get", "time get", "time set"],
   ...["segment revoke", "sys revoke"],
+  ...["disk look", "disk medium", "disk media", "disk storages", "disk revoke"],
+  ...["storage geometry", "storage zero", "storage extents", "storage flush"],
 ];
 
 describe("servers under random requests", () => {
@@ -50,7 +55,7 @@ describe("servers under random requests", () => {
     const done = new Set<string>();
     let calls = 0;
     for (let seed = 1; calls < callsWanted; seed++) {
-      const pool = new Shelf();
+      const pool = new DiskPool();
       pool.isTicking = true; // what is written behind a draft's end waits a moment
       const system = new SystemServer({
         ...{ ...pool.given(), info: "machine", describe: () => ({}), interfaces: () => [] },
@@ -59,6 +64,10 @@ describe("servers under random requests", () => {
       const made = await pool.end(pool.segmentStub(segments.capability()).create({ bytes: 3000 }));
       const { server: bullet } = pool.bullet();
       const [randomServer, timeServer] = [pool.randomServer(), pool.timeServer(() => 0)];
+      const disk = await pool.disk(64);
+      const adopted = await pool.disk(512);
+      await adopted.member.adopt(recordOf(64));
+      const storage = pool.storage(8192);
       const create = (flags: number) =>
         pool.end(pool.calls(bullet.capability()).create({ data: new Uint8Array(3000), flags }));
       const targets = new Map<Capability, ServerTable>([
@@ -70,6 +79,10 @@ describe("servers under random requests", () => {
         [system.capability(), systemTable],
         [randomServer.capability(), randomTable],
         [timeServer.capability(), timeTable],
+        [disk.server.capability(), diskTable],
+        [disk.capability, diskTable],
+        [adopted.capability, diskTable],
+        [storage.capability(), storageTable],
       ]);
       const requests = new Requests(seed, targets);
       for (let round = 0; round < 5; round++) {
@@ -94,7 +107,7 @@ describe("servers under random requests", () => {
       // A request may have revoked what was given out: each is asked with a capability of now, and
       // when more wrong guesses than may come at once (a touch carries many) are forgotten again.
       pool.room.run(forgottenMs);
-      for (const server of [segments, system, randomServer, timeServer, bullet])
+      for (const server of [segments, system, randomServer, timeServer, bullet, disk.server, storage])
         await pool.end(pool.segmentStub(server.capability()).info());
     }
     console.log(`servers: ${calls} random requests, statuses ${JSON.stringify([...counted])}`);

@@ -62,12 +62,32 @@ const ofArguments: Readonly<Record<string, Value>> = {
   "bench compare after": file,
 };
 
+/** What can be done to a disk that is there. */
+const diskCommands = [
+  ...["attach", "detach", "replace", "grow", "scrub", "verify", "resync", "heal", "mark"],
+];
+
 /** Of one command, or of all that have the option. */
 const ofOptions: Readonly<Record<string, Value>> = {
   "--lab": lab,
   "--interface": { kind: "interface" },
   "lab apply --name": lab,
   "put --server": node,
+  ...Object.fromEntries(
+    [...diskCommands, "create", "list", "show", "export", "unexport", "delete"].map((name) => [
+      `disk ${name} --server`,
+      node,
+    ]),
+  ),
+  "disk create --member": node,
+  "disk create --witness": node,
+  "disk create --algorithm": words(["mirror", "linear"]),
+  "disk create --ack": words(["all", "quorum", "one"]),
+  "disk create --serve": words(["majority", "any"]),
+  "disk create --on-split": words(["keep", "ask"]),
+  "disk heal --keep": node,
+  "disk show --wait": words(["in-sync"]),
+  "disk export --nbd": words(["unix:", "tcp:"]),
   "gc --server": { kind: "object" },
   "gc --also": { kind: "object" },
   "find --type": words(["d", "f", "o", "l"]),

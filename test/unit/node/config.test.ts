@@ -176,6 +176,7 @@ describe("the configuration", () => {
       "default",
       "default",
       ...Array.from({ length: 4 }, () => "default"), // of the Bullet server
+      "default", // of the disk server
       "default",
       "PROTEUS_POOL_ANNOUNCE",
       "default",
@@ -215,13 +216,13 @@ describe("the configuration", () => {
       "a section that is none",
       "[nodes]\nname = 'b'\n",
       ':2: "nodes.name" is no setting',
-      "node, bullet, pool, directory, replication, log, metrics, control",
+      "node, bullet, disk, pool, directory, replication, log, metrics, control",
     ],
     [
       "an empty section that is none",
       "[nodes]\n",
       ':1: "nodes" is no setting',
-      "node, bullet, pool, directory, replication, log, metrics, control",
+      "node, bullet, disk, pool, directory, replication, log, metrics, control",
     ],
     ["a section that is a value", "node = 3\n", ':1: "node" is no setting', "node.name"],
     ["a list of sections", "[[node]]\nname = 'a'\n", ':2: "node.0.name" is no setting', "node.name"],

@@ -11,6 +11,7 @@
 //   a member may take an extent's activity bit back.
 // - A member that was opened anew answers DISK_GONE until it is fenced, also for the epoch that it
 //   has: writes that were acknowledged and not flushed may be lost, and its server must know.
+//   Adoption does as well as a fence.
 // - Digests are XXH3-64 of a block with the storage's seed, 8 bytes each, little-endian; 0 is a
 //   block of zeros that holds nothing. They travel with the bytes both ways, and are compared.
 // - Calls reject with DiskError.
@@ -72,8 +73,10 @@ export interface MemberPort {
   /**
    * Fills `buffer`; answers the digests, compared with what was read. DISK_ROT names blocks that differ
    * or cannot be read; a member of this machine then has filled the buffer all the same, as it could.
+   * `isRaw`: the bytes as they are, whatever their digests say. The buffer is not touched after the call
+   * has ended, and the call ends in time: it is not made again meanwhile.
    */
-  read(epoch: number, block: number, buffer: Uint8Array): Promise<Uint8Array>;
+  read(epoch: number, block: number, buffer: Uint8Array, isRaw?: boolean): Promise<Uint8Array>;
   write(request: MemberWrite): Promise<void>;
   zero(request: MemberZero): Promise<void>;
   flush(epoch: number): Promise<void>;

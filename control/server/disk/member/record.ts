@@ -72,7 +72,7 @@ export interface MemberRecord {
   /** Rises with every server; the id of the server that has it. */
   readonly epoch: number;
   readonly server: bigint;
-  /** Random ids; another one begins with the first write without somebody. */
+  /** Ids; another one begins with the first write without somebody (generationIn of storage/decision.ts). */
   readonly generation: bigint;
   /** Earlier ones, newest first. */
   readonly history: readonly bigint[];

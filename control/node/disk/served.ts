@@ -1,0 +1,240 @@
+// A storage as its clients see it (control/server/disk/storage-server.ts), made of a Storage of this
+// machine: what it says of itself, and what can be done to it.
+//
+// - `describe` adds who serves it, the picture of its dirty map, and the ages of the storages below.
+// - A medium that lies on this storage, or on one that lies on it, is no member for it: DISK_LOOP.
+
+import { STD_EXISTS, STD_NOTFOUND } from "../../../core-wasm/status.js";
+import { type After, pause } from "../../group/timer.js";
+import type { GivenMember } from "../../interface/disk.js";
+import type { Described, StorageChange } from "../../interface/storage.js";
+import { sameBytes, toHex } from "../../kernel/bytes.js";
+import { BLOCK_BYTES, type DiskExtent, type WriteOptions, type ZeroOptions } from "../../server/disk/disk.js";
+import { DiskError } from "../../server/disk/errors.js";
+import type { MemberEntry } from "../../server/disk/member/record.js";
+import type { ScrubReport } from "../../server/disk/storage/scrub.js";
+import type { Storage } from "../../server/disk/storage/storage.js";
+import type { ServedStorage } from "../../server/disk/storage-server.js";
+import { refuse } from "../../stub/refused.js";
+import { entryFor } from "./engine.js";
+import { Jobs, type Progress, type Result } from "./jobs.js";
+
+export interface ServedOptions {
+  readonly after: After;
+  /** This machine's name. */
+  readonly node: string;
+  /** The ages of the storages that a member's medium lies on. */
+  readonly agesOf: (entry: MemberEntry) => Promise<readonly Uint8Array[]>;
+  /** Has the machine of a former member have its medium no more; if it does not answer, it has it still. */
+  readonly detachMedium: (entry: MemberEntry) => Promise<void>;
+  /** Makes a member's file long enough for so many blocks; a partition stays as it is. */
+  readonly extendMedium: (entry: MemberEntry, blocks: number) => Promise<void>;
+  readonly random: (bytes: number) => Uint8Array;
+  /** Whether it is served, and not only waited for. */
+  readonly isReady: () => boolean;
+  /** Opens it anew: of two histories that of this member counts. */
+  readonly reopen: (winner: Uint8Array) => Promise<void>;
+}
+
+const remarksOf = (state: string): string[] =>
+  state === "split-brain"
+    ? ["its members have two histories: proteus disk heal NAME --keep MEMBER says which counts"]
+    : [];
+
+const reported = ({ blocks, members }: ScrubReport): Result => ({
+  blocks,
+  members: members.map(({ node, path, rotten, differing }) => ({ node, path, rotten, differing })),
+});
+
+/** How long members that were opened anew are waited for. */
+const [settleMs, settleTries] = [500, 60];
+/** Places of the picture of the dirty map. */
+const pictureParts = 256;
+
+export class Served implements ServedStorage {
+  readonly storage: Storage;
+  readonly #options: ServedOptions;
+  readonly #jobs: Jobs;
+
+  constructor(storage: Storage, options: ServedOptions) {
+    this.storage = storage;
+    this.#options = options;
+    this.#jobs = new Jobs(options.after);
+  }
+
+  get blocks(): number {
+    return this.storage.blocks;
+  }
+
+  get isReadOnly(): boolean {
+    return this.storage.isReadOnly;
+  }
+
+  read(block: number, buffer: Uint8Array): Promise<void> {
+    return this.storage.read(block, buffer);
+  }
+
+  write(block: number, data: Uint8Array, options: WriteOptions): Promise<void> {
+    return this.storage.write(block, data, options);
+  }
+
+  zero(block: number, blocks: number, options: ZeroOptions): Promise<void> {
+    return this.storage.zero(block, blocks, options);
+  }
+
+  flush(): Promise<void> {
+    return this.storage.flush();
+  }
+
+  extents(block: number, blocks: number): Promise<readonly DiskExtent[]> {
+    return this.storage.extents(block, blocks);
+  }
+
+  async describe(): Promise<Described> {
+    const record = this.storage.record();
+    const document = this.storage.status();
+    const isDirty = document.members.some(({ dirtyBytes }) => dirtyBytes > 0);
+    return {
+      ...{
+        storage: document,
+        algorithm: record.storage.algorithm,
+        node: this.#options.node,
+        epoch: record.epoch,
+      },
+      witnesses: record.members.flatMap(({ isWitness, node, path }) => (isWitness ? [{ node, path }] : [])),
+      ages: (await this.#ages(record.members)).map(toHex),
+      dirtyMap: isDirty ? await this.#picture() : "",
+      remarks: remarksOf(document.state),
+      jobs: this.#jobs.all(),
+    };
+  }
+
+  /** Its own age and those below; of members that do not answer nothing is known. */
+  async #ages(members: readonly MemberEntry[]): Promise<Uint8Array[]> {
+    const own = this.storage.record().storage.age;
+    const onDisks = members.filter(({ path }) => path.startsWith("disk:"));
+    const below = await Promise.all(
+      onDisks.map((entry) => this.#options.agesOf(entry).catch(() => [] as readonly Uint8Array[])),
+    );
+    return [own, ...below.flat()];
+  }
+
+  /** How much of each part of the disk some member lacks: `.` nothing, 1 to 9. */
+  async #picture(): Promise<string> {
+    const { blocks } = this;
+    const each = Math.max(1, Math.ceil(blocks / pictureParts));
+    const dirty = new Array<number>(Math.ceil(blocks / each)).fill(0);
+    let at = 0;
+    for (const run of await this.storage.extents(0, blocks)) {
+      const end = at + run.blocks;
+      while (at < end) {
+        const part = Math.floor(at / each);
+        const next = Math.min(end, (part + 1) * each);
+        if (run.isDirty) dirty[part] = (dirty[part] ?? 0) + next - at;
+        at = next;
+      }
+    }
+    return dirty
+      .map((count) => (count === 0 ? "." : String(Math.max(1, Math.floor((9 * count) / each)))))
+      .join("");
+  }
+
+  /** Throws DISK_LOOP when a new member's medium lies on this storage. */
+  async #checkLoop(entry: MemberEntry): Promise<void> {
+    const own = this.storage.record().storage;
+    const ages = await this.#options.agesOf(entry);
+    if (!ages.some((age) => sameBytes(age, own.age))) return;
+    throw new DiskError("DISK_LOOP", `${entry.node}:${entry.path} lies on ${own.name} itself`);
+  }
+
+  async change(change: StorageChange): Promise<object> {
+    return { job: await this.#jobs.begin(change.operation, (progress) => this.#do(change, progress)) };
+  }
+
+  async #do(change: StorageChange, progress: Progress): Promise<Result> {
+    const { storage } = this;
+    switch (change.operation) {
+      case "attach": {
+        await storage.add(await this.#newMember(change.member));
+        return {};
+      }
+      case "detach": {
+        const entry = this.#member(change.member);
+        const isWhole = storage
+          .status()
+          .members.some(
+            ({ node, path, state }) => node === entry.node && path === entry.path && state === "in-sync",
+          );
+        await (entry.isWitness || !isWhole ? storage.remove(entry.id) : storage.detach(entry.id));
+        await this.#options.detachMedium(entry);
+        return { backup: !entry.isWitness && isWhole };
+      }
+      case "replace": {
+        const entry = this.#member(change.member);
+        await storage.replace(entry.id, await this.#newMember(change.by));
+        await this.#options.detachMedium(entry);
+        return {};
+      }
+      case "grow":
+        await this.#makeRoom(Math.ceil(change.size / BLOCK_BYTES));
+        await storage.grow(Math.ceil(change.size / BLOCK_BYTES));
+        return { size: storage.blocks * BLOCK_BYTES };
+      case "scrub":
+        return reported(await storage.scrub({ progress: (blocks) => progress({ blocks }) }));
+      case "verify":
+        return reported(await storage.verify({ progress: (blocks) => progress({ blocks }) }));
+      case "resync":
+        await storage.markDirty(this.#member(change.member).id);
+        return {};
+      case "mark": {
+        const { id } = this.#member(change.member);
+        await (change.as === "dirty" ? storage.markDirty(id) : storage.markClean(id));
+        return {};
+      }
+      case "heal":
+        return this.#heal(change.keep);
+    }
+  }
+
+  /** One member after the other: each is gone for a moment. */
+  async #makeRoom(blocks: number): Promise<void> {
+    for (const entry of this.storage.record().members) {
+      if (entry.isWitness) continue;
+      await this.#options.extendMedium(entry, blocks);
+      const isWhole = () => this.storage.status().members.every(({ state }) => state === "in-sync");
+      for (let tries = 0; tries < settleTries; tries++) {
+        await pause(this.#options.after, settleMs);
+        if (isWhole()) break;
+      }
+      if (!isWhole())
+        throw new DiskError("DISK_NO_QUORUM", `${entry.node} is not in sync again; the disk has not grown`);
+    }
+  }
+
+  #member(name: string): MemberEntry {
+    const { members } = this.storage.record();
+    return members.find(({ node, path }) => `${node}:${path}` === name) ?? refuse(STD_NOTFOUND);
+  }
+
+  async #newMember(given: GivenMember): Promise<MemberEntry> {
+    const { members } = this.storage.record();
+    if (members.some(({ node, path }) => node === given.node && path === given.path)) refuse(STD_EXISTS);
+    const entry = entryFor(given, this.storage.blocks, 0n, this.#options.random);
+    await this.#checkLoop(entry);
+    return entry;
+  }
+
+  /** Without `keep`: the histories that there are. With it: that member's counts. */
+  async #heal(keep: string | undefined): Promise<Result> {
+    const { members } = this.storage.status();
+    const apart = members.filter(({ state }) => state === "dirty").map(({ node, path }) => `${node}:${path}`);
+    if (keep === undefined) return { apart, keep: "name a member whose history counts" };
+    const winner = this.#member(keep);
+    if (apart.includes(keep) || !this.#options.isReady()) {
+      await this.#options.reopen(winner.id);
+      return { keeps: keep };
+    }
+    for (const name of apart) await this.storage.heal(this.#member(name).id);
+    return { keeps: keep, healed: apart };
+  }
+}

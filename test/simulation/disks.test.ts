@@ -1,0 +1,40 @@
+// Storages under faults: if a run fails, something acknowledged is lost, something wrong is read, or the
+// storage does not become whole again by itself.
+
+import { describe, expect, it } from "vitest";
+import type { FakeOptions } from "../unit/server/disk/fake-storage.js";
+import { DiskLife } from "./disks.js";
+import { forEachSeed, perTier } from "./seeds.js";
+
+const file = "test/simulation/disks.test.ts";
+
+const kinds: readonly FakeOptions[] = [
+  { members: 3 },
+  { members: 2, witnesses: 1 },
+  { members: 3, facts: { ack: "quorum" } },
+  { members: 4, witnesses: 1, facts: { ack: "quorum" } },
+];
+
+describe("a storage whose servers, members and links fail", () => {
+  it("loses nothing that was acknowledged, and is whole again at the end", async () => {
+    const total = { runs: 0, writes: 0, reads: 0, faults: 0, takeovers: 0 };
+    await forEachSeed(file, 1, perTier({ quick: 24, long: 400, nightly: 4000 }), async (seed) => {
+      const kind = kinds[seed % kinds.length];
+      const life = new DiskLife({ ...kind, seed, policy: { retryMaxMs: 1000 } });
+      try {
+        await life.run(12);
+      } catch (error) {
+        const log = life.servers.flatMap((each, at) => each.log.map((line) => `${line} (server ${at + 1})`));
+        const events = life.trace.filter((line) => !line.includes("request failed"));
+        const lines = [...events, ...log].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+        const status = JSON.stringify(life.current.storage.status().members);
+        const media = life.media().join("\n");
+        throw new Error(`${String(error)}\n${lines.slice(-90).join("\n")}\n${media}\n${status}`);
+      }
+      total.runs++;
+      for (const key of ["writes", "reads", "faults", "takeovers"] as const) total[key] += life.counts[key];
+    });
+    expect(total.writes).toBeGreaterThan(10 * total.runs);
+    expect(total.takeovers).toBeGreaterThan(total.runs);
+  });
+});

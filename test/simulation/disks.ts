@@ -1,0 +1,323 @@
+// A storage under faults, and a client that knows what it must read: what was acknowledged, or, where a
+// write was not acknowledged, either of two.
+//
+// - The client has one request a block under way. A read settles which of the possible values it is:
+//   it must not change back. What was acknowledged and not flushed may be lost when members lose power.
+// - Faults are such that some copy of everything is left: a medium is changed for a blank one, or a copy
+//   rots, only while all the others are in sync, and nothing else is damaged until it is whole again.
+
+import { BLOCK_BYTES } from "../../control/server/disk/disk.js";
+import { DiskError } from "../../control/server/disk/errors.js";
+import type { SeededRandom } from "../../drivers/fault/random.js";
+import type { FakeMember } from "../unit/server/disk/fake-member.js";
+import { goodLink } from "../unit/server/disk/fake-member.js";
+import { type FakeOptions, type FakeServer, FakeWorld } from "../unit/server/disk/fake-storage.js";
+
+interface Known {
+  /** What a read may answer. */
+  allowed: Set<number>;
+  /** What may be on the media. */
+  stored: Set<number>;
+  isBusy: boolean;
+}
+
+export const contentOf = (value: number): Uint8Array => {
+  const data = new Uint8Array(BLOCK_BYTES);
+  if (value === 0) return data;
+  new DataView(data.buffer).setUint32(0, value, true);
+  data.fill(value & 0xff, 64);
+  return data;
+};
+
+const numberIn = (data: Uint8Array): number => new DataView(data.buffer, data.byteOffset).getUint32(0, true);
+
+export class DiskLife {
+  readonly world: FakeWorld;
+  readonly random: SeededRandom;
+  readonly servers: FakeServer[] = [];
+  readonly counts = { writes: 0, reads: 0, failed: 0, faults: 0, takeovers: 0 };
+  readonly trace: string[] = [];
+  readonly #known = new Map<number, Known>();
+  readonly #places: number[];
+  #value = 0;
+  #isDamaged = false;
+  /** Some block has one good copy less: nothing else fails until it was repaired. */
+  #isRotten = false;
+  #isOver = false;
+  #failure: unknown = null;
+
+  constructor(options: FakeOptions) {
+    this.world = new FakeWorld(options);
+    this.random = this.world.random;
+    const { blocks } = this.world.record.storage;
+    this.#places = Array.from({ length: 24 }, (_, at) => (at * 173 + (at % 3)) % blocks);
+    for (const place of this.#places)
+      this.#known.set(place, { allowed: new Set([0]), stored: new Set([0]), isBusy: false });
+  }
+
+  /** The server that serves, or the last that was started. */
+  get current(): FakeServer {
+    const isServing = ({ storage }: FakeServer) => !storage.hasEnded && storage.status().state !== "failed";
+    const server = this.servers.findLast(isServing) ?? this.servers.at(-1);
+    if (server === undefined) throw new Error("no server");
+    return server;
+  }
+
+  say(what: string): void {
+    this.trace.push(`${this.world.time.now.toFixed(0)} ${what}`);
+  }
+
+  pick<T>(from: readonly T[]): T {
+    return from[this.random.below(from.length)] as T;
+  }
+
+  /** What the media say, a line each. */
+  media(): string[] {
+    return this.world.members.map(({ record, isOn }, place) => {
+      if (record === null) return `medium ${place}: blank`;
+      const { epoch, generation, history, members } = record;
+      const short = (id: bigint): string => (id & 0xffffn).toString(16);
+      const states = members.map(({ state, since }) => `${state}(${short(since)})`).join(" ");
+      const before = history.map(short).join(",");
+      return `medium ${place}: ${isOn} epoch ${epoch} ${short(generation)} after ${before}: ${states}`;
+    });
+  }
+
+  // ---- the client ------------------------------------------------------------------------
+
+  async client(): Promise<void> {
+    try {
+      while (!this.#isOver) {
+        await this.world.time.pause(1 + this.random.below(150));
+        const place = this.pick(this.#places);
+        const known = this.#known.get(place);
+        if (known === undefined || known.isBusy) continue;
+        known.isBusy = true;
+        const kind = this.random.below(10);
+        if (kind < 5) await this.#write(place, known, kind < 3);
+        else if (kind < 9) await this.read(place, known);
+        else await this.#flush();
+        known.isBusy = false;
+      }
+    } catch (error) {
+      this.#failure ??= error;
+    }
+  }
+
+  async #write(place: number, known: Known, durable: boolean): Promise<void> {
+    const value = this.random.chance(0.1) ? 0 : ++this.#value;
+    known.allowed.add(value);
+    known.stored.add(value);
+    const { storage } = this.current;
+    try {
+      if (value === 0) await storage.zero(place, 1, { durable, punch: true });
+      else await storage.write(place, contentOf(value), { durable });
+    } catch (error) {
+      return this.#failed(error);
+    }
+    this.counts.writes++;
+    known.allowed = new Set([value]);
+    if (durable) known.stored = new Set([value]);
+  }
+
+  async read(place: number, known: Known): Promise<void> {
+    const buffer = new Uint8Array(BLOCK_BYTES);
+    const server = this.current;
+    try {
+      await server.storage.read(place, buffer);
+    } catch (error) {
+      return this.#failed(error);
+    }
+    this.counts.reads++;
+    const value = numberIn(buffer);
+    if (!known.allowed.has(value) || Buffer.compare(buffer, contentOf(value)) !== 0)
+      throw new Error(`block ${place} reads ${value}, which is none of ${[...known.allowed].join(", ")}`);
+    known.allowed = new Set([value]);
+  }
+
+  async #flush(): Promise<void> {
+    const ended = [...this.#known.values()].filter(({ isBusy }) => !isBusy);
+    const values = ended.map(({ allowed }) => allowed);
+    try {
+      await this.current.storage.flush();
+    } catch (error) {
+      // The only copy has lost its power, and what was not flushed: the user hears of it.
+      if (error instanceof DiskError && error.code === "DISK_MEDIUM") return;
+      return this.#failed(error);
+    }
+    ended.forEach((known, at) => {
+      const then = values[at];
+      if (then !== undefined && then === known.allowed && then.size === 1) known.stored = new Set(then);
+    });
+  }
+
+  #failed(error: unknown): void {
+    if (!(error instanceof DiskError)) throw error;
+    this.counts.failed++;
+    this.say(`request failed: ${error.code}`);
+    if (error.code === "DISK_ROT" || error.code === "DISK_MEDIUM" || error.code === "DISK_RANGE") throw error;
+  }
+
+  // ---- faults ----------------------------------------------------------------------------
+
+  serve(): void {
+    this.servers.push(this.world.serve(this.world.members.map(() => this.#link())));
+    this.counts.takeovers++;
+    this.say(`server ${this.servers.length} starts`);
+  }
+
+  #link() {
+    return { ...goodLink(), loss: 0.01, copies: 0.02, maxMs: 3 };
+  }
+
+  #crash(member: FakeMember): void {
+    member.crash();
+    for (const known of this.#known.values()) for (const value of known.stored) known.allowed.add(value);
+  }
+
+  /** One fault, and after a while its end. */
+  async fault(): Promise<void> {
+    if (this.#isRotten) return;
+    this.counts.faults++;
+    const { time, members } = this.world;
+    const place = this.random.below(members.length);
+    const member = members[place] as FakeMember;
+    const server = this.current;
+    const kind = this.random.below(9);
+    const lasting = this.pick([100, 800, 2500, 6000]);
+    if (kind <= 1) {
+      if (!member.isOn) return;
+      this.say(`member ${place} loses power for ${lasting}`);
+      this.#crash(member);
+      await time.pause(lasting);
+      member.start();
+    } else if (kind <= 3) {
+      const link = server.links[place];
+      if (link === undefined) return;
+      this.say(`link ${place} is cut for ${lasting}`);
+      link.isCut = true;
+      await time.pause(lasting);
+      link.isCut = false;
+    } else if (kind === 4) {
+      this.say(`the server is killed`);
+      server.storage.stop();
+      await time.pause(lasting / 4);
+      this.serve();
+    } else if (kind === 5) {
+      this.say(`the server is cut off for ${lasting}, another one starts`);
+      for (const link of server.links) link.isCut = true;
+      this.serve();
+      await time.pause(lasting);
+      for (const link of server.links) link.isCut = false;
+    } else if (kind === 6) {
+      this.say("everybody loses power, one by one");
+      for (const each of members) {
+        if (each.isOn) this.#crash(each);
+        await time.pause(this.random.below(3000));
+      }
+      for (const each of [...members].sort(() => this.random.below(3) - 1)) {
+        each.start();
+        await time.pause(this.random.below(3000));
+      }
+    } else if (kind === 7)
+      await this.#damage(place, () => this.#blank(member, lasting), "is changed for a blank one");
+    else await this.#damage(place, () => this.#rot(member), "rots");
+  }
+
+  /** Only while all is in sync, and nothing else until it is again. */
+  async #damage(place: number, work: () => Promise<void>, what: string): Promise<void> {
+    if (this.#isDamaged || this.current.storage.status().state !== "ok") return;
+    this.#isDamaged = true;
+    this.say(`medium ${place} ${what}`);
+    await work();
+    while (this.current.storage.status().state !== "ok" && !this.#isOver) await this.world.time.pause(100);
+    this.#isDamaged = false;
+  }
+
+  async #blank(member: FakeMember, lasting: number): Promise<void> {
+    this.#crash(member);
+    member.blank();
+    await this.world.time.pause(lasting);
+    member.start();
+  }
+
+  async #rot(member: FakeMember): Promise<void> {
+    const isQuiet =
+      this.world.members.every(({ isOn }) => isOn) && this.current.links.every(({ isCut }) => !isCut);
+    if (!isQuiet) return;
+    this.#isRotten = true;
+    for (const place of this.#places.slice(0, 3)) member.rot(place);
+    for (const place of this.#places.slice(0, 3)) {
+      const known = this.#known.get(place);
+      if (known === undefined || known.isBusy) continue;
+      known.isBusy = true;
+      await this.read(place, known);
+      known.isBusy = false;
+    }
+    await this.current.storage.scrub({ bytesPerSecond: 1e9 }).catch((error) => this.#failed(error));
+    await this.world.time.pause(1000);
+    this.#isRotten = false;
+  }
+
+  // ---- a run -----------------------------------------------------------------------------
+
+  async run(faults: number): Promise<void> {
+    const { time } = this.world;
+    await this.world.format();
+    this.serve();
+    await time.during(this.current.storage.ready());
+    const clients = [1, 2, 3].map(() => this.client());
+    const damage: Promise<void>[] = [];
+    for (let at = 0; at < faults; at++) {
+      damage.push(
+        this.fault().catch((error) => {
+          this.#failure ??= error;
+        }),
+      );
+      await time.run(this.random.below(4000));
+      if (this.#failure !== null) throw this.#failure;
+    }
+    for (let over = false; !over; ) {
+      void Promise.all(damage).then(() => {
+        over = true;
+      });
+      await time.run(500);
+      if (this.#failure !== null) throw this.#failure;
+      if (time.now > 600_000) throw new Error("a fault does not end");
+    }
+    await this.#heal();
+    this.#isOver = true;
+    await time.during(Promise.all(clients));
+    if (this.#failure !== null) throw this.#failure;
+    await this.#check();
+  }
+
+  async #heal(): Promise<void> {
+    for (const member of this.world.members) member.start();
+    const last = this.current;
+    for (const server of this.servers) if (server !== last) server.storage.stop();
+    for (const { links } of this.servers) for (const link of links) Object.assign(link, goodLink());
+    if (this.current.storage.hasEnded) this.serve();
+    await this.world.time.until(() => {
+      if (this.#failure !== null) throw this.#failure;
+      if (this.current.storage.hasEnded) this.serve();
+      return this.current.storage.status().state === "ok";
+    }, 180_000);
+  }
+
+  async #check(): Promise<void> {
+    const { time, members, record } = this.world;
+    for (const [place, known] of this.#known) {
+      const before = new Set(known.allowed);
+      await time.during(this.read(place, known));
+      const [value = 0] = known.allowed;
+      if (!before.has(value)) throw new Error(`block ${place}`);
+      for (const [at, entry] of record.members.entries()) {
+        const data = members[at]?.stored(place).data;
+        if (entry.isWitness || data === undefined) continue;
+        if (Buffer.compare(data, contentOf(value)) !== 0)
+          throw new Error(`block ${place} of member ${at} is ${numberIn(data)}, not ${value}`);
+      }
+    }
+  }
+}
