@@ -15,22 +15,27 @@ const kinds: readonly FakeOptions[] = [
   { members: 4, witnesses: 1, facts: { ack: "quorum" } },
 ];
 
+async function live(options: FakeOptions, faults: number): Promise<DiskLife> {
+  const life = new DiskLife({ ...options, policy: { retryMaxMs: 1000 } });
+  try {
+    await life.run(faults);
+    return life;
+  } catch (error) {
+    const log = life.servers.flatMap((each, at) => each.log.map((line) => `${line} (server ${at + 1})`));
+    const events = life.trace.filter((line) => !line.includes("request failed"));
+    const lines = [...events, ...log].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+    const status = JSON.stringify(life.current.storage.status().members);
+    throw new Error([String(error), ...lines.slice(-90), ...life.media(), status].join("\n"), {
+      cause: error,
+    });
+  }
+}
+
 describe("a storage whose servers, members and links fail", () => {
   it("loses nothing that was acknowledged, and is whole again at the end", async () => {
     const total = { runs: 0, writes: 0, reads: 0, faults: 0, takeovers: 0 };
     await forEachSeed(file, 1, perTier({ quick: 24, long: 400, nightly: 4000 }), async (seed) => {
-      const kind = kinds[seed % kinds.length];
-      const life = new DiskLife({ ...kind, seed, policy: { retryMaxMs: 1000 } });
-      try {
-        await life.run(12);
-      } catch (error) {
-        const log = life.servers.flatMap((each, at) => each.log.map((line) => `${line} (server ${at + 1})`));
-        const events = life.trace.filter((line) => !line.includes("request failed"));
-        const lines = [...events, ...log].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
-        const status = JSON.stringify(life.current.storage.status().members);
-        const media = life.media().join("\n");
-        throw new Error(`${String(error)}\n${lines.slice(-90).join("\n")}\n${media}\n${status}`);
-      }
+      const life = await live({ ...kinds[seed % kinds.length], seed }, 12);
       total.runs++;
       for (const key of ["writes", "reads", "faults", "takeovers"] as const) total[key] += life.counts[key];
     });

@@ -9,7 +9,7 @@
 import { BLOCK_BYTES } from "../../control/server/disk/disk.js";
 import { DiskError } from "../../control/server/disk/errors.js";
 import type { SeededRandom } from "../../drivers/fault/random.js";
-import type { FakeMember } from "../unit/server/disk/fake-member.js";
+import type { Reachable } from "../unit/server/disk/fake-member.js";
 import { goodLink } from "../unit/server/disk/fake-member.js";
 import { type FakeOptions, type FakeServer, FakeWorld } from "../unit/server/disk/fake-storage.js";
 
@@ -32,7 +32,7 @@ export const contentOf = (value: number): Uint8Array => {
 const numberIn = (data: Uint8Array): number => new DataView(data.buffer, data.byteOffset).getUint32(0, true);
 
 export class DiskLife {
-  readonly world: FakeWorld;
+  readonly world: FakeWorld<Reachable>;
   readonly random: SeededRandom;
   readonly servers: FakeServer[] = [];
   readonly counts = { writes: 0, reads: 0, failed: 0, faults: 0, takeovers: 0 };
@@ -170,7 +170,7 @@ export class DiskLife {
     return { ...goodLink(), loss: 0.01, copies: 0.02, maxMs: 3 };
   }
 
-  #crash(member: FakeMember): void {
+  #crash(member: Reachable): void {
     member.crash();
     for (const known of this.#known.values()) for (const value of known.stored) known.allowed.add(value);
   }
@@ -181,7 +181,7 @@ export class DiskLife {
     this.counts.faults++;
     const { time, members } = this.world;
     const place = this.random.below(members.length);
-    const member = members[place] as FakeMember;
+    const member = members[place] as Reachable;
     const server = this.current;
     const kind = this.random.below(9);
     const lasting = this.pick([100, 800, 2500, 6000]);
@@ -234,14 +234,14 @@ export class DiskLife {
     this.#isDamaged = false;
   }
 
-  async #blank(member: FakeMember, lasting: number): Promise<void> {
+  async #blank(member: Reachable, lasting: number): Promise<void> {
     this.#crash(member);
     member.blank();
     await this.world.time.pause(lasting);
     member.start();
   }
 
-  async #rot(member: FakeMember): Promise<void> {
+  async #rot(member: Reachable): Promise<void> {
     const isQuiet =
       this.world.members.every(({ isOn }) => isOn) && this.current.links.every(({ isCut }) => !isCut);
     if (!isQuiet) return;
@@ -307,6 +307,7 @@ export class DiskLife {
 
   async #check(): Promise<void> {
     const { time, members, record } = this.world;
+    await time.during(this.current.storage.flush());
     for (const [place, known] of this.#known) {
       const before = new Set(known.allowed);
       await time.during(this.read(place, known));

@@ -17,6 +17,7 @@ import { HISTORY_MAX, type MemberEntry, type MemberRecord, type StorageFacts } f
 import { type Algorithm, algorithmOf } from "./algorithm.js";
 import type { Branches } from "./branches.js";
 import { type Decision, generationIn, votesNeeded } from "./decision.js";
+import { runsOf, union } from "./extents.js";
 import { MemberLink } from "./member-link.js";
 import { defaultPolicy, type StoragePolicy } from "./policy.js";
 import { RangeLocks } from "./range-locks.js";
@@ -180,10 +181,25 @@ export class Core {
   takeOut(member: MemberLink): void {
     const wasInSync = member.entry.state === "in-sync";
     member.entry = { ...member.entry, state: "out", since: member.generation };
+    for (const run of runsOf(this.unsure, this.facts.blocks)) member.check.set(run.block, run.blocks);
+    member.isSuspect = false;
     if (wasInSync) member.percent = 0;
     if (wasInSync) this.turnSoon(this.#outstanding.size > 0 || this.isUnflushed || member.failure !== null);
     this.changed.fire();
     void this.records.commit();
+  }
+
+  /**
+   * A copy in sync was opened anew and may have lost what was not flushed: whoever is not in sync may have
+   * more of it, and is compared there; whoever is in sync and away has it, and counts when he comes back.
+   */
+  doubt(member: MemberLink, activity: Uint8Array): void {
+    this.unsure = union(this.facts.blocks, this.unsure, activity);
+    for (const other of this.members) {
+      if (other === member || other.entry.isWitness) continue;
+      if (other.entry.state === "in-sync") member.isSuspect = true;
+      else for (const run of runsOf(activity, this.facts.blocks)) other.check.set(run.block, run.blocks);
+    }
   }
 
   // ---- generations ---------------------------------------------------------------------

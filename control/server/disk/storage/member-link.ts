@@ -46,6 +46,8 @@ export class MemberLink {
   /** Of the resync under way or the last one; runs up only. */
   percent = 0;
   isResyncing = false;
+  /** In sync but for what it has lost with its cache, while another one in sync was away. */
+  isSuspect = false;
   /** A person has said that its own history may go, once it was saved. */
   isHealing = false;
   /** Taken off the list: nothing more is asked of it. */

@@ -13,7 +13,7 @@ import type { MemberFound } from "../member/port.js";
 import type { MemberEntry, MemberRecord } from "../member/record.js";
 import type { Core } from "./core.js";
 import { type Decision, decide, entryOf, type Seen } from "./decision.js";
-import { isEmptyMap, runsOf, union } from "./extents.js";
+import { runsOf, union } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { inTime, keep } from "./returning.js";
 import { settleUnsure } from "./settle.js";
@@ -155,8 +155,7 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
     }
     isTurnDue ||= entry.state === "in-sync";
     const lacks = sources.map((source) => entryOf(source, entry.id)?.lacks ?? null);
-    const isTorn = decision.isTurning && !isEmptyMap(decision.unsure);
-    const map = union(blocks, ...lacks, isTorn ? decision.unsure : null);
+    const map = union(blocks, ...lacks, decision.unsure);
     for (const run of runsOf(map, blocks)) member.check.set(run.block, run.blocks);
     const since = entry.state === "out" ? entry.since : member.generation;
     member.entry = { ...entry, state: "out", since, lacks: null };

@@ -10,14 +10,15 @@
 
 import { BLOCK_BYTES } from "../disk.js";
 import { DiskError } from "../errors.js";
-import { DIGEST_BYTES } from "../member/port.js";
 import type { Part } from "./algorithm.js";
 import type { Core } from "./core.js";
+import { differingRuns } from "./digest-runs.js";
 import type { Run } from "./dirty-map.js";
 import type { MemberLink } from "./member-link.js";
 import { CHUNK_BLOCKS_BUSY, CHUNK_BLOCKS_IDLE, LANES_MAX } from "./policy.js";
 import { readPart, storedDigests } from "./reads.js";
 import { store } from "./repair.js";
+import { settleSources } from "./settle.js";
 
 const isGoing = (core: Core, member: MemberLink): boolean =>
   core.ended === null && member.entry.state === "syncing" && member.link === "up" && !member.isRemoved;
@@ -87,6 +88,7 @@ async function chunk(core: Core, member: MemberLink, run: Run, isCopy: boolean):
     const part = partOf(core, member, run);
     if (isCopy) await copyRun(core, member, part);
     else {
+      await settleSources(core, part);
       const [ours, its] = await Promise.all([
         storedDigests(core, part),
         core.ask(member, (port) => port.digests(core.epoch, run.block, run.blocks, true)),
@@ -112,21 +114,6 @@ async function copyRun(core: Core, member: MemberLink, part: Part): Promise<void
   const data = new Uint8Array(part.blocks * BLOCK_BYTES);
   const digests = await readPart(core, part, data);
   await store(core, member, part.memberBlock, data, digests, false);
-}
-
-/** Runs of blocks of which the digests differ. */
-export function* differingRuns(ours: Uint8Array, its: Uint8Array, { block, blocks }: Run): Generator<Run> {
-  const differs = (at: number): boolean => {
-    for (let byte = at * DIGEST_BYTES; byte < (at + 1) * DIGEST_BYTES; byte++)
-      if (ours[byte] !== its[byte]) return true;
-    return false;
-  };
-  for (let at = 0; at < blocks; at++) {
-    if (!differs(at)) continue;
-    const from = at;
-    while (at + 1 < blocks && differs(at + 1)) at++;
-    yield { block: block + from, blocks: at + 1 - from };
-  }
 }
 
 /** In sync, when nothing is left. */

@@ -117,9 +117,14 @@ async function goOn(
   }
   if (!isSameLife) {
     if (core.isUnflushed) core.isCacheLost = true;
-    core.unsure = union(core.facts.blocks, core.unsure, record.activity);
+    core.doubt(member, record.activity);
   }
   await settle(core, member);
+  for (const other of core.members)
+    if (other !== member && other.isSuspect && other.isUp && core.isWholeWithout(other)) {
+      core.takeOut(other);
+      other.down(null); // it comes back at once, and is given what it has lost
+    }
   if (!isSameLife) for (const again of [...core.unacked]) again(member);
   void settleUnsure(core);
 }
@@ -146,7 +151,7 @@ async function join(core: Core, member: MemberLink, record: MemberRecord): Promi
   const blocks = core.facts.blocks;
   if (!isKnown || record.storage.blocks !== blocks) member.check.set(0, blocks);
   else
-    for (const map of [record.activity, own?.lacks ?? null])
+    for (const map of [record.activity, own?.lacks ?? null, core.unsure])
       if (map !== null) for (const run of runsOf(map, blocks)) member.check.set(run.block, run.blocks);
   member.earlier = union(blocks, member.earlier, record.activity);
   begin(core, member);

@@ -10,12 +10,12 @@ import { BLOCK_BYTES } from "../disk.js";
 import { DiskError } from "../errors.js";
 import type { Part } from "./algorithm.js";
 import type { Core } from "./core.js";
+import { differingRuns } from "./digest-runs.js";
 import type { Run } from "./dirty-map.js";
 import type { MemberLink } from "./member-link.js";
 import { CHUNK_BLOCKS_IDLE } from "./policy.js";
 import { sourcesOf } from "./reads.js";
 import { repair } from "./repair.js";
-import { differingRuns } from "./resync.js";
 
 export interface ScrubReport {
   /** Blocks of the storage that were looked at. */

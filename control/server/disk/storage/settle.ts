@@ -6,13 +6,14 @@
 
 import { BLOCK_BYTES } from "../disk.js";
 import { DiskError } from "../errors.js";
+import { extentBlocksOf } from "../member/record.js";
 import type { Part } from "./algorithm.js";
 import type { Core } from "./core.js";
-import { emptyMap, isEmptyMap, runsOf } from "./extents.js";
+import { differingRuns } from "./digest-runs.js";
+import { emptyMap, isEmptyMap, isMarked, runsOf } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { readPart, sourcesOf } from "./reads.js";
 import { repair } from "./repair.js";
-import { differingRuns } from "./resync.js";
 
 const chunkBlocks = 256;
 
@@ -53,6 +54,18 @@ async function settlePart(core: Core, part: Part): Promise<void> {
   } finally {
     release();
   }
+}
+
+/** Before others are compared with the copies in sync. The part must be held against writers. */
+export async function settleSources(core: Core, part: Part): Promise<void> {
+  const size = extentBlocksOf(core.facts.blocks);
+  const first = Math.floor(part.memberBlock / size);
+  const last = Math.floor((part.memberBlock + part.blocks - 1) / size);
+  for (let extent = first; extent <= last; extent++)
+    if (isMarked(core.unsure, extent)) {
+      for (const member of sourcesOf(core, part)) await settleOn(core, part, member);
+      return;
+    }
 }
 
 async function settleOn(core: Core, part: Part, member: MemberLink): Promise<void> {

@@ -11,9 +11,9 @@ import { BLOCK_BYTES } from "../disk.js";
 import { DiskError } from "../errors.js";
 import type { MemberRecord } from "../member/record.js";
 import type { Core } from "./core.js";
+import { differingRuns } from "./digest-runs.js";
 import type { MemberLink } from "./member-link.js";
 import { isHoleAt, storedDigests } from "./reads.js";
-import { differingRuns } from "./resync.js";
 
 const chunkBlocks = 256;
 

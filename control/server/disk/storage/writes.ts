@@ -76,6 +76,7 @@ function spread(
 ): { readonly acked: Promise<void>; readonly ended: Promise<unknown> } {
   const done = new Map<Part, Set<MemberLink>>(parts.map((part) => [part, new Set()]));
   const isAcked = (): boolean =>
+    (core.facts.ack !== "all" || running === 0) &&
     parts.every((part) => {
       const inSync = part.members.flatMap((place) => {
         const member = core.members[place];

@@ -74,8 +74,58 @@ export const goodLink = (): FakeLink => ({
   lateMs: 3000,
 });
 
-export class FakeMember {
+/** A member that servers reach by links. */
+export abstract class Reachable {
   isOn = true;
+  /** Counts: what began in an earlier life is not answered any more. */
+  protected life = 0;
+
+  constructor(
+    readonly time: VirtualTime,
+    readonly random: SeededRandom,
+  ) {}
+
+  abstract get record(): MemberRecord | null;
+  abstract crash(): void;
+  abstract start(): void;
+  abstract blank(): void;
+  abstract rot(block: number): void;
+  abstract stored(block: number): { readonly data: Uint8Array };
+  abstract port(link: FakeLink): MemberPort;
+
+  protected async call<T>(link: FakeLink, work: () => T | Promise<T>, isCopied: boolean): Promise<T> {
+    const delay = () => link.minMs + (this.random.below(1000) / 1000) * (link.maxMs - link.minMs);
+    const lost = async (): Promise<never> => {
+      await this.time.pause(700);
+      return fail("DISK_SILENT", "no answer");
+    };
+    if (isCopied && this.random.chance(link.copies)) {
+      const late = this.random.below(link.lateMs);
+      this.time.after(late, () => {
+        if (this.isOn && !link.isCut)
+          void Promise.resolve()
+            .then(work)
+            .catch(() => undefined);
+      });
+    }
+    await this.time.pause(delay());
+    if (link.isCut || !this.isOn || this.random.chance(link.loss)) return lost();
+    const life = this.life;
+    let answer: T | undefined;
+    let error: unknown = null;
+    try {
+      answer = await work();
+    } catch (cause) {
+      error = cause;
+    }
+    await this.time.pause(delay());
+    if (link.isCut || !this.isOn || life !== this.life || this.random.chance(link.loss)) return lost();
+    if (error !== null) throw error;
+    return answer as T;
+  }
+}
+
+export class FakeMember extends Reachable {
   flushFails = false;
   readonly unreadable = new Set<number>();
   counts = { reads: 0, writes: 0, zeros: 0, flushes: 0, updates: 0 };
@@ -89,19 +139,20 @@ export class FakeMember {
   #isBound = false;
   #isBroken = false;
   #heardAt = Number.NEGATIVE_INFINITY;
-  #life = 0;
 
   constructor(
-    readonly time: VirtualTime,
-    readonly random: SeededRandom,
+    time: VirtualTime,
+    random: SeededRandom,
     readonly blocks: number,
-  ) {}
+  ) {
+    super(time, random);
+  }
 
   // ---- faults ----------------------------------------------------------------------------
 
   /** Its power goes: of what was not flushed anything may be kept, data and digests each by themselves. */
   crash(): void {
-    this.#life++;
+    this.life++;
     for (const [block, { data, digest }] of this.#cache) {
       const old = this.#medium.get(block);
       const [keepsData, keepsDigest] = [this.random.chance(0.5), this.random.chance(0.5)];
@@ -120,7 +171,7 @@ export class FakeMember {
 
   /** Its medium is changed for an empty one. */
   blank(): void {
-    this.#life++;
+    this.life++;
     this.#forget();
     this.#medium.clear();
     this.record = null;
@@ -153,7 +204,7 @@ export class FakeMember {
 
   port(link: FakeLink): MemberPort {
     const call = <T>(work: () => T | Promise<T>, isCopied = false): Promise<T> =>
-      this.#call(link, work, isCopied);
+      this.call(link, work, isCopied);
     return {
       look: () => call(() => this.#look()),
       fence: (claim) => call(() => this.#fence(claim)),
@@ -175,37 +226,6 @@ export class FakeMember {
       flush: (epoch) => call(() => this.#flush(epoch)),
       digests: (epoch, block, blocks, isRead) => call(() => this.#digests(epoch, block, blocks, isRead)),
     };
-  }
-
-  async #call<T>(link: FakeLink, work: () => T | Promise<T>, isCopied: boolean): Promise<T> {
-    const delay = () => link.minMs + (this.random.below(1000) / 1000) * (link.maxMs - link.minMs);
-    const lost = async (): Promise<never> => {
-      await this.time.pause(700);
-      return fail("DISK_SILENT", "no answer");
-    };
-    if (isCopied && this.random.chance(link.copies)) {
-      const late = this.random.below(link.lateMs);
-      this.time.after(late, () => {
-        if (this.isOn && !link.isCut)
-          void Promise.resolve()
-            .then(work)
-            .catch(() => undefined);
-      });
-    }
-    await this.time.pause(delay());
-    if (link.isCut || !this.isOn || this.random.chance(link.loss)) return lost();
-    const life = this.#life;
-    let answer: T | undefined;
-    let error: unknown = null;
-    try {
-      answer = await work();
-    } catch (cause) {
-      error = cause;
-    }
-    await this.time.pause(delay());
-    if (link.isCut || !this.isOn || life !== this.#life || this.random.chance(link.loss)) return lost();
-    if (error !== null) throw error;
-    return answer as T;
   }
 
   // ---- the member ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import type { Branches } from "../../../../control/server/disk/storage/branches.
 import type { StoragePolicy } from "../../../../control/server/disk/storage/policy.js";
 import { format, Storage } from "../../../../control/server/disk/storage/storage.js";
 import { SeededRandom } from "../../../../drivers/fault/random.js";
-import { type FakeLink, FakeMember, fakeDigests, goodLink } from "./fake-member.js";
+import { type FakeLink, FakeMember, fakeDigests, goodLink, type Reachable } from "./fake-member.js";
 import { VirtualTime } from "./virtual-time.js";
 
 export interface FakeOptions {
@@ -20,6 +20,9 @@ export interface FakeOptions {
   readonly policy?: Partial<StoragePolicy>;
   readonly branches?: Branches;
   readonly seed?: number;
+  /** Members of another kind, and the digests that these compute. */
+  readonly medium?: (time: VirtualTime, random: SeededRandom, blocks: number) => Reachable;
+  readonly digests?: (data: Uint8Array) => Uint8Array;
 }
 
 const idOf = (place: number): Uint8Array => Uint8Array.from({ length: 16 }, () => place + 1);
@@ -62,11 +65,11 @@ export interface FakeServer {
   readonly log: string[];
 }
 
-export class FakeWorld {
+export class FakeWorld<M extends Reachable = FakeMember> {
   readonly time = new VirtualTime();
   readonly random: SeededRandom;
   readonly record: MemberRecord;
-  readonly members: FakeMember[];
+  readonly members: M[];
 
   constructor(readonly options: FakeOptions = {}) {
     this.random = new SeededRandom(options.seed ?? 1);
@@ -74,8 +77,9 @@ export class FakeWorld {
     this.members = this.record.members.map(() => this.medium());
   }
 
-  medium(blocks = this.record.storage.blocks): FakeMember {
-    return new FakeMember(this.time, this.random, blocks);
+  medium(blocks = this.record.storage.blocks): M {
+    const make = this.options.medium ?? ((time, random, size) => new FakeMember(time, random, size));
+    return make(this.time, this.random, blocks) as M;
   }
 
   async format(): Promise<void> {
@@ -83,7 +87,7 @@ export class FakeWorld {
     await this.time.during(format(this.record, connect));
   }
 
-  #at(entry: MemberEntry): FakeMember {
+  #at(entry: MemberEntry): M {
     const found = this.members[(entry.id[0] ?? 0) - 1];
     if (found === undefined) throw new Error(`no member ${entry.node}`);
     return found;
@@ -104,7 +108,8 @@ export class FakeWorld {
     const { clock, after } = time;
     const storage = Storage.open(
       {
-        ...{ record, connect, clock, after, random: this.randomBytes, digests: fakeDigests },
+        ...{ record, connect, clock, after, random: this.randomBytes },
+        ...{ digests: options.digests ?? fakeDigests },
         ...(options.policy === undefined ? {} : { policy: options.policy }),
         ...(options.branches === undefined ? {} : { branches: options.branches }),
         log: (line) => log.push(`${time.now.toFixed(0)} ${line}`),
