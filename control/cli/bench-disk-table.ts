@@ -8,6 +8,8 @@ import { sizeText } from "./quantity.js";
 const head = ["system", "members", "depth", "p50 µs", "p99 µs", "requests/s", "MB/s", "spread"];
 const aligns: readonly Align[] = ["left", ...Array<Align>(head.length - 1).fill("right")];
 
+const healingAligns: readonly Align[] = ["left", "left", "right", "left"];
+
 function rowOf(each: DiskResult): string[] {
   const { system, members, depth, p50Us, p99Us, callsPerSecond, megabytesPerSecond, spread } = each;
   return [
@@ -18,7 +20,7 @@ function rowOf(each: DiskResult): string[] {
 }
 
 /** The whole report. */
-export function diskReportText({ environment, results, ratios, remarks }: DiskReport): string {
+export function diskReportText({ environment, results, healing, ratios, remarks }: DiskReport): string {
   const { cpu, cores, kernel, node, load, disk, bytes, fio, nbdkit, qemu } = environment;
   const blocks = [
     [
@@ -31,9 +33,16 @@ export function diskReportText({ environment, results, ratios, remarks }: DiskRe
     const rows = results.filter((each) => each.test === test && each.problem === undefined);
     if (rows.length > 0) blocks.push(`${test}\n${table(head, aligns, rows.map(rowOf))}`);
   }
+  const figures = healing.flatMap(({ test, figures }) =>
+    figures.map(({ name, value, unit }) => [test, name, shown(value), unit]),
+  );
+  if (figures.length > 0)
+    blocks.push(`healing\n${table(["test", "figure", "value", "unit"], healingAligns, figures)}`);
+  const failed = problemLines(healing, ({ test }) => test);
+  if (failed.length > 0) blocks.push(failed.join("\n"));
   const problems = problemLines(
     results,
-    ({ test, system, members, depth }) => `${test} ${system} ${members} members depth ${depth}`,
+    ({ test, system, members, depth }) => `${test} ${system} members ${members} depth ${depth}`,
   );
   if (problems.length > 0) blocks.push(problems.join("\n"));
   if (ratios.length > 0) blocks.push(ratioTable(ratios));

@@ -7,7 +7,7 @@
 import { tmpdir } from "node:os";
 import { type Command, Option } from "@commander-js/extra-typings";
 import { runDiskBench } from "../bench/disk/run.js";
-import { diskSystems, diskTests, standardDiskRuns } from "../bench/disk/types.js";
+import { diskSystems, diskTests, healingTests, standardDiskRuns } from "../bench/disk/types.js";
 import { exitCodes } from "../kernel/errors.js";
 import { diskReportText } from "./bench-disk-table.js";
 import { parseFolder } from "./bench-files.js";
@@ -22,6 +22,10 @@ Tests (default: all):
   write-durable  4 KiB at random and the flush behind it, one and 32 at once
   write, read    4 KiB at random, one and 32 at once
   write-large, read-large  1 MiB in order, four at once
+  blank          from the power of a machine whose medium is new to a whole disk, beside a plain copy
+  identical      what a member hears that is marked dirty and is not
+  foreground     writes while a member is made whole, beside idle
+  failover       the longest write when the machine that serves loses its power
 
 Our disk has one to three members on as many machines of a lab (network namespaces); nbdkit and
 qemu-nbd have one file, qemu's quorum driver two. All files are in one folder (--folder: not on a
@@ -45,7 +49,7 @@ export function registerBenchDisk(bench: Command): void {
   bench
     .command("disk")
     .description("measure mirrored disks against nbdkit and qemu over NBD")
-    .argument("[name...]", `tests: ${diskTests.join(", ")}`)
+    .argument("[name...]", `tests: ${[...diskTests, ...healingTests].join(", ")}`)
     .option("--members <list>", "members of our disk", "1,2,3")
     .option("--system <list>", `only these: ${diskSystems.join(", ")}`)
     .option("--size <bytes>", `of the disk (default: ${sizes.standard})`)
@@ -57,6 +61,8 @@ export function registerBenchDisk(bench: Command): void {
     .action(async (names, options) => {
       const { system, size, quick } = options;
       kernelBytes(); // says how to build it when it is not there
+      const every = [...diskTests, ...healingTests] as const;
+      const wanted = names.length > 0 ? names.flatMap((name) => parseList("test", name, every)) : every;
       const line = new ProgressLine();
       const report = await interruptible(async (abort) => {
         try {
@@ -71,14 +77,17 @@ export function registerBenchDisk(bench: Command): void {
             milliseconds: quick ? spans.quick : spans.standard,
             version: packageVersion(),
             abort,
-            progress: ({ test, system: of, members, depth }, done, all) =>
-              line.say([test, of, `${members} members`, `${depth} at once`], done, all),
+            progress: (each, done, all) => {
+              if (typeof each === "string") return line.say([each], done, all);
+              const { test, system: of, members, depth } = each;
+              line.say([test, of, `members ${members}`, `${depth} at once`], done, all);
+            },
           });
         } finally {
           line.clear();
         }
       });
       emit("bench disk", options.json, report, () => diskReportText(report));
-      if (isDegraded(report.results)) process.exitCode = exitCodes.degraded;
+      if (isDegraded([...report.results, ...report.healing])) process.exitCode = exitCodes.degraded;
     });
 }

@@ -37,7 +37,10 @@ export function fioCommand({ test, depth, uri, bytes, milliseconds }: FioJob): r
   ];
 }
 
-const latency = z.object({ percentile: z.record(z.string(), z.number()).optional() });
+const latency = z.object({
+  max: z.number().optional(),
+  percentile: z.record(z.string(), z.number()).optional(),
+});
 const direction = z.object({
   iops: z.number(),
   bw_bytes: z.number(),
@@ -58,8 +61,13 @@ const report = z.object({
   ),
 });
 
+export interface FioRun extends Run {
+  /** The longest request, without the flush behind it. */
+  readonly longestUs: number;
+}
+
 /** fio may say something before its report. Pure; throws on what is no report, or one of a failure. */
-export function fioRun(output: string, { test }: Pick<FioJob, "test">): Run {
+export function fioRun(output: string, { test }: Pick<FioJob, "test">): FioRun {
   const [job] = report.parse(JSON.parse(output.slice(Math.max(output.indexOf("{"), 0)))).jobs;
   if (job === undefined || job.error !== 0) throw new Error(`fio failed with ${job?.error ?? "no job"}`);
   const side = work[test].rw.endsWith("read") ? job.read : job.write;
@@ -74,11 +82,12 @@ export function fioRun(output: string, { test }: Pick<FioJob, "test">): Run {
     megabytesPerSecond: side.bw_bytes / 1e6,
     callsPerSecond: side.iops,
     cpuUsPerCall: side.total_ios === 0 ? null : cpuUs / side.total_ios,
+    longestUs: (side.clat_ns.max ?? 0) / 1000,
   };
 }
 
 /** Measures once. */
-export async function runFio(job: FioJob, abort?: AbortSignal): Promise<Run> {
+export async function runFio(job: FioJob, abort?: AbortSignal): Promise<FioRun> {
   const { status, output, errors } = await runTool(fioCommand(job), "", abort);
   if (status !== 0)
     throw new Error(`fio ended with ${status}: ${`${errors}\n${output}`.trim().split("\n").at(-1)}`);

@@ -6,6 +6,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { runTool } from "../../lab/tools.js";
@@ -13,6 +14,7 @@ import type { ServedDisk } from "./peers.js";
 
 const program = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 const diskName = "bench";
+const lookMs = 50;
 
 export interface OurPlace {
   /** For the members' files and the socket. */
@@ -23,28 +25,37 @@ export interface OurPlace {
 
 const shown = z.object({
   state: z.string(),
-  members: z.array(z.object({ state: z.string(), dirtyBytes: z.number(), percent: z.number() })),
+  server: z.string().nullish(),
+  members: z.array(
+    z.object({ node: z.string(), state: z.string(), dirtyBytes: z.number(), percent: z.number() }),
+  ),
+});
+const listed = z.object({
+  nodes: z.array(z.object({ name: z.string(), servers: z.record(z.string(), z.string()).optional() })),
 });
 export type ShownDisk = z.infer<typeof shown>;
 
 /** A lab with a disk on it. */
 export class OurDisk implements ServedDisk {
   readonly #lab: string;
+  readonly #stopped: () => void;
 
   private constructor(
     readonly place: OurPlace,
     readonly uri: string,
     lab: string,
+    stopped: () => void,
   ) {
     this.#lab = lab;
+    this.#stopped = stopped;
   }
 
-  /** Makes lab and disk, and exports it; in sync when it answers. */
-  static async make(place: OurPlace): Promise<OurDisk> {
+  /** Makes lab and disk, and exports it; in sync when it answers. `stopped` is told when it is gone. */
+  static async make(place: OurPlace, stopped: () => void = () => undefined): Promise<OurDisk> {
     const { folder, bytes, members } = place;
     const lab = `bench-disk-${process.pid}`;
     const socket = join(folder, "nbd");
-    const disk = new OurDisk(place, `nbd+unix:///${diskName}?socket=${socket}`, lab);
+    const disk = new OurDisk(place, `nbd+unix:///${diskName}?socket=${socket}`, lab, stopped);
     const nodes = Array.from({ length: members }, (_, index) => `m${index + 1}`);
     const file = join(folder, "lab.yaml");
     const lines = nodes.map((node) => `  ${node}: { kind: pool, networks: [lan0] }`);
@@ -71,13 +82,45 @@ export class OurDisk implements ServedDisk {
     return shown.parse(JSON.parse(await this.command("disk", "show", diskName, "--json")));
   }
 
+  /** Waits until the disk says something of itself; milliseconds that it took. */
+  async until(good: (disk: ShownDisk) => boolean, deadlineMs: number, abort: AbortSignal): Promise<number> {
+    const begun = performance.now();
+    for (;;) {
+      abort.throwIfAborted();
+      const disk = await this.show();
+      const took = performance.now() - begun;
+      if (good(disk)) return took;
+      if (took > deadlineMs) throw new Error(`the disk stays ${JSON.stringify(disk)}`);
+      await setTimeout(lookMs);
+    }
+  }
+
   /** Runs a command on the lab; what it says on stdout. Throws with its words when it fails. */
   async command(...words: readonly string[]): Promise<string> {
-    const on = words[0] === "lab" ? [] : ["--lab", this.#lab];
+    const on = words[0] === "lab" && words[1] !== "kill" && words[1] !== "start" ? [] : ["--lab", this.#lab];
     const { status, output, errors } = await runTool([process.execPath, program, ...words, ...on]);
     // 6: it has been done, and something is degraded.
     if (status === 0 || (status === 6 && words[1] === "show")) return output;
     throw new Error(`proteus ${words.slice(0, 2).join(" ")} ended with ${status}: ${errors.trim()}`);
+  }
+
+  /** Runs a command on one of the machines. */
+  onMachine(node: string, ...words: readonly string[]): Promise<string> {
+    return this.command("lab", "exec", node, "--lab", this.#lab, "--", process.execPath, program, ...words);
+  }
+
+  /** The put-port of a machine's echo server. */
+  async echoPort(node: string): Promise<string> {
+    const { nodes } = listed.parse(JSON.parse(await this.command("node", "list", "--json")));
+    const port = nodes.find(({ name }) => name === node)?.servers?.echo;
+    if (port === undefined) throw new Error(`${node} announces no echo server`);
+    return port;
+  }
+
+  /** Bytes that the machine's interface has received. */
+  async heard(node: string): Promise<number> {
+    const command = ["cat", "/sys/class/net/eth0/statistics/rx_bytes"];
+    return Number(await this.command("lab", "exec", node, "--lab", this.#lab, "--", ...command));
   }
 
   async stop(): Promise<void> {
@@ -90,5 +133,6 @@ export class OurDisk implements ServedDisk {
       } catch {
         // There may be none: the lab is what must go, and says so itself when it cannot.
       }
+    this.#stopped();
   }
 }

@@ -13,13 +13,15 @@ import { install, versionOf } from "../files/systems/programs.js";
 import { middleOf } from "../samples.js";
 import type { Run } from "../types.js";
 import { runFio } from "./fio.js";
+import { healingRatiosOf, runHealing } from "./healing.js";
 import { OurDisk } from "./ours.js";
 import { type ServedDisk, servePeer } from "./peers.js";
 import { type DiskWanted, planDiskCases } from "./plan.js";
 import { diskRatiosOf, diskRemarksOf } from "./ratios.js";
-import type { DiskCase, DiskReport, DiskResult, DiskSystem } from "./types.js";
+import type { DiskCase, DiskReport, DiskResult, DiskSystem, HealingTest } from "./types.js";
 
 export interface DiskBenchOptions extends DiskWanted {
+  readonly healing: readonly HealingTest[];
   readonly runs: number;
   /** Of the disks. */
   readonly bytes: number;
@@ -27,7 +29,7 @@ export interface DiskBenchOptions extends DiskWanted {
   readonly folder: string;
   readonly version: string;
   readonly milliseconds: number;
-  readonly progress: (each: DiskCase, done: number, all: number) => void;
+  readonly progress: (each: DiskCase | HealingTest, done: number, all: number) => void;
   readonly abort: AbortSignal;
 }
 
@@ -79,6 +81,20 @@ const resultOf = (each: DiskCase, runs: readonly Run[], problem: string | undefi
   ...(problem === undefined ? {} : { problem }),
 });
 
+/** A disk of three members that is full, in a folder that goes with it. */
+async function makeHealing({ folder: parent, bytes, abort }: DiskBenchOptions): Promise<OurDisk> {
+  const folder = mkdtempSync(join(parent, "proteus-bench-"));
+  const removed = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    const disk = await OurDisk.make({ folder, bytes, members: 3 }, removed);
+    await fill(disk.uri, bytes, abort);
+    return disk;
+  } catch (error) {
+    removed();
+    throw error;
+  }
+}
+
 /** Runs a benchmark of disks. Rejects with the abort's reason. */
 export async function runDiskBench(options: DiskBenchOptions): Promise<DiskReport> {
   const { abort, runs, version, bytes } = options;
@@ -106,6 +122,11 @@ export async function runDiskBench(options: DiskBenchOptions): Promise<DiskRepor
         problems.set(each, error instanceof Error ? error.message : String(error));
       }
     }
+  const healing = await runHealing({
+    ...{ tests: options.healing, runs, milliseconds: options.milliseconds, abort },
+    make: () => makeHealing(options),
+    progress: (test) => options.progress(test, cases.length * runs, cases.length * runs),
+  });
   const results = [...measured].map(([each, those]) => resultOf(each, those, problems.get(each)));
   return {
     environment: {
@@ -113,7 +134,8 @@ export async function runDiskBench(options: DiskBenchOptions): Promise<DiskRepor
       ...{ disk: await fileSystemOf(options.folder), ...found },
     },
     results,
-    ratios: diskRatiosOf(results),
+    healing,
+    ratios: [...diskRatiosOf(results), ...healingRatiosOf(healing)],
     remarks: diskRemarksOf(results, host.load),
   };
 }

@@ -14,6 +14,18 @@ import type { Environment, Ratio } from "../types.js";
 export const diskTests = ["write-durable", "write", "read", "write-large", "read-large"] as const;
 export type DiskTest = (typeof diskTests)[number];
 
+/** What is measured of a disk that heals itself; healing.ts says how. */
+export const healingTests = ["blank", "identical", "foreground", "failover"] as const;
+export type HealingTest = (typeof healingTests)[number];
+
+export interface HealingResult {
+  readonly test: HealingTest;
+  readonly runs: number;
+  /** By name, with its unit. */
+  readonly figures: readonly { readonly name: string; readonly value: number; readonly unit: string }[];
+  readonly problem?: string;
+}
+
 export const diskSystems = ["mirror", "nbdkit", "qemu-nbd", "quorum"] as const;
 export type DiskSystem = (typeof diskSystems)[number];
 
@@ -47,6 +59,7 @@ export interface DiskEnvironment
 export interface DiskReport {
   readonly environment: DiskEnvironment;
   readonly results: readonly DiskResult[];
+  readonly healing: readonly HealingResult[];
   readonly ratios: readonly Ratio[];
   readonly remarks: readonly string[];
 }

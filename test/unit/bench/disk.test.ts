@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { fioCommand, fioRun } from "../../../control/bench/disk/fio.js";
+import { healingRatiosOf, middles } from "../../../control/bench/disk/healing.js";
 import { planDiskCases } from "../../../control/bench/disk/plan.js";
 import { diskRatiosOf, diskRemarksOf } from "../../../control/bench/disk/ratios.js";
 import { type DiskResult, diskSystems, diskTests } from "../../../control/bench/disk/types.js";
@@ -91,6 +92,24 @@ describe("the ratios", () => {
   });
 });
 
+describe("healing", () => {
+  it("gives medians by name with units, and goals for what was measured", () => {
+    const figures = middles(
+      [1, 9, 2].map((value) => ({ "longest write, s": value, "times idle": value / 2 })),
+    );
+    expect(figures).toEqual([
+      { name: "longest write", unit: "s", value: 2 },
+      { name: "times idle", unit: "×", value: 1 },
+    ]);
+    expect(middles([])).toEqual([]);
+    const ratios = healingRatiosOf([
+      { test: "failover", runs: 3, figures },
+      { test: "blank", runs: 0, figures: [] },
+    ]);
+    expect(ratios).toMatchObject([{ value: 2, goal: 5, met: true }]);
+  });
+});
+
 it("shows failures with their reasons", () => {
   const results = [result({}), result({ system: "quorum", problem: "it fell over", callsPerSecond: null })];
   const text = diskReportText({
@@ -99,10 +118,16 @@ it("shows failures with their reasons", () => {
       ...{ disk: "/var/tmp (ext4)", bytes: 1 << 28, fio: "fio-3", nbdkit: null, qemu: null },
     },
     results,
+    healing: [
+      { test: "blank", runs: 1, figures: [{ name: "time to whole", value: 2.5, unit: "s" }] },
+      { test: "failover", runs: 0, figures: [], problem: "nobody serves" },
+    ],
     ratios: [],
     remarks: diskRemarksOf(results, 1),
   });
   expect(text).toContain("disks of 256M, files in /var/tmp (ext4)");
-  expect(text).toContain("write-durable quorum 1 members depth 1: it fell over");
+  expect(text).toContain("write-durable quorum members 1 depth 1: it fell over");
+  expect(text).toMatch(/blank +time to whole +2\.50 +s/);
+  expect(text).toContain("failover: nobody serves");
   expect(text).toContain("Other work was running");
 });
