@@ -60,6 +60,9 @@ export function registerBenchDisk(bench: Command): void {
     .addHelpText("after", help)
     .action(async (names, options) => {
       const { system, size, quick } = options;
+      const standard = quick
+        ? { size: sizes.quick, runs: 1 }
+        : { size: sizes.standard, runs: standardDiskRuns };
       kernelBytes(); // says how to build it when it is not there
       const every = [...diskTests, ...healingTests] as const;
       const wanted = names.length > 0 ? names.flatMap((name) => parseList("test", name, every)) : every;
@@ -67,12 +70,12 @@ export function registerBenchDisk(bench: Command): void {
       const report = await interruptible(async (abort) => {
         try {
           return await runDiskBench({
-            tests: names.length > 0 ? names.flatMap((name) => parseList("test", name, diskTests)) : diskTests,
+            tests: diskTests.filter((test) => wanted.includes(test)),
+            healing: healingTests.filter((test) => wanted.includes(test)),
             systems: system === undefined ? diskSystems : parseList("system", system, diskSystems),
             members: parseNumbers("number of members", options.members, 1, membersMost),
-            bytes: parseSize(size ?? (quick ? sizes.quick : sizes.standard), largestDisk),
-            runs:
-              options.runs === undefined ? (quick ? 1 : standardDiskRuns) : parseCount(options.runs, runsMax),
+            bytes: parseSize(size ?? standard.size, largestDisk),
+            runs: options.runs === undefined ? standard.runs : parseCount(options.runs, runsMax),
             folder: parseFolder(options.folder),
             milliseconds: quick ? spans.quick : spans.standard,
             version: packageVersion(),
