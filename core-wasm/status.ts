@@ -55,3 +55,17 @@ export const SP_UNAVAIL = -2101; // no directory server answers, or the group ha
 export const SP_NOTEMPTY = -2102; // a directory that is to go has rows
 export const SP_UNREACH = -2103; // what the directory names cannot be asked
 export const SP_CLASH = -2104; // the row has changed meanwhile
+
+// Disks and their members (control/server/disk/errors.ts says more).
+export const DISK_ROT = -2201; // stored bytes are not those that were written
+export const DISK_SHORT = -2202; // the medium is smaller than the storage
+export const DISK_FOREIGN = -2203; // the medium is not of this storage, or of none
+export const DISK_FENCED = -2204; // a later epoch is known, or another server has it still
+export const DISK_TRANSFER = -2205; // bytes changed on their way
+export const DISK_SILENT = -2206; // a machine behind the server does not answer
+export const DISK_GONE = -2207; // closed, or taken away
+export const DISK_NO_QUORUM = -2208; // too few members answer
+export const DISK_NO_COPY = -2209; // no member that answers has a valid copy
+export const DISK_SPLIT = -2210; // two histories: a person decides
+export const DISK_LOOP = -2211; // a storage would be a member of itself
+export const DISK_MEDIUM = -2212; // the medium cannot read or write, or a flush has failed

@@ -32,7 +32,10 @@ export function settingsHelp(among: readonly Section[] = allSections): string {
 }
 
 /** What a machine's agent is set to. */
-export const nodeSections = ["node", "bullet", "directory", "replication", "pool", "log", "metrics"] as const;
+export const nodeSections = [
+  ...(["node", "bullet", "directory", "replication", "disk"] as const),
+  ...(["pool", "log", "metrics"] as const),
+] as const;
 /** What a control daemon is set to: its name in the log is its machine's. */
 export const controlSections = ["control", "pool", "log"] as const;
 const allSections = [...nodeSections, "control"] as const;

@@ -19,6 +19,7 @@ import { type OpenBullet, openBullet } from "../node/bullet.js";
 import { parseListen } from "../node/config/listen.js";
 import type { ConfigValues } from "../node/config/settings.js";
 import { type NodeDirectory, startDirectory } from "../node/directory.js";
+import { NodeDisks } from "../node/disks.js";
 import type { Log } from "../node/log.js";
 import { NodeMetrics } from "../node/metrics/metrics.js";
 import { servePages } from "../node/metrics/server.js";
@@ -155,8 +156,9 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
     });
     const files = await openFiles(values, log);
     const replication = startCopies(values, running.kernel, directory, { secrets, failed, log });
+    const disks = await startDisks(values, running.kernel, { secrets, failed, log });
     const agent = new Agent(running, {
-      ...{ directory, replication, name, version, random: randomBytes, failed, noticed, ...announced },
+      ...{ directory, replication, disks, name, version, random: randomBytes, failed, noticed, ...announced },
       secrets: state === "" ? undefined : secrets,
       renewed() {
         try {
@@ -205,6 +207,7 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
       log.info({ executions: agent.executions }, "the node stops");
       await agent.leave();
       replication?.close();
+      await disks?.close();
       await directory?.leave();
       agent.close();
       await running.finish();
@@ -275,6 +278,17 @@ function startCopies(
     told: ({ acts, problems, files, whole }) =>
       log[problems.length > 0 ? "warn" : "info"]({ files, whole, acts, problems }, "copies of files"),
   });
+}
+
+/** The disks of this machine: with a state folder, unless it is to have none. */
+async function startDisks(
+  values: ConfigValues,
+  kernel: Kernel,
+  { secrets, failed, log }: CopiesGiven,
+): Promise<NodeDisks | undefined> {
+  const [name, state] = [values["node.name"], values["node.state"]];
+  if (!values["disk.run"] || state === "") return undefined;
+  return NodeDisks.start({ kernel, name, state, secrets, failed, log: (line) => log.info(line) });
 }
 
 /** Who a machine is, and what its services are called by. */

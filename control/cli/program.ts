@@ -72,6 +72,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "copies of files on several Bullet servers: what is missing, and making it",
     load: async () => (await import("./replication.js")).registerReplication,
   },
+  disk: {
+    summary: "disks of several machines that heal themselves, exported over NBD",
+    load: async () => (await import("./disk/disk.js")).registerDisk,
+  },
   put: {
     summary: "store files of this machine in the pool, under a name",
     load: async () => (await import("./files/put.js")).registerPut,

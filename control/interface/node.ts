@@ -41,6 +41,8 @@ export const nodeDocumentSchema = z.looseObject({
   draining: z.boolean().optional(),
   threadsBusy: count.optional(),
   executions: count.optional(),
+  /** Its media, how many of them cannot be opened now, and the storages that it serves. */
+  disks: z.object({ media: count, closed: count, serves: z.array(z.string()).readonly() }).optional(),
   interfaces: z.array(nodeInterfaceSchema).optional(),
   counters: z.record(z.string(), z.number()).optional(),
 });

@@ -13,6 +13,7 @@ import {
   DIRECTORY_STORED,
   directoryTable,
 } from "./directory.js";
+import { diskTable } from "./disk.js";
 import { ECHO_EXECUTIONS, ECHO_SINK, ECHO_SOURCE } from "./echo.js";
 import {
   GROUP_COMMAND,
@@ -27,6 +28,7 @@ import { randomTable } from "./random.js";
 import { replicationTable } from "./replication.js";
 import { segmentTable } from "./segment.js";
 import { anyServer } from "./standard.js";
+import { storageTable } from "./storage.js";
 import { systemTable } from "./system.js";
 import type { ServerTable } from "./table.js";
 import { timeTable } from "./time.js";
@@ -41,6 +43,8 @@ export const serverTables: readonly ServerTable[] = [
   poolTable,
   directoryTable,
   replicationTable,
+  diskTable,
+  storageTable,
 ];
 
 /** An operation as others may name it. */

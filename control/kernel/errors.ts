@@ -278,6 +278,74 @@ const words: Readonly<Record<StatusName, StatusWords>> = {
     unchanged: "nothing was changed",
     hint: "look it up again",
   },
+  DISK_ROT: {
+    exit: exitCodes.failed,
+    why: "stored bytes are not those that were written, and no good copy is left",
+    hint: "proteus disk show NAME says which members there are; bring back one that has the bytes",
+  },
+  DISK_SHORT: {
+    exit: exitCodes.failed,
+    why: "the medium is smaller than the storage",
+    unchanged: "nothing was written to it",
+    hint: "give a larger medium",
+  },
+  DISK_FOREIGN: {
+    exit: exitCodes.failed,
+    why: "the medium is not of this storage, or of none",
+    unchanged: "nothing was written to it",
+    hint: "look at it alone, or give another medium",
+  },
+  DISK_FENCED: {
+    exit: exitCodes.degraded,
+    why: "another server has the storage, or had it a moment ago",
+    unchanged: "nothing was written",
+    hint: "ask again: the one that serves it now answers",
+  },
+  DISK_TRANSFER: {
+    exit: exitCodes.failed,
+    why: "bytes changed on their way",
+    unchanged: "they were not stored",
+    hint: "send them again",
+  },
+  DISK_SILENT: {
+    exit: exitCodes.unreachable,
+    why: "a member or storage does not answer in time; it may or may not have happened",
+    hint: "proteus disk show NAME says which; it may be sent again as it was",
+  },
+  DISK_GONE: {
+    exit: exitCodes.notFound,
+    why: "it is closed, or was taken away",
+    hint: "look it up again: proteus disk list",
+  },
+  DISK_NO_QUORUM: {
+    exit: exitCodes.degraded,
+    why: "too few members of the storage answer",
+    unchanged: "nothing was written",
+    hint: "switch their machines on; proteus disk show NAME says which are missing",
+  },
+  DISK_NO_COPY: {
+    exit: exitCodes.degraded,
+    why: "no member that answers has a valid copy: nothing is served rather than something wrong",
+    unchanged: "nothing was written",
+    hint: "switch the machines of the other members on",
+  },
+  DISK_SPLIT: {
+    exit: exitCodes.degraded,
+    why: "the storage has two histories, and a person has to decide",
+    unchanged: "both are kept",
+    hint: "proteus disk heal NAME says what there is to choose from",
+  },
+  DISK_LOOP: {
+    exit: exitCodes.usage,
+    why: "a storage would be a member of itself",
+    unchanged: "nothing was changed",
+    hint: "give a member that does not lie on this storage",
+  },
+  DISK_MEDIUM: {
+    exit: exitCodes.failed,
+    why: "the medium cannot be read or written, or a flush has failed",
+    hint: "look at the machine's log and at its medium; proteus disk replace gives another one",
+  },
 };
 
 /** What every status means, for the reference of error codes. */

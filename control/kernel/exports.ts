@@ -64,6 +64,27 @@ export interface KernelExports {
     out: number,
   ) => number;
   readonly mirror_crc32c: (pointer: number, length: number, before: number, out: number) => number;
+  readonly mirror_digests: (
+    pointer: number,
+    blocks: number,
+    blockBytes: number,
+    seedLow: number,
+    seedHigh: number,
+    out: number,
+  ) => number;
+  readonly mirror_differ: (
+    pointer: number,
+    blocks: number,
+    blockBytes: number,
+    seedLow: number,
+    seedHigh: number,
+    given: number,
+    out: number,
+  ) => number;
+  readonly mirror_bits_fill: (map: number, from: number, to: number, value: number) => number;
+  readonly mirror_bits_count: (map: number, from: number, to: number) => number;
+  readonly mirror_bits_find: (map: number, from: number, to: number, value: number) => number;
+  readonly mirror_bits_unite: (map: number, other: number, bits: number) => number;
   readonly port_one_way: (port: number, out: number) => void;
   readonly private_encode: (object: number, rights: number, random: number, out: number) => number;
   readonly private_decode: (privatePart: number, random: number) => number;

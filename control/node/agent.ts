@@ -32,6 +32,7 @@ import { SystemServer } from "../server/system/system.js";
 import { serveTime } from "../server/time/time.js";
 import { Announcer } from "./announce.js";
 import type { NodeDirectory } from "./directory.js";
+import type { NodeDisks } from "./disks.js";
 import { hubVariable } from "./interfaces.js";
 import { microseconds } from "./loop.js";
 import type { RunningKernel } from "./start.js";
@@ -56,6 +57,8 @@ export interface AgentOptions {
   readonly directory?: NodeDirectory | undefined;
   /** The replication server of this machine, when it has one. Who started it closes it. */
   readonly replication?: ReplicationServer | undefined;
+  /** The disks of this machine, when it has some. Who started them closes them. */
+  readonly disks?: NodeDisks | undefined;
   /** The pool that it announces itself to; default: none. */
   readonly pool?: string;
   /** Told when the pool's daemons are found or lost, and when they want the machine emptied or not. */
@@ -68,7 +71,7 @@ export function agentLimits(memoryBytes: number): Partial<Limits> {
 }
 
 /** What there are capabilities of, for whoever started the machine: `directory` is the root. */
-type GivenOut = AgentServer | "directory" | "directory-server" | "replication";
+type GivenOut = AgentServer | "directory" | "directory-server" | "replication" | "disk";
 /** Servers of a machine that look at capabilities. */
 export type AgentServer = "sys" | "segment" | "random" | "time" | "bullet";
 
@@ -86,6 +89,7 @@ export class Agent {
   readonly #announcer: Announcer | null;
   readonly #directory: NodeDirectory | undefined;
   readonly #replication: ReplicationServer | undefined;
+  readonly #disks: NodeDisks | undefined;
   #draining = false;
 
   constructor(running: RunningKernel, options: AgentOptions) {
@@ -96,6 +100,7 @@ export class Agent {
     this.#version = version;
     this.#directory = options.directory;
     this.#replication = options.replication;
+    this.#disks = options.disks;
     const secrets = options.secrets ?? (() => passingSecrets(random));
     const given = (server: AgentServer) => {
       const { getPort, key, own } = secrets(server);
@@ -166,6 +171,7 @@ export class Agent {
         ...(this.bullet === null ? {} : { bullet: toHex(this.bullet.putPort) }),
         ...(this.#directory === undefined ? {} : { directory: toHex(this.#directory.putPort) }),
         ...(this.#replication === undefined ? {} : { replication: toHex(this.#replication.putPort) }),
+        ...(this.#disks === undefined ? {} : { disk: toHex(this.#disks.putPort) }),
       },
     };
   }
@@ -199,6 +205,7 @@ export class Agent {
             "directory-server": capabilityHex(this.#directory.itself()),
           }),
       ...(this.#replication === undefined ? {} : { replication: hex(this.#replication) }),
+      ...(this.#disks === undefined ? {} : { disk: hex(this.#disks) }),
     };
   }
 
@@ -223,6 +230,7 @@ export class Agent {
       executions: this.#echo.executions,
       segments: kernel.segments.stat(),
       ...(this.bullet === null ? {} : { files: this.bullet.usage() }),
+      ...(this.#disks === undefined ? {} : { disks: this.#disks.usage() }),
       interfaces: interfaces.map((device) => ({
         name: device.name,
         mac: toHex(device.address),

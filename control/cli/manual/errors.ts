@@ -46,6 +46,8 @@ const own: Readonly<Record<string, string>> = {
   CONTROL_TOO_LARGE: "the request is larger than the API takes",
   CONTROL_UNKNOWN: "the API has no such resource",
   CONTROL_UNTRUSTED: "the certificate of a control daemon is not believed",
+  NBD_LISTEN: "an NBD server cannot listen at that address",
+  NBD_TLS: "the certificate of an NBD server or its key cannot be used",
   NODE_AMBIGUOUS: "several machines of the pool have the name",
   NODE_IN_USE: "the machine answers and cannot be forgotten",
   NODE_NOT_EMPTY: "the draining machine has segments left after the time given",

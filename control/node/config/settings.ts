@@ -133,6 +133,14 @@ export const settings = {
     about: "memory for the contents of files; longer ones stream (default: 64M)",
     fromText: plain,
   }),
+  "disk.run": setting({
+    schema: z.boolean({ error: "it is true or false" }),
+    fallback: () => true,
+    environment: "PROTEUS_DISK",
+    flag: "--disk",
+    about: "have a disk server here, for members of mirrored disks; only with node.state (default: true)",
+    fromText: yesOrNo,
+  }),
   "pool.name": setting({
     schema: name,
     fallback: () => "pool",

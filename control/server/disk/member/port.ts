@@ -5,10 +5,16 @@
 //   older one with DISK_FENCED, reads too. A member that heard from its server less than `LEASE_MS`
 //   ago refuses fences of others; a server that has not heard from enough members for that long
 //   serves nothing, so nobody reads what another server has changed.
+// - A member that was opened anew, because its machine or its disk server was started again, answers
+//   DISK_GONE to all but `look`, `fence` and `adopt` until it was fenced or adopted in this life: what was
+//   not flushed may be gone, and the server has to hear of it. The server may fence with the epoch that
+//   the member knows; a server that the member knows may always renew.
 // - Writes carry a sequence, counted by the server within its epoch: a member executes each at most
 //   once, so one that was not answered is sent again as it was, and a late copy does nothing.
 //   `done`: every sequence below it has ended on all members; with that, and with a flush of its own,
 //   a member may take an extent's activity bit back.
+// - A member that was opened anew answers DISK_GONE until it is fenced, also for the epoch that it
+//   has: writes that were acknowledged and not flushed may be lost, and its server must know.
 // - Digests are XXH3-64 of a block with the storage's seed, 8 bytes each, little-endian; 0 is a
 //   block of zeros that holds nothing. They travel with the bytes both ways, and are compared.
 // - Calls reject with DiskError.
@@ -67,8 +73,12 @@ export interface MemberPort {
   update(record: MemberRecord): Promise<void>;
   /** Says that the server lives, and what is done. */
   renew(epoch: number, done: number): Promise<void>;
-  /** Fills `buffer`; answers the digests, compared with what was read. DISK_ROT names blocks that differ. */
-  read(epoch: number, block: number, buffer: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Fills `buffer`; answers the digests, compared with what was read. DISK_ROT names blocks that differ
+   * or cannot be read. `isRaw`: the bytes as they are, compared with nothing. The buffer is not touched
+   * after the call has ended, and the call ends in time: it is not called again meanwhile.
+   */
+  read(epoch: number, block: number, buffer: Uint8Array, isRaw?: boolean): Promise<Uint8Array>;
   write(request: MemberWrite): Promise<void>;
   zero(request: MemberZero): Promise<void>;
   flush(epoch: number): Promise<void>;

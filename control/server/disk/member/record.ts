@@ -78,7 +78,10 @@ export interface MemberRecord {
   readonly history: readonly bigint[];
   /** Closed in order: nothing was under way. */
   readonly isClean: boolean;
-  /** Extents in which writes may be under way. */
+  /**
+   * Extents in which writes may be under way. In a server's update: those of earlier epochs or lives
+   * (as a fence answered them) that it has not settled yet; the member forgets its others of these.
+   */
   readonly activity: Uint8Array;
 }
 

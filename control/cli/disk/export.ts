@@ -1,0 +1,249 @@
+// `proteus disk export` and `unexport`: a disk of the pool at an NBD socket of this machine.
+//
+// - A program of its own serves it (export-run.ts); `export` returns when the socket accepts. In a lab
+//   that program has its network in the lab, at the control daemon's place, and its socket here: a
+//   Unix socket is a file, a TCP socket listens here and is handed over.
+// - What it is told comes by its standard input: a capability is no argument.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { isAbsolute, resolve } from "node:path";
+import type { Readable } from "node:stream";
+import { capabilityHex } from "../../capability/capability.js";
+import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
+import { daemonNodes } from "../../lab/daemons.js";
+import { nodeCommand } from "../../lab/exec.js";
+import { requireLab, runningLabs } from "../../lab/lab.js";
+import { interfacesOf } from "../../lab/plan.js";
+import { isAlive } from "../../lab/processes.js";
+import { type LabState, readNode } from "../../lab/state.js";
+import type { LabNode } from "../../lab/topology.js";
+import { ownNetwork } from "../control-access.js";
+import { proteus } from "../lab-options.js";
+import { emit } from "../output.js";
+import type { ExportJob } from "./export-run.js";
+import { exportsHere, findExport } from "./export-state.js";
+import { capabilityOfStorage, type DiskOptions, findStorage, onDisks } from "./session.js";
+
+export interface ExportOptions extends DiskOptions {
+  readonly nbd: string;
+  readonly readOnly: boolean;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly tlsCa?: string | undefined;
+}
+
+type Address =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
+const startMs = 40_000;
+const endMs = 10_000;
+/** Where the listening socket is among the program's descriptors. */
+const listenAt = 4;
+
+/** `unix:PATH` or `tcp:HOST:PORT`. */
+export function parseNbd(text: string): Address {
+  if (text.startsWith("unix:") && text.length > "unix:".length) {
+    const path = text.slice("unix:".length);
+    return { kind: "unix", path: isAbsolute(path) ? path : resolve(path) };
+  }
+  const tcp = /^tcp:(?:(.+):)?(\d{1,5})$/.exec(text);
+  if (tcp !== null && Number(tcp[2]) < 65536)
+    return { kind: "tcp", host: tcp[1]?.replace(/^\[(.*)\]$/, "$1") ?? "127.0.0.1", port: Number(tcp[2]) };
+  throw usageError(`"${text}" is no place for an export`, "give unix:PATH or tcp:HOST:PORT", "DISK_NBD");
+}
+
+const labOf = ({ lab }: DiskOptions): LabState | null =>
+  lab !== undefined || process.env.PROTEUS_LAB || runningLabs().length > 0 ? requireLab(lab) : null;
+
+/** Where in a lab a program that only calls has its place: at a control daemon, else at a machine. */
+function placeIn(lab: LabState): LabNode {
+  const { topology } = lab;
+  const machines = [...daemonNodes(topology), ...topology.nodes.filter(({ kind }) => kind !== "host")];
+  const isOn = ({ name }: LabNode): boolean => readNode(topology.name, name).power === "on";
+  const found = machines.find(isOn);
+  if (found !== undefined) return found;
+  throw new ProteusError({
+    code: "DISK_EXPORT",
+    exit: exitCodes.unreachable,
+    message: `no machine of lab ${topology.name} is on`,
+    hint: "proteus lab start NODE",
+  });
+}
+
+export async function exportTo(name: string, options: ExportOptions): Promise<void> {
+  const address = parseNbd(options.nbd);
+  const lab = labOf(options);
+  const labName = lab?.topology.name ?? null;
+  const storage = await onDisks(options, (session) => findStorage(session, name));
+  const before = findExport(labName, storage.name);
+  if (before !== undefined)
+    throw new ProteusError({
+      code: "DISK_EXPORTED",
+      exit: exitCodes.failed,
+      message: `${storage.name} is exported already, at ${before.address}`,
+      unchanged: "that export goes on",
+      hint: `use it, or end it: proteus disk unexport ${storage.name}`,
+    });
+  const job: ExportJob = {
+    ...{ name: storage.name, lab: labName, capability: capabilityHex(capabilityOfStorage(storage)) },
+    listen: address.kind === "unix" ? address : { kind: "descriptor", descriptor: listenAt },
+    readOnly: options.readOnly,
+    ...tlsOf(options),
+    ...wayOf(lab, options),
+  };
+  const listener = address.kind === "tcp" ? await listenOn(address) : null;
+  try {
+    const where = await startProgram(job, lab, listener);
+    emit("disk export", options.json, { name: storage.name, address: where }, () => where);
+  } finally {
+    listener?.close();
+  }
+}
+
+function tlsOf({ tlsCert, tlsKey, tlsCa }: ExportOptions): Pick<ExportJob, "tls"> {
+  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return {};
+  if (tlsCert === undefined || tlsKey === undefined)
+    throw usageError("TLS takes a certificate and its key", "--tls-cert FILE --tls-key FILE");
+  const read = (path: string): string => readFileSync(path, "utf8");
+  return {
+    tls: {
+      ...{ cert: read(tlsCert), key: read(tlsKey), required: true },
+      ...(tlsCa === undefined ? {} : { clientAuthority: read(tlsCa) }),
+    },
+  };
+}
+
+/** How the program calls: on interfaces, or through a control daemon. */
+function wayOf(lab: LabState | null, options: ExportOptions): Pick<ExportJob, "interfaces" | "access"> {
+  if (ownNetwork(options.interface, options)) return { interfaces: options.interface, access: null };
+  if (lab !== null && options.control === undefined) {
+    const place = placeIn(lab);
+    return { interfaces: interfacesOf(lab.topology, place).map(({ name }) => name), access: null };
+  }
+  const { control, controlCa, tokenFile } = options;
+  return { interfaces: [], access: { control, controlCa, tokenFile } };
+}
+
+async function listenOn({ host, port }: { readonly host: string; readonly port: number }): Promise<Server> {
+  const server = createServer();
+  server.listen({ host, port });
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    throw new ProteusError({
+      code: "NBD_LISTEN",
+      exit: exitCodes.failed,
+      message: `nothing can listen at ${host}:${port}`,
+      why: (cause as Error).message,
+      unchanged: "nothing is exported",
+      hint: "choose another port; 0 takes a free one",
+      cause,
+    });
+  }
+  return server;
+}
+
+/** The descriptor of a server that listens. */
+function descriptorOf(server: Server): number {
+  const { _handle: handle } = server as Server & { readonly _handle?: { readonly fd?: number } };
+  if (handle?.fd === undefined || handle.fd < 0) throw new Error("the listening socket has no descriptor");
+  return handle.fd;
+}
+
+/** Starts the program and waits until it serves; answers where. */
+async function startProgram(job: ExportJob, lab: LabState | null, listener: Server | null): Promise<string> {
+  const words = [...proteus, "disk", "run-export"];
+  const isInside = lab !== null && job.access === null && job.lab !== null && !process.env.PROTEUS_NODE;
+  const { command, environment } = isInside
+    ? nodeCommand(lab, placeIn(lab), words)
+    : { command: words, environment: {} };
+  const [program = "", ...rest] = command;
+  const nothing = openSync("/dev/null", "r+");
+  const child = spawn(program, rest, {
+    cwd: "/",
+    detached: true,
+    env: { ...process.env, ...environment },
+    stdio: ["pipe", nothing, nothing, "pipe", listener === null ? nothing : descriptorOf(listener)],
+  });
+  closeSync(nothing);
+  child.stdin?.on("error", () => undefined); // it ended early, and says why
+  child.stdin?.end(JSON.stringify(job));
+  try {
+    const said = child.stdio[3] as Readable;
+    const answer = await answered(said);
+    if ("address" in answer) return answer.address;
+    throw new ProteusError(answer.error);
+  } catch (error) {
+    if (child.pid !== undefined && child.exitCode === null) child.kill("SIGKILL");
+    throw error;
+  } finally {
+    child.unref();
+  }
+}
+
+interface Failure {
+  readonly code: string;
+  readonly exit: ProteusError["exit"];
+  readonly message: string;
+  readonly why?: string;
+  readonly unchanged?: string;
+  readonly hint?: string;
+}
+
+/** What the program says, once: where it serves, or why it does not. */
+async function answered(from: Readable): Promise<{ address: string } | { error: Failure }> {
+  const timer = setTimeout(() => from.destroy(), startMs);
+  let text = "";
+  try {
+    for await (const piece of from) {
+      text += String(piece);
+      if (text.includes("\n")) return JSON.parse(text) as { address: string } | { error: Failure };
+    }
+  } catch {
+    // said below
+  } finally {
+    clearTimeout(timer);
+    from.destroy();
+  }
+  return {
+    error: {
+      ...{ code: "DISK_EXPORT", exit: exitCodes.failed, message: "the program of the export ended" },
+      why: "it said nothing, or not in time",
+      unchanged: "nothing is exported",
+      hint: "try again; proteus disk show says whether the disk is served",
+    },
+  };
+}
+
+export async function unexport(name: string, options: DiskOptions): Promise<void> {
+  const lab = labOf(options)?.topology.name ?? null;
+  const found = findExport(lab, name);
+  if (found === undefined)
+    throw new ProteusError({
+      code: "DISK_NOT_EXPORTED",
+      exit: exitCodes.notFound,
+      message: `${name} is not exported from this machine`,
+      why: exported(lab),
+      unchanged: "nothing was done",
+      hint: "proteus disk export NAME --nbd unix:PATH exports it",
+    });
+  process.kill(found.process.pid, "SIGTERM");
+  const end = Date.now() + endMs;
+  while (isAlive(found.process) && Date.now() < end) await new Promise((done) => setTimeout(done, 20));
+  if (isAlive(found.process)) process.kill(found.process.pid, "SIGKILL"); // a client does not let go
+  emit(
+    "disk unexport",
+    options.json,
+    { name, address: found.address },
+    () => `${name} is not exported any more`,
+  );
+}
+
+function exported(lab: string | null): string {
+  const names = exportsHere().flatMap((each) => (each.lab === lab ? [each.name] : []));
+  return names.length === 0 ? "nothing is" : `${names.join(", ")} are`;
+}

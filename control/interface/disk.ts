@@ -1,0 +1,341 @@
+// The disk server of a machine: media that are members of storages, and the storages that it serves.
+//
+// - Under the machine's own port: media are attached, storages created and listed; each medium is
+//   an object that a storage's server calls (control/server/disk/member/port.ts, one to one).
+//   A record travels as the bytes that lie on a medium (member/record-codec.ts).
+// - A storage has a port and capabilities of its own, which follow from its secret: storage.ts.
+// - One call moves DISK_TRANSFER_BYTES, with an 8-byte digest of each block of DISK_BLOCK_BYTES.
+// - Rights of a medium: read (look, digests), write, admin (detach). Of the server: admin.
+// - Numbers are ours: 2800 to 2829. The original has no such server.
+
+import { z } from "zod";
+import { inBuffer, inExtra, inOffsetUnsigned, inPrivate } from "./fields.js";
+import { operation, type StatusName } from "./operation.js";
+import { defineServer } from "./table.js";
+import {
+  blob,
+  boolean,
+  bytes,
+  capability,
+  document,
+  list,
+  optional,
+  raw,
+  record,
+  string,
+  uint16,
+  uint32,
+  uint64,
+} from "./types.js";
+
+export const DISK_BLOCK_BYTES = 4096;
+/** Most bytes of a disk in one call. */
+export const DISK_TRANSFER_BYTES = 1024 * 1024;
+const digestsMax = (8 * DISK_TRANSFER_BYTES) / DISK_BLOCK_BYTES;
+/** More digests than data can go with: they are asked for alone. */
+export const DIGESTS_BLOCKS_MAX = 65536;
+/** Of writes: answer when it is on the medium. */
+export const DISK_DURABLE = 1;
+/** Of ZERO: the room may be given back. */
+export const DISK_PUNCH = 2;
+/** Of READ: the bytes as they are, compared with nothing. */
+export const DISK_RAW = 1;
+/** Of DIGESTS: computed from the bytes, which are read for it. */
+export const DIGESTS_READ = 1;
+
+type Errors = Readonly<Partial<Record<StatusName, string>>>;
+
+/** What the medium of a member, or a member, may answer to anything. */
+const ofMedium: Errors = {
+  DISK_MEDIUM: "the medium cannot read or write, or a flush has failed",
+  DISK_GONE: "the medium was taken away, or is opened anew",
+  DISK_FENCED: "a later epoch is known, or another server has it still",
+  DISK_FOREIGN: "the medium is not of this storage, or of none",
+};
+const ofWrites: Errors = {
+  ...ofMedium,
+  STD_NOSPACE: "what the medium lies on is full",
+  STD_WRITEPROT: "the medium is read-only",
+  DISK_TRANSFER: "the bytes are not those of the digests",
+  DISK_ROT: "stored bytes are not those that were written",
+};
+
+const block = () => inOffsetUnsigned("first block");
+const blocks = () => inBuffer(uint32, "how many blocks");
+const epoch = () => inBuffer(uint32, "epoch of the server that asks");
+const count64 = (what: string) => inBuffer(uint64, what);
+
+/** A medium of this machine, as LIST tells of it. */
+const medium = z.object({
+  object: z.number(),
+  path: z.string(),
+  bytes: z.number(),
+  state: z.enum(["open", "closed"]),
+  /** Why it is closed. */
+  why: z.string().optional(),
+  /** The storage that it is of, when it is of one. */
+  age: z.string().optional(),
+});
+export const mediaSchema = z.object({ media: z.array(medium) });
+export type MediumDocument = z.infer<typeof medium>;
+
+/** A storage that a machine knows from its media, as STORAGES tells of it. */
+const knownStorage = z.object({
+  name: z.string(),
+  age: z.string(),
+  /** 32 hex digits, with the rights that the caller may give. */
+  capability: z.string(),
+  /** Whether this machine serves it now. */
+  served: z.boolean(),
+  /** What keeps this machine from serving it. */
+  why: z.string().optional(),
+});
+export const knownStoragesSchema = z.object({ node: z.string(), storages: z.array(knownStorage) });
+export type KnownStorage = z.infer<typeof knownStorage>;
+
+/** A member that a storage is to have. */
+export const givenMemberSchema = z.object({
+  node: z.string().max(64),
+  path: z.string().max(255),
+  /** Of the medium on its machine's disk server: 32 hex digits. */
+  capability: z.string().regex(/^[0-9a-f]{32}$/),
+  witness: z.boolean().optional(),
+});
+export type GivenMember = z.infer<typeof givenMemberSchema>;
+
+/** What CREATE is asked for. */
+export const newStorageSchema = z.object({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: "a name has letters, digits, dots and dashes" }),
+  size: z.number().int().positive(),
+  algorithm: z.string().min(1).max(32),
+  ack: z.enum(["all", "quorum", "one"]),
+  serve: z.enum(["majority", "any"]),
+  onSplit: z.enum(["keep", "ask"]),
+  members: z.array(givenMemberSchema).min(1).max(8),
+});
+export type NewStorage = z.infer<typeof newStorageSchema>;
+
+export const diskTable = defineServer({
+  name: "disk",
+  summary: "media of a machine that are members of storages, and the storages that it serves",
+  object: "a medium",
+  rights: { read: 0x01, write: 0x02, admin: 0x80 },
+  requestBytesMax: DISK_TRANSFER_BYTES + digestsMax + 256,
+  replyBytesMax: DISK_TRANSFER_BYTES + digestsMax + 1024,
+  standardRights: {
+    ...{ info: [], restrict: [], touch: [], status: ["read"], getparams: ["admin"], setparams: ["admin"] },
+    ...{ age: ["admin"], copy: ["admin"], destroy: ["admin"] },
+  },
+  operations: {
+    attach: operation({
+      number: 2800,
+      summary: "have a file, a partition or another storage as a medium; a file is made or extended",
+      subject: "server",
+      rights: ["admin"],
+      arguments: {
+        path: inBuffer(string(1024), "the file or partition; disk:NAME for a storage"),
+        bytes: inBuffer(uint64, "how long a file is at least"),
+        storage: inBuffer(optional(capability), "of disk:NAME, the storage's capability"),
+      },
+      reply: { medium: inPrivate("the medium") },
+      errors: {
+        STD_EXISTS: "the file is a medium of this machine already",
+        STD_NOSPACE: "this machine has as many media as it can",
+        STD_NOTFOUND: "there is no such path, or no such storage",
+        STD_DENIED: "the capability lacks the right, or this user may not open the file",
+        DISK_MEDIUM: "the file or partition cannot be used",
+        DISK_SILENT: "the storage does not answer",
+      },
+      example: "n1 --path /srv/member --bytes 1073745920",
+    }),
+    detach: operation({
+      number: 2801,
+      summary: "have a medium no more; what is on it stays",
+      rights: ["admin"],
+      errors: { DISK_GONE: "it was taken away already" },
+      example: "MEDIUM",
+    }),
+    media: operation({
+      number: 2802,
+      summary: "the media of this machine",
+      subject: "server",
+      rights: ["read"],
+      reply: { media: inBuffer(document, "each with its path and state") },
+      example: "n1",
+    }),
+    medium: operation({
+      number: 2803,
+      summary: "where a medium lies, and the ages of the storages below it",
+      rights: ["read"],
+      reply: {
+        path: inBuffer(string(1024), "its path"),
+        ages: inBuffer(list(raw(16), 256), "of a storage that it lies on, and of those below"),
+      },
+      errors: { ...ofMedium, DISK_SILENT: "a storage below does not answer" },
+      example: "MEDIUM",
+    }),
+    create: operation({
+      number: 2804,
+      summary: "make a storage of media, and serve it from here; what was on them is gone",
+      subject: "server",
+      rights: ["admin"],
+      arguments: { storage: inBuffer(document, "name, size, policies and members") },
+      reply: { storage: inBuffer(document, "its name, age and capability") },
+      errors: {
+        ...ofWrites,
+        STD_EXISTS: "a storage of that name is known here, or a medium is of a storage already",
+        STD_NOTFOUND: "there is no such algorithm",
+        DISK_SHORT: "a medium is smaller than the storage",
+        DISK_SILENT: "a member does not answer",
+        DISK_LOOP: "a storage would be a member of itself",
+        DISK_NO_QUORUM: "too few members answer",
+        DISK_NO_COPY: "no member has a valid copy",
+      },
+      example: 'n1 --storage \'{"name":"d","size":1073741824,"members":[]}\'',
+    }),
+    storages: operation({
+      number: 2805,
+      summary: "the storages that this machine knows from its media, and which it serves",
+      subject: "server",
+      rights: ["read"],
+      reply: { storages: inBuffer(document, "each with its name, age and capability") },
+      example: "n1",
+    }),
+    serving: operation({
+      number: 2806,
+      summary: "whether this machine serves the storage of an age",
+      subject: "server",
+      rights: "anyone",
+      arguments: { age: inBuffer(raw(16), "the storage's age") },
+      reply: { serves: inExtra("1: it does") },
+      example: "n1 --age hex:00112233445566778899aabbccddeeff",
+    }),
+    look: operation({
+      number: 2810,
+      summary: "what is on a medium",
+      rights: ["read"],
+      reply: {
+        blocks: inBuffer(uint32, "what it can hold for a storage"),
+        empty: inBuffer(boolean, "it is known to hold nothing"),
+        record: inBuffer(bytes, "the member's record; empty: it is none"),
+      },
+      errors: ofMedium,
+      example: "MEDIUM",
+    }),
+    fence: operation({
+      number: 2811,
+      summary: "bind a member to the server of an epoch: older ones are refused from now on",
+      rights: ["write"],
+      arguments: {
+        epoch: epoch(),
+        server: count64("the server's id"),
+        age: inBuffer(raw(16), "the storage's age"),
+      },
+      reply: { record: inBuffer(bytes, "the member's record") },
+      errors: ofMedium,
+      example: "MEDIUM --epoch 2 --server 1 --age hex:00112233445566778899aabbccddeeff",
+    }),
+    adopt: operation({
+      number: 2812,
+      summary: "make a medium a member, whatever was on it",
+      rights: ["write"],
+      arguments: { record: inBuffer(bytes, "its record") },
+      errors: { ...ofWrites, DISK_SHORT: "the medium is smaller than the storage" },
+      example: "MEDIUM --record @record",
+    }),
+    update: operation({
+      number: 2813,
+      summary: "replace what the server of the storage says in a member's record",
+      rights: ["write"],
+      arguments: { record: inBuffer(bytes, "the record") },
+      errors: ofWrites,
+      example: "MEDIUM --record @record",
+    }),
+    renew: operation({
+      number: 2814,
+      summary: "the server lives, and has all sequences below one done",
+      rights: ["write"],
+      arguments: { epoch: epoch(), done: count64("every sequence below it has ended on all members") },
+      errors: ofMedium,
+      example: "MEDIUM --epoch 2 --done 17",
+    }),
+    read: operation({
+      number: 2815,
+      summary: "blocks with their digests; without data when some of them have rotted",
+      rights: ["read"],
+      arguments: {
+        block: block(),
+        flags: inExtra("1: as they are, compared with nothing", { otherwise: 0 }),
+        epoch: epoch(),
+        blocks: blocks(),
+      },
+      reply: {
+        rotten: inBuffer(list(uint16, 256), "blocks behind the first that are not what was written"),
+        digests: inBuffer(blob(digestsMax), "of each block"),
+        data: inBuffer(bytes, "the blocks"),
+      },
+      errors: ofMedium,
+      example: "MEDIUM --block 0 --epoch 2 --blocks 1",
+    }),
+    write: operation({
+      number: 2816,
+      summary: "write blocks, once for each sequence",
+      rights: ["write"],
+      arguments: {
+        block: block(),
+        flags: inExtra("1: answer when it is on the medium", { otherwise: 0 }),
+        epoch: epoch(),
+        sequence: count64("its number within the epoch"),
+        done: count64("every sequence below it has ended on all members"),
+        digests: inBuffer(blob(digestsMax), "of each block"),
+        data: inBuffer(bytes, "the blocks"),
+      },
+      errors: ofWrites,
+      example: "MEDIUM --block 0 --epoch 2 --sequence 1 --done 1 --digests hex:00 --data hello",
+    }),
+    zero: operation({
+      number: 2817,
+      summary: "make blocks zeros, once for each sequence",
+      rights: ["write"],
+      arguments: {
+        block: block(),
+        flags: inExtra("1: answer when it is on the medium; 2: give the room back", { otherwise: 0 }),
+        epoch: epoch(),
+        sequence: count64("its number within the epoch"),
+        done: count64("every sequence below it has ended on all members"),
+        blocks: blocks(),
+      },
+      errors: ofWrites,
+      example: "MEDIUM --block 0 --epoch 2 --sequence 1 --done 1 --blocks 8",
+    }),
+    flush: operation({
+      number: 2818,
+      summary: "answer when all that was written before is on the medium",
+      rights: ["write"],
+      arguments: { epoch: epoch() },
+      errors: ofMedium,
+      example: "MEDIUM --epoch 2",
+    }),
+    digests: operation({
+      number: 2819,
+      summary: "digests of blocks, 8 bytes each; 0: nothing is stored there",
+      rights: ["read"],
+      arguments: {
+        block: block(),
+        flags: inExtra("1: computed from the bytes", { otherwise: 0 }),
+        epoch: epoch(),
+        blocks: blocks(),
+      },
+      reply: { digests: inBuffer(bytes, "of each block") },
+      errors: { ...ofMedium, DISK_ROT: "stored bytes are not those that were written" },
+      example: "MEDIUM --block 0 --epoch 2 --blocks 8",
+    }),
+  },
+});
+
+/** A run of blocks, as EXTENTS of a storage answers it. */
+export const extentType = record({ blocks: uint32, flags: uint32 });
+export const EXTENT_HOLE = 1;
+export const EXTENT_DIRTY = 2;

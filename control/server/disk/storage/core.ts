@@ -1,0 +1,302 @@
+// What a server of a storage knows and may do: its epoch, its members, its generation, whether it may
+// answer now; and what follows when a member goes.
+//
+// - Serves while it is open, enough members have answered a renewal that was sent less than LEASE_MS ago,
+//   and the members in sync that answer have every block. Otherwise requests wait, within a limit.
+// - A member that is down is taken out (`out`) only while the others suffice without it; the last copy
+//   is waited for. Another generation begins at once when writes were under way or not yet flushed, or
+//   the member has failed; else with the next write. Nothing that is missing there is acknowledged before
+//   the records say so (records.ts).
+// - Whoever finds DISK_FENCED ends it for good.
+
+import type { After } from "../../../group/timer.js";
+import type { DiskErrorCode } from "../errors.js";
+import { DiskError } from "../errors.js";
+import { LEASE_MS, type MemberPort } from "../member/port.js";
+import { HISTORY_MAX, type MemberEntry, type MemberRecord, type StorageFacts } from "../member/record.js";
+import { type Algorithm, algorithmOf } from "./algorithm.js";
+import type { Branches } from "./branches.js";
+import { type Decision, votesNeeded } from "./decision.js";
+import { MemberLink } from "./member-link.js";
+import { defaultPolicy, type StoragePolicy } from "./policy.js";
+import { RangeLocks } from "./range-locks.js";
+import { Records } from "./records.js";
+import { Signal } from "./signal.js";
+
+export interface StorageOptions {
+  /** Any record of the storage, however old: it says where the members are. */
+  readonly record: MemberRecord;
+  /** The way to a member; called once for each entry. */
+  readonly connect: (entry: MemberEntry) => MemberPort;
+  /** Milliseconds; never runs back. */
+  readonly clock: () => number;
+  readonly after: After;
+  readonly random: (bytes: number) => Uint8Array;
+  /** Of whole blocks, with the storage's seed, as its members compute them (port.ts). */
+  readonly digests: (data: Uint8Array) => Uint8Array;
+  readonly policy?: Partial<StoragePolicy>;
+  /** Where the blocks of a history that lost are kept; without it a split brain waits for a person. */
+  readonly branches?: Branches;
+  /** What people should know, a line each. */
+  readonly log?: (line: string) => void;
+}
+
+interface Request {
+  readonly deadline: number;
+  readonly reject: (error: DiskError) => void;
+}
+
+export class Core {
+  facts: StorageFacts;
+  members: MemberLink[] = [];
+  epoch: number;
+  readonly server: bigint;
+  generation: bigint;
+  history: readonly bigint[];
+  isClean = false;
+  phase: "opening" | "serving" | "closed" = "opening";
+  /** What opening has found last, while it cannot serve. */
+  decision: Exclude<Decision, { kind: "serve" }> | null = null;
+  ended: DiskError | null = null;
+  /** The first record of this server is on the members. */
+  isReady = false;
+  /** The only copy has lost writes that were not flushed; the next flush says so. */
+  isCacheLost = false;
+  /** Another generation has to begin before the next write. */
+  isTurnDue = false;
+  /** When somebody used the disk last. */
+  usedAt = Number.NEGATIVE_INFINITY;
+  /** Extents in which writes may have been under way when an earlier server ended. */
+  unsure: Uint8Array;
+  readonly policy: StoragePolicy;
+  readonly changed = new Signal();
+  readonly locks = new RangeLocks();
+  readonly records = new Records(this);
+  #sequence = 0;
+  #volatile = 0;
+  #flushedTo = 0;
+  readonly #outstanding = new Set<number>();
+  readonly #requests = new Set<Request>();
+
+  constructor(readonly options: StorageOptions) {
+    const { record } = options;
+    this.policy = { ...defaultPolicy, ...options.policy };
+    this.facts = record.storage;
+    this.epoch = record.epoch;
+    this.generation = record.generation;
+    this.history = record.history;
+    this.server = this.random64();
+    this.unsure = new Uint8Array(0);
+  }
+
+  get algorithm(): Algorithm {
+    const found = algorithmOf(this.facts.algorithm);
+    if (found !== undefined) return found;
+    throw new DiskError(
+      "DISK_FOREIGN",
+      `there is no algorithm ${this.facts.algorithm}; take a newer version`,
+    );
+  }
+
+  get entries(): readonly MemberEntry[] {
+    return this.members.map(({ entry }) => entry);
+  }
+
+  now(): number {
+    return this.options.clock();
+  }
+
+  log(line: string): void {
+    this.options.log?.(`${this.facts.name}: ${line}`);
+  }
+
+  /** Never 0. */
+  random64(): bigint {
+    const bytes = this.options.random(8);
+    return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) | 1n;
+  }
+
+  pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.after(milliseconds, resolve);
+    });
+  }
+
+  // ---- members -------------------------------------------------------------------------
+
+  get needed(): number {
+    return votesNeeded({ storage: this.facts, members: this.entries });
+  }
+
+  get votes(): number {
+    return this.members.filter(({ link }) => link === "up").length;
+  }
+
+  link(entry: MemberEntry): MemberLink {
+    const { connect, clock } = this.options;
+    return new MemberLink(entry, connect(entry), this.facts.blocks, clock, this.policy);
+  }
+
+  isWholeWithout(without: MemberLink | null): boolean {
+    const has = (place: number): boolean => {
+      const member = this.members[place];
+      return member !== undefined && member !== without && member.isSource;
+    };
+    return this.algorithm.isWhole(this.entries, has);
+  }
+
+  /** As MemberLink.ask; a fence ends the server. */
+  async ask<T>(member: MemberLink, send: (port: MemberPort) => Promise<T>, isOnce = false): Promise<T> {
+    try {
+      return await member.ask(send, isOnce);
+    } catch (error) {
+      if (error instanceof DiskError && error.code === "DISK_FENCED") this.end(error);
+      throw error;
+    }
+  }
+
+  /** The member answered that it is of no use, or nothing at all for too long. */
+  lose(member: MemberLink, failure: DiskError | null): void {
+    if (member.link === "down" && failure === null) return;
+    const { node, path } = member.entry;
+    this.log(`${node}:${path} is down: ${failure?.message ?? "it does not answer"}`);
+    member.down(failure);
+    this.evaluate();
+    this.changed.fire();
+  }
+
+  /** Takes out whoever is down and can be done without. */
+  evaluate(): void {
+    if (this.phase !== "serving" || this.ended !== null) return;
+    for (const member of this.members) {
+      if (member.link === "up" || member.entry.isWitness || !member.isAttached) continue;
+      if (this.votes < this.needed) continue;
+      if (member.entry.state === "syncing" || this.isWholeWithout(member)) this.takeOut(member);
+    }
+  }
+
+  takeOut(member: MemberLink): void {
+    const wasInSync = member.entry.state === "in-sync";
+    member.entry = { ...member.entry, state: "out", since: member.generation };
+    if (wasInSync) member.percent = 0;
+    if (wasInSync) this.turnSoon(this.#outstanding.size > 0 || this.isUnflushed || member.failure !== null);
+    this.changed.fire();
+    void this.records.commit();
+  }
+
+  // ---- generations ---------------------------------------------------------------------
+
+  /** Begins another generation, at once or with the next write. */
+  turnSoon(isNow: boolean): void {
+    this.isTurnDue = !isNow;
+    if (!isNow) return;
+    this.history = [this.generation, ...this.history].slice(0, HISTORY_MAX);
+    this.generation = this.random64();
+  }
+
+  // ---- sequences -----------------------------------------------------------------------
+
+  begin(isDurable: boolean): number {
+    const sequence = ++this.#sequence;
+    this.#outstanding.add(sequence);
+    if (!isDurable) this.#volatile = sequence;
+    return sequence;
+  }
+
+  finish(sequence: number): void {
+    this.#outstanding.delete(sequence);
+  }
+
+  /** Every sequence below it has ended on all members. */
+  get done(): number {
+    for (const first of this.#outstanding) return first;
+    return this.#sequence + 1;
+  }
+
+  /** Some write that has ended may be in caches alone. */
+  get isUnflushed(): boolean {
+    return this.#volatile > this.#flushedTo;
+  }
+
+  flushed(done: number): void {
+    this.#flushedTo = Math.max(this.#flushedTo, done - 1);
+  }
+
+  // ---- serving -------------------------------------------------------------------------
+
+  get hasLease(): boolean {
+    const since = this.now() - LEASE_MS;
+    const heard = this.members.filter((each) => each.link === "up" && each.renewedAt > since).length;
+    return heard >= this.needed;
+  }
+
+  get isServing(): boolean {
+    return this.phase === "serving" && this.isReady && this.hasLease && this.isWholeWithout(null);
+  }
+
+  /** Ends when the storage may be used; rejects when it never will be again. */
+  async gate(): Promise<void> {
+    while (!this.isServing) {
+      if (this.ended !== null) throw this.ended;
+      await this.changed.wait();
+    }
+  }
+
+  /** A request to the storage: it ends in time, with DISK_NO_QUORUM or what else is the matter. */
+  request<T>(work: () => Promise<T>): Promise<T> {
+    this.usedAt = this.now();
+    return new Promise<T>((resolve, reject) => {
+      const request: Request = { deadline: this.now() + this.policy.requestLimitMs, reject };
+      this.#requests.add(request);
+      const end = (): void => {
+        this.#requests.delete(request);
+        this.usedAt = this.now();
+      };
+      work().then(
+        (answer) => {
+          end();
+          resolve(answer);
+        },
+        (error: unknown) => {
+          end();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Rejects the requests that have waited too long. */
+  expire(): void {
+    const now = this.now();
+    for (const request of [...this.#requests])
+      if (now > request.deadline) {
+        this.#requests.delete(request);
+        request.reject(this.#lateness());
+      }
+  }
+
+  end(error: DiskError): void {
+    if (this.ended !== null) return;
+    this.ended = error;
+    this.log(`ended: ${error.message}`);
+    this.phase = "closed";
+    for (const member of this.members) member.down(null);
+    for (const { reject } of this.#requests) reject(error);
+    this.#requests.clear();
+    this.records.end(error);
+    this.changed.fire();
+  }
+
+  #lateness(): DiskError {
+    const kind = this.decision?.kind;
+    const code: DiskErrorCode =
+      kind === "split" ? "DISK_SPLIT" : kind === "no-copy" ? "DISK_NO_COPY" : "DISK_NO_QUORUM";
+    const why =
+      kind === "split"
+        ? "it has two histories; say which one counts with heal"
+        : kind === "no-copy"
+          ? "no member with a valid copy answers; start one"
+          : `${this.votes} of ${this.members.length} members answer, ${this.needed} are needed; start some`;
+    return new DiskError(code, `${this.facts.name} is not served: ${why}`);
+  }
+}

@@ -1,0 +1,171 @@
+// How a server gets a storage: it looks at all members, binds enough of them to a new epoch, and begins
+// with what decision.ts makes of the records that the fences have answered.
+//
+// - Nobody is fenced before enough members were seen to serve with; so a server that is cut off does not
+//   disturb the one that serves. Tried for ever, with a back-off: a server that cannot get the storage
+//   stands by, and takes over when the other one's leases have ended.
+// - Whoever is not in sync begins as `out`, with the maps that the records give, and comes back as any
+//   member does (returning.ts).
+
+import { sameBytes } from "../../../kernel/bytes.js";
+import { DiskError } from "../errors.js";
+import type { MemberFound } from "../member/port.js";
+import type { MemberEntry, MemberRecord } from "../member/record.js";
+import type { Core } from "./core.js";
+import { type Decision, decide, entryOf, type Seen } from "./decision.js";
+import { isEmptyMap, runsOf, union } from "./extents.js";
+import type { MemberLink } from "./member-link.js";
+import { inTime, keep } from "./returning.js";
+
+type Serve = Extract<Decision, { kind: "serve" }>;
+
+interface Bound {
+  readonly record: MemberRecord;
+  readonly sentAt: number;
+}
+
+/** Ends when the storage is served, or never will be by this server. */
+export async function open(core: Core, winner?: Uint8Array): Promise<void> {
+  const { retryMinMs, retryMaxMs } = core.policy;
+  setMembers(core, core.options.record.members);
+  for (let delay = retryMinMs; core.ended === null; delay = Math.min(retryMaxMs / 4, delay * 2)) {
+    if (await tryOpen(core, winner)) return;
+    const [part = 0] = core.options.random(1);
+    await core.pause(delay * (1 + part / 256));
+  }
+}
+
+/** Takes a list of members; those that were on it before keep their link. */
+export function setMembers(core: Core, entries: readonly MemberEntry[]): void {
+  core.members = entries.map((entry) => {
+    const known = core.members.find((each) => sameBytes(each.entry.id, entry.id));
+    return known ?? core.link(entry);
+  });
+}
+
+async function lookAt(core: Core, member: MemberLink): Promise<Seen> {
+  const { id } = member.entry;
+  try {
+    return { id, found: await inTime(core, member.port.look(), core.policy.memberTimeoutMs) };
+  } catch (error) {
+    if (error instanceof DiskError) return { id, found: null };
+    throw error;
+  }
+}
+
+/** Looks at everybody whom the newest list of members names. */
+async function lookAtAll(core: Core): Promise<Seen[]> {
+  for (let again = 0; ; again++) {
+    const seen = await Promise.all(core.members.map((member) => lookAt(core, member)));
+    const chief = decide(seen, { age: core.facts.age, mayKeep: true });
+    if (chief.kind === "wait" || again > 2) return seen;
+    const { members } = chief.chief;
+    const isSame =
+      members.length === core.members.length &&
+      members.every((entry) => core.members.some((each) => sameBytes(each.entry.id, entry.id)));
+    if (isSame) return seen;
+    setMembers(core, members);
+  }
+}
+
+async function tryOpen(core: Core, winner: Uint8Array | undefined): Promise<boolean> {
+  const mayKeep = core.facts.onSplit === "keep" && core.options.branches !== undefined;
+  const options = { age: core.facts.age, mayKeep, ...(winner === undefined ? {} : { winner }) };
+  const isOurs = (found: MemberFound | null): found is Extract<MemberFound, { kind: "member" }> =>
+    found?.kind === "member" && sameBytes(found.record.storage.age, core.facts.age);
+
+  const seen = await lookAtAll(core);
+  const epochs = seen.map(({ found }) => (isOurs(found) ? found.record.epoch : 0));
+  const first = decide(seen, options);
+  if (core.ended !== null) return true;
+  if (first.kind !== "serve") {
+    core.decision = first;
+    return false;
+  }
+  const epoch = Math.max(core.epoch, ...epochs) + 1;
+  const bound = new Map<MemberLink, Bound>();
+  let isHeld = false;
+  await Promise.all(
+    core.members.map(async (member, place) => {
+      if (!isOurs(seen[place]?.found ?? null)) return;
+      const sentAt = core.now();
+      try {
+        const claim = { epoch, server: core.server, age: core.facts.age };
+        const record = await inTime(core, member.port.fence(claim), core.policy.memberTimeoutMs);
+        bound.set(member, { record, sentAt });
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+        isHeld ||= error.code === "DISK_FENCED";
+      }
+    }),
+  );
+  if (core.ended !== null) return true;
+  const again = core.members.map((member, place): Seen => {
+    const found = seen[place]?.found ?? null;
+    const record = bound.get(member)?.record;
+    const { id } = member.entry;
+    if (record !== undefined && found !== null)
+      return { id, found: { kind: "member", blocks: found.blocks, record } };
+    return { id, found: isOurs(found) ? null : found };
+  });
+  const decision = decide(again, options);
+  core.epoch = epoch;
+  // Whoever may serve with any copy does not, while another server has one that it can reach.
+  const isOthers = isHeld && core.facts.serve === "any";
+  if (decision.kind !== "serve" || isOthers) {
+    core.decision =
+      decision.kind === "serve" ? { kind: "wait", votes: bound.size, needed: core.needed } : decision;
+    return false;
+  }
+  await begin(core, decision, bound);
+  return true;
+}
+
+async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink, Bound>): Promise<void> {
+  const { chief, inSync } = decision;
+  const { blocks } = chief.storage;
+  core.decision = null;
+  core.facts = chief.storage;
+  core.generation = chief.generation;
+  core.history = chief.history;
+  core.unsure = decision.unsure;
+  core.isClean = false;
+  const sources = inSync.flatMap((place) => {
+    const id = chief.members[place]?.id;
+    return [...bound.values()].flatMap(({ record }) => (id && sameBytes(record.member, id) ? [record] : []));
+  });
+  let isTurnDue = false;
+  chief.members.forEach((entry, place) => {
+    const member = core.members.find((each) => sameBytes(each.entry.id, entry.id));
+    if (member === undefined) return;
+    member.entry = entry;
+    const binding = bound.get(member);
+    member.generation =
+      binding?.record.generation ?? (entry.state === "in-sync" ? chief.generation : entry.since);
+    if (binding !== undefined) member.renewedAt = binding.sentAt;
+    const isIn = inSync.includes(place) || entry.isWitness;
+    if (isIn) {
+      member.entry = { ...entry, state: "in-sync", lacks: null };
+      if (!inSync.includes(place) && binding === undefined) return;
+      member.percent = 100;
+      member.up();
+      return;
+    }
+    isTurnDue ||= entry.state === "in-sync";
+    const lacks = sources.map((source) => entryOf(source, entry.id)?.lacks ?? null);
+    const isTorn = decision.isTurning && !isEmptyMap(decision.unsure);
+    const map = union(blocks, ...lacks, isTorn ? decision.unsure : null);
+    for (const run of runsOf(map, blocks)) member.check.set(run.block, run.blocks);
+    const since = entry.state === "out" ? entry.since : member.generation;
+    member.entry = { ...entry, state: "out", since, lacks: null };
+  });
+  core.turnSoon(decision.isTurning);
+  core.isTurnDue = isTurnDue && !decision.isTurning;
+  core.phase = "serving";
+  for (const member of core.members) void keep(core, member);
+  core.changed.fire();
+  await core.records.commit();
+  core.isReady = true;
+  core.log(`served in epoch ${core.epoch}`);
+  core.changed.fire();
+}

@@ -1,0 +1,141 @@
+// Gives a member what it lacks, in the background, while it gets every new write.
+//
+// - What is known to be lacking is copied; what may be is compared by digests first, computed anew from
+//   the target's bytes. A run is held against writers while it is copied.
+// - Nothing is latched: what is left is what the maps say. A source that goes is replaced by another; when
+//   the target goes, the maps stay, and its own activity says what was not flushed.
+// - While others use the disk it takes small chunks, one at a time, and rests in between (policy.ts).
+// - The member is in sync once its maps are empty, it was flushed, and no write is under way that was
+//   begun before: only then may others count on it.
+
+import { BLOCK_BYTES } from "../disk.js";
+import { DiskError } from "../errors.js";
+import { DIGEST_BYTES } from "../member/port.js";
+import type { Part } from "./algorithm.js";
+import type { Core } from "./core.js";
+import type { Run } from "./dirty-map.js";
+import type { MemberLink } from "./member-link.js";
+import { CHUNK_BLOCKS_BUSY, CHUNK_BLOCKS_IDLE, LANES_MAX } from "./policy.js";
+import { readPart, storedDigests } from "./reads.js";
+import { store } from "./repair.js";
+
+const isGoing = (core: Core, member: MemberLink): boolean =>
+  core.ended === null && member.entry.state === "syncing" && member.link === "up" && !member.isRemoved;
+
+export async function resync(core: Core, member: MemberLink): Promise<void> {
+  if (member.isResyncing) return;
+  member.isResyncing = true;
+  try {
+    while (isGoing(core, member) && !(await pass(core, member)));
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    if (core.ended === null && error.code !== "DISK_SILENT") core.lose(member, error);
+  } finally {
+    member.isResyncing = false;
+    core.changed.fire();
+  }
+}
+
+/** Once through the maps. True when the member is in sync. */
+async function pass(core: Core, member: MemberLink): Promise<boolean> {
+  const total = Math.max(1, member.dirtyBlocks);
+  const lowest = member.percent;
+  const under = new Set<Promise<void>>();
+  let savedAt = core.now();
+  let failure: unknown = null;
+  for (const isCopy of [true, false])
+    for (let from = 0; isGoing(core, member) && failure === null; ) {
+      const isBusy = core.now() - core.usedAt < core.policy.idleMs;
+      const run = (isCopy ? member.copy : member.check).next(
+        from,
+        isBusy ? CHUNK_BLOCKS_BUSY : CHUNK_BLOCKS_IDLE,
+      );
+      if (run === null) break;
+      from = run.block + run.blocks;
+      const beganAt = core.now();
+      const work = chunk(core, member, run, isCopy)
+        .catch((error: unknown) => {
+          failure ??= error;
+        })
+        .finally(() => under.delete(work));
+      under.add(work);
+      while (under.size >= (isBusy ? 1 : LANES_MAX)) await Promise.race(under);
+      const share = 1 - member.dirtyBlocks / total;
+      member.percent = Math.max(member.percent, Math.min(99, Math.floor(lowest + (100 - lowest) * share)));
+      if (isBusy) await core.pause(Math.max(1, (core.now() - beganAt) * core.policy.resyncRest));
+      if (core.now() - savedAt > core.policy.progressMs) {
+        savedAt = core.now();
+        core.records.progress();
+      }
+    }
+  await Promise.all(under);
+  if (failure !== null) throw failure;
+  return finish(core, member);
+}
+
+async function chunk(core: Core, member: MemberLink, run: Run, isCopy: boolean): Promise<void> {
+  const release = await core.locks.acquire(run.block, run.blocks, false);
+  try {
+    if (!isGoing(core, member)) return;
+    const part = partOf(core, member, run);
+    if (isCopy) await copyRun(core, member, part);
+    else {
+      const [ours, its] = await Promise.all([
+        storedDigests(core, part),
+        core.ask(member, (port) => port.digests(core.epoch, run.block, run.blocks, true)),
+      ]);
+      for (const differing of differingRuns(ours, its, run))
+        await copyRun(core, member, partOf(core, member, differing));
+    }
+    member.copy.clear(run.block, run.blocks);
+    member.check.clear(run.block, run.blocks);
+  } finally {
+    release();
+  }
+}
+
+function partOf(core: Core, member: MemberLink, { block, blocks }: Run): Part {
+  const members = core.members.flatMap((each, place) =>
+    each === member || each.entry.isWitness ? [] : [place],
+  );
+  return { block, blocks, memberBlock: block, members };
+}
+
+async function copyRun(core: Core, member: MemberLink, part: Part): Promise<void> {
+  const data = new Uint8Array(part.blocks * BLOCK_BYTES);
+  const digests = await readPart(core, part, data);
+  await store(core, member, part.memberBlock, data, digests, false);
+}
+
+/** Runs of blocks of which the digests differ. */
+export function* differingRuns(ours: Uint8Array, its: Uint8Array, { block, blocks }: Run): Generator<Run> {
+  const differs = (at: number): boolean => {
+    for (let byte = at * DIGEST_BYTES; byte < (at + 1) * DIGEST_BYTES; byte++)
+      if (ours[byte] !== its[byte]) return true;
+    return false;
+  };
+  for (let at = 0; at < blocks; at++) {
+    if (!differs(at)) continue;
+    const from = at;
+    while (at + 1 < blocks && differs(at + 1)) at++;
+    yield { block: block + from, blocks: at + 1 - from };
+  }
+}
+
+/** In sync, when nothing is left. */
+async function finish(core: Core, member: MemberLink): Promise<boolean> {
+  if (!isGoing(core, member) || member.dirtyBlocks > 0) return false;
+  await core.ask(member, (port) => port.flush(core.epoch));
+  const release = await core.locks.acquire(0, core.facts.blocks, false);
+  try {
+    if (!isGoing(core, member) || member.dirtyBlocks > 0) return false;
+    member.entry = { ...member.entry, state: "in-sync", since: core.generation };
+    member.percent = 100;
+  } finally {
+    release();
+  }
+  core.log(`${member.entry.node}:${member.entry.path} is in sync`);
+  core.changed.fire();
+  void core.records.commit();
+  return true;
+}

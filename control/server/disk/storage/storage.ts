@@ -1,0 +1,138 @@
+// A storage: a disk on several members, served by one machine at a time, that heals itself.
+//
+// - `Storage.open` begins at once and tries for ever; `ready` ends when it is served. Requests may be made
+//   before: they wait within a limit (policy.ts), then reject with DISK_NO_QUORUM, DISK_NO_COPY or
+//   DISK_SPLIT, whatever is the matter.
+// - Members that fail are gone on without, come back by themselves, and are resynchronised.
+// - A server that finds another one in its place has ended: all rejects with DISK_FENCED, and `ended`
+//   resolves. Open another one then.
+// - The parts: opening.ts, lease.ts, writes.ts, reads.ts, returning.ts, resync.ts, records.ts, scrub.ts,
+//   operations.ts; what they share is core.ts; what is decided is decision.ts.
+
+import type { Disk, DiskExtent, WriteOptions, ZeroOptions } from "../disk.js";
+import { DiskError } from "../errors.js";
+import type { MemberPort } from "../member/port.js";
+import type { MemberEntry, MemberRecord } from "../member/record.js";
+import { Core, type StorageOptions } from "./core.js";
+import { keepLeases } from "./lease.js";
+import { open } from "./opening.js";
+import { extents, read } from "./reads.js";
+import { type StorageStatus, statusOf } from "./status.js";
+import { flush, write, zero } from "./writes.js";
+
+/** Makes the members of a storage out of media, whatever was on them. All are in sync: all zeros. */
+export async function format(
+  record: MemberRecord,
+  connect: (entry: MemberEntry) => MemberPort,
+): Promise<void> {
+  await Promise.all(
+    record.members.map(async (entry) => {
+      const port = connect(entry);
+      await port.adopt({ ...record, member: entry.id });
+      await port.update({ ...record, member: entry.id });
+    }),
+  );
+}
+
+export class Storage implements Disk {
+  /** Resolves when this server has ended for good: closed, or another one has the storage. */
+  readonly ended: Promise<DiskError>;
+  protected readonly core: Core;
+  readonly #opened: Promise<void>;
+  #end: (error: DiskError) => void = () => undefined;
+
+  private constructor(options: StorageOptions, winner?: Uint8Array) {
+    this.core = new Core(options);
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    keepLeases(this.core);
+    this.#opened = open(this.core, winner);
+    this.#opened.catch(() => undefined); // `ready` says it
+    void this.#watch();
+  }
+
+  /** `winner`: a member whose history counts, when there are two (heal). */
+  static open(options: StorageOptions, winner?: Uint8Array): Storage {
+    return new Storage(options, winner);
+  }
+
+  /** Ends when it is served; rejects when this server never will. */
+  async ready(): Promise<void> {
+    await this.#opened;
+    await this.core.gate();
+  }
+
+  get blocks(): number {
+    return this.core.facts.blocks;
+  }
+
+  get isReadOnly(): boolean {
+    return false;
+  }
+
+  read(block: number, buffer: Uint8Array): Promise<void> {
+    return this.#try(() => read(this.core, block, buffer));
+  }
+
+  write(block: number, data: Uint8Array, options: WriteOptions): Promise<void> {
+    return this.#try(() => write(this.core, block, data, options));
+  }
+
+  zero(block: number, blocks: number, options: ZeroOptions): Promise<void> {
+    return this.#try(() => zero(this.core, block, blocks, options));
+  }
+
+  flush(): Promise<void> {
+    return this.#try(() => flush(this.core));
+  }
+
+  extents(block: number, blocks: number): Promise<readonly DiskExtent[]> {
+    return this.#try(() => extents(this.core, block, blocks));
+  }
+
+  status(): StorageStatus {
+    return statusOf(this.core);
+  }
+
+  /** The record of now, as its members have it: to be kept where the storage is to be found again. */
+  record(): MemberRecord {
+    const first = this.core.members[0];
+    return first === undefined ? this.core.options.record : this.core.records.recordFor(first.entry);
+  }
+
+  /** Ends when something may have changed that `status` tells. */
+  changed(): Promise<void> {
+    return this.core.changed.wait();
+  }
+
+  /** Flushes, says on the members that nothing is under way, and ends this server. */
+  async close(): Promise<void> {
+    const { core } = this;
+    if (core.isServing) {
+      try {
+        await flush(core);
+        core.isClean = true;
+        if (core.isServing) await core.records.commit();
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+      }
+    }
+    core.end(new DiskError("DISK_GONE", `${core.facts.name} was closed; open it again`));
+  }
+
+  /** Ends this server at once, as its machine's end would. */
+  stop(): void {
+    this.core.end(new DiskError("DISK_GONE", `${this.core.facts.name} was stopped; open it again`));
+  }
+
+  async #try<T>(work: () => Promise<T>): Promise<T> {
+    if (this.core.ended !== null) throw this.core.ended;
+    return work();
+  }
+
+  async #watch(): Promise<void> {
+    while (this.core.ended === null) await this.core.changed.wait();
+    this.#end(this.core.ended);
+  }
+}

@@ -1,0 +1,124 @@
+// A storage on members in memory, with servers that can be started, cut off and killed.
+
+import type {
+  MemberEntry,
+  MemberRecord,
+  StorageFacts,
+} from "../../../../control/server/disk/member/record.js";
+import type { Branches } from "../../../../control/server/disk/storage/branches.js";
+import type { StoragePolicy } from "../../../../control/server/disk/storage/policy.js";
+import { format, Storage } from "../../../../control/server/disk/storage/storage.js";
+import { SeededRandom } from "../../../../drivers/fault/random.js";
+import { type FakeLink, FakeMember, fakeDigests, goodLink } from "./fake-member.js";
+import { VirtualTime } from "./virtual-time.js";
+
+export interface FakeOptions {
+  readonly members?: number;
+  readonly witnesses?: number;
+  readonly blocks?: number;
+  readonly facts?: Partial<StorageFacts>;
+  readonly policy?: Partial<StoragePolicy>;
+  readonly branches?: Branches;
+  readonly seed?: number;
+}
+
+const idOf = (place: number): Uint8Array => Uint8Array.from({ length: 16 }, () => place + 1);
+const capability = { port: new Uint8Array(6), private: new Uint8Array(10) };
+
+export function recordOf(options: FakeOptions = {}): MemberRecord {
+  const { members = 3, witnesses = 0, blocks = 4096 } = options;
+  const facts: StorageFacts = {
+    age: new Uint8Array(16).fill(7),
+    secret: new Uint8Array(32).fill(9),
+    ...{ name: "d", algorithm: "mirror", blocks, ack: "all", serve: "majority", onSplit: "keep" },
+    ...options.facts,
+  };
+  const each = facts.algorithm === "linear" ? blocks / members : blocks;
+  const entries = Array.from({ length: members + witnesses }, (_, place): MemberEntry => {
+    const isWitness = place >= members;
+    return {
+      ...{ id: idOf(place), node: `n${place + 1}`, path: `/m${place + 1}`, capability, isWitness },
+      ...{ blocks: isWitness ? 0 : each, state: "in-sync", since: 1n, lacks: null },
+    };
+  });
+  return {
+    ...{
+      storage: facts,
+      member: idOf(0),
+      members: entries,
+      epoch: 0,
+      server: 0n,
+      generation: 1n,
+      history: [],
+    },
+    ...{ isClean: true, activity: new Uint8Array(Math.ceil(Math.ceil(blocks / 1024) / 8)) },
+  };
+}
+
+/** A server's machine: its storage, and its ways to the members. */
+export interface FakeServer {
+  readonly storage: Storage;
+  readonly links: FakeLink[];
+  readonly log: string[];
+}
+
+export class FakeWorld {
+  readonly time = new VirtualTime();
+  readonly random: SeededRandom;
+  readonly record: MemberRecord;
+  readonly members: FakeMember[];
+
+  constructor(readonly options: FakeOptions = {}) {
+    this.random = new SeededRandom(options.seed ?? 1);
+    this.record = recordOf(options);
+    this.members = this.record.members.map(() => this.medium());
+  }
+
+  medium(blocks = this.record.storage.blocks): FakeMember {
+    return new FakeMember(this.time, this.random, blocks);
+  }
+
+  async format(): Promise<void> {
+    const connect = (entry: MemberEntry) => this.#at(entry).port(goodLink());
+    await this.time.during(format(this.record, connect));
+  }
+
+  #at(entry: MemberEntry): FakeMember {
+    const found = this.members[(entry.id[0] ?? 0) - 1];
+    if (found === undefined) throw new Error(`no member ${entry.node}`);
+    return found;
+  }
+
+  randomBytes = (bytes: number): Uint8Array =>
+    Uint8Array.from({ length: bytes }, () => this.random.below(256));
+
+  /** Starts a server; the links are to the members in order. */
+  serve(links: FakeLink[] = this.members.map(goodLink), winner?: Uint8Array): FakeServer {
+    const log: string[] = [];
+    const { record, time, options } = this;
+    const connect = (entry: MemberEntry) => {
+      const place = (entry.id[0] ?? 0) - 1;
+      links[place] ??= goodLink();
+      return this.#at(entry).port(links[place]);
+    };
+    const { clock, after } = time;
+    const storage = Storage.open(
+      {
+        ...{ record, connect, clock, after, random: this.randomBytes, digests: fakeDigests },
+        ...(options.policy === undefined ? {} : { policy: options.policy }),
+        ...(options.branches === undefined ? {} : { branches: options.branches }),
+        log: (line) => log.push(`${time.now.toFixed(0)} ${line}`),
+      },
+      winner,
+    );
+    return { storage, links, log };
+  }
+
+  /** A storage that is served, on fresh members. */
+  async served(): Promise<FakeServer> {
+    await this.format();
+    const server = this.serve();
+    await this.time.during(server.storage.ready());
+    return server;
+  }
+}
