@@ -25,7 +25,6 @@ export interface ShownDisk {
   readonly size: number;
   readonly state: "ok" | "degraded" | "resyncing" | "split-brain" | "failed";
   readonly generation: string;
-  readonly server?: string | null;
   readonly members: readonly {
     readonly node: string;
     readonly path: string;
@@ -162,8 +161,12 @@ export class DiskLab {
 
   /** The machine that serves the disk now. */
   async server(name = "d"): Promise<string> {
-    const { server } = await this.shown((disk) => typeof disk.server === "string", name);
-    return server ?? "";
+    return until(`somebody who serves ${name}`, async () => {
+      const { disks } = JSON.parse(await this.disk("list", "--json")) as {
+        disks: { name: string; node: string | null }[];
+      };
+      return disks.find((each) => each.name === name)?.node ?? undefined;
+    });
   }
 
   kill = (node: string) => this.lab.must(["lab", "kill", node]);
@@ -193,7 +196,8 @@ export class DiskLab {
   }
 
   #target(): string {
-    return `driver=raw,size=${fileSystemBytes},file.driver=nbd,file.export=d,file.server.type=unix,file.server.path=${this.socket}`;
+    const server = `file.server.type=unix,file.server.path=${this.socket}`;
+    return `driver=raw,size=${fileSystemBytes},file.driver=nbd,file.export=d,${server}`;
   }
 
   /** Begins to write at random and to verify it; `end` waits for it. */

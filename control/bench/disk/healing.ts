@@ -37,7 +37,7 @@ type Figures = Readonly<Record<string, number>>;
 
 /** A member's machine that does not serve. */
 async function otherOf({ disk }: Given): Promise<string> {
-  const { server, members } = await disk.show();
+  const [server, { members }] = [await disk.server(), await disk.show()];
   const other = members.find(({ node }) => node !== server);
   if (other === undefined) throw new Error("the disk has one member");
   return other.node;
@@ -88,8 +88,7 @@ async function wireRate({ disk }: Given, from: string, to: string): Promise<numb
 async function blank(given: Given): Promise<Figures> {
   const { disk, abort } = given;
   const node = await otherOf(given);
-  const { server } = await disk.show();
-  const [copy, wire] = [await copyRate(given, node), await wireRate(given, server ?? "", node)];
+  const [copy, wire] = [await copyRate(given, node), await wireRate(given, await disk.server(), node)];
   await takeMedium(given, node);
   await disk.command("lab", "start", node);
   const seconds = (await disk.until(isWhole, healMs, abort)) / 1000;
@@ -135,8 +134,7 @@ async function foreground(given: Given): Promise<Figures> {
 
 async function failover(given: Given): Promise<Figures> {
   const { disk, abort } = given;
-  const { server } = await disk.show();
-  if (typeof server !== "string") throw new Error("nobody serves the disk");
+  const server = await disk.server();
   const running = runFio(
     { test: "write", depth: 1, uri: disk.uri, bytes: disk.place.bytes, milliseconds: 15_000 },
     abort,

@@ -25,11 +25,11 @@ export interface OurPlace {
 
 const shown = z.object({
   state: z.string(),
-  server: z.string().nullish(),
   members: z.array(
     z.object({ node: z.string(), state: z.string(), dirtyBytes: z.number(), percent: z.number() }),
   ),
 });
+const disks = z.object({ disks: z.array(z.object({ name: z.string(), node: z.string().nullable() })) });
 const listed = z.object({
   nodes: z.array(z.object({ name: z.string(), servers: z.record(z.string(), z.string()).optional() })),
 });
@@ -80,6 +80,14 @@ export class OurDisk implements ServedDisk {
 
   async show(): Promise<ShownDisk> {
     return shown.parse(JSON.parse(await this.command("disk", "show", diskName, "--json")));
+  }
+
+  /** The machine that serves the disk. */
+  async server(): Promise<string> {
+    const { disks: found } = disks.parse(JSON.parse(await this.command("disk", "list", "--json")));
+    const node = found.find(({ name }) => name === diskName)?.node;
+    if (typeof node !== "string") throw new Error("nobody serves the disk");
+    return node;
   }
 
   /** Waits until the disk says something of itself; milliseconds that it took. */
