@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
+import { runTool } from "../lab/tools.js";
 import type { Environment, Placement } from "./types.js";
 
 /** Cores of a list such as `0-1,4`. */
@@ -68,4 +69,10 @@ export function congestion(): Environment["congestion"] {
     standard: read("tcp_congestion_control") || "unknown",
     available: read("tcp_available_congestion_control").split(" ").filter(Boolean),
   };
+}
+
+/** A folder, and what kind of file system it is on. */
+export async function fileSystemOf(folder: string): Promise<string> {
+  const { output } = await runTool(["stat", "--file-system", "--format", "%T", folder]);
+  return `${folder} (${output.trim()})`;
 }

@@ -73,6 +73,13 @@ function middleCurve(runs: readonly Run[]): LoadPoint[] {
   });
 }
 
+/** The middle of several runs of one case. */
+export interface MiddleRun extends Run {
+  readonly runs: number;
+  /** Greatest less least, a part of the median; null without runs. */
+  readonly spread: number | null;
+}
+
 /** One row: medians over the runs, and how far the leading figure spreads. */
 export function resultOf(each: Case, runs: readonly Run[], problem?: string): Result {
   const middle = (figure: Known) => {
@@ -99,5 +106,23 @@ export function resultOf(each: Case, runs: readonly Run[], problem?: string): Re
     spread,
     each: runs,
     ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+/** What a row has besides its case: medians over the runs, and how far the rates spread. */
+export function middleOf(runs: readonly Run[]): MiddleRun {
+  const middle = (figure: Known) => {
+    const known = runs.flatMap((run) => run[figure] ?? []);
+    return known.length === 0 ? null : median(known);
+  };
+  const rates = runs.flatMap(({ callsPerSecond }) => callsPerSecond ?? []);
+  return {
+    p50Us: middle("p50Us"),
+    p99Us: middle("p99Us"),
+    megabytesPerSecond: middle("megabytesPerSecond"),
+    callsPerSecond: middle("callsPerSecond"),
+    cpuUsPerCall: middle("cpuUsPerCall"),
+    runs: runs.length,
+    spread: rates.length === 0 ? null : (Math.max(...rates) - Math.min(...rates)) / median(rates),
   };
 }

@@ -2,7 +2,7 @@
 // ratios with their goals, and what has to be said beside them. Pure.
 
 import { type FileReport, type FileResult, fileTests } from "../bench/files/types.js";
-import { type Align, figure, ratioTable, shown, table } from "./bench-table.js";
+import { type Align, figure, problemLines, ratioTable, shown, table } from "./bench-table.js";
 import { sizeText } from "./quantity.js";
 
 const head = [
@@ -42,12 +42,12 @@ export function filesReportText({ environment, results, ratios, remarks }: FileR
     const rows = results.filter((each) => each.test === test && each.problem === undefined);
     if (rows.length > 0) blocks.push(`${test}\n${table(head, aligns, rows.map(rowOf))}`);
   }
-  const problems = results.flatMap(({ test, system, bytes, clients, members, problem }) =>
-    problem === undefined || problem.includes("is not installed")
-      ? (problem ?? [])
-      : [`${test} ${system} ${sizeText(bytes)} ${clients} clients ${members} members: ${problem}`],
+  const problems = problemLines(
+    results,
+    ({ test, system, bytes, clients, members }) =>
+      `${test} ${system} ${sizeText(bytes)} ${clients} clients ${members} members`,
   );
-  if (problems.length > 0) blocks.push([...new Set(problems)].join("\n"));
+  if (problems.length > 0) blocks.push(problems.join("\n"));
   if (ratios.length > 0) blocks.push(ratioTable(ratios));
   if (remarks.length > 0) blocks.push(remarks.join("\n"));
   return blocks.join("\n\n");

@@ -49,7 +49,8 @@ const membersMost = 5;
 const spans = { standard: 1000, quick: 400 } as const;
 const quick = { sizes: [4096, 1024 * 1024], runs: 1 } as const;
 
-function parseFolder(path: string): string {
+/** A folder that is there. */
+export function parseFolder(path: string): string {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return path;
   throw usageError(`${path} is no folder`, "name one that is there: --folder /var/tmp");
 }

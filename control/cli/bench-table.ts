@@ -184,3 +184,16 @@ export function reportText({ environment, results, ratios, remarks }: Report): s
   if (remarks.length > 0) blocks.push(remarks.join("\n"));
   return blocks.join("\n\n");
 }
+
+/** Why rows have no figures, each reason once; of a program that is not installed without the case. */
+export function problemLines<Row extends { readonly problem?: string }>(
+  rows: readonly Row[],
+  nameOf: (row: Row) => string,
+): string[] {
+  const lines = rows.flatMap((row) => {
+    const { problem } = row;
+    if (problem === undefined) return [];
+    return problem.includes("is not installed") ? [problem] : [`${nameOf(row)}: ${problem}`];
+  });
+  return [...new Set(lines)];
+}

@@ -15,6 +15,7 @@ import { findMachine } from "../machine/find.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
 import { registerBenchCapability } from "./bench-capability.js";
 import { registerBenchCompare } from "./bench-compare.js";
+import { registerBenchDisk } from "./bench-disk.js";
 import { registerBenchFiles } from "./bench-files.js";
 import { registerBenchGroup } from "./bench-group.js";
 import { registerBenchKernel } from "./bench-kernel.js";
@@ -144,6 +145,7 @@ export function registerBench(program: Command): void {
     });
   registerBenchCompare(bench as unknown as Command);
   registerBenchFiles(bench as unknown as Command);
+  registerBenchDisk(bench as unknown as Command);
   registerBenchGroup(bench as unknown as Command);
   registerBenchAlarm(bench as unknown as Command);
   registerBenchCapability(bench as unknown as Command);

@@ -10,11 +10,10 @@
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { runTool } from "../../lab/tools.js";
 import { favour } from "../../node/start.js";
-import { allowedCores, coresOf, machine } from "../environment.js";
+import { allowedCores, coresOf, fileSystemOf, machine } from "../environment.js";
 import { addressOf, Lan } from "../group/lan.js";
-import { median } from "../samples.js";
+import { middleOf } from "../samples.js";
 import type { Run } from "../types.js";
 import { lanInterface, runCase, serveAll, startEnd } from "./ends.js";
 import { type FilesWanted, planFileCases } from "./plan.js";
@@ -96,31 +95,13 @@ async function measure(lan: Lan, each: FileCase, options: FileBenchOptions): Pro
   }
 }
 
-function resultOf(each: FileCase, runs: readonly Run[], problem: string | undefined): FileResult {
-  const middle = (pick: (run: Run) => number | null) => {
-    const known = runs.flatMap((run) => pick(run) ?? []);
-    return known.length === 0 ? null : median(known);
-  };
-  const rates = runs.flatMap(({ callsPerSecond }) => callsPerSecond ?? []);
-  return {
-    ...each,
-    p50Us: middle(({ p50Us }) => p50Us),
-    p99Us: middle(({ p99Us }) => p99Us),
-    megabytesPerSecond: middle(({ megabytesPerSecond }) => megabytesPerSecond),
-    callsPerSecond: middle(({ callsPerSecond }) => callsPerSecond),
-    cpuUsPerCall: middle(({ cpuUsPerCall }) => cpuUsPerCall),
-    runs: runs.length,
-    spread: rates.length === 0 ? null : (Math.max(...rates) - Math.min(...rates)) / median(rates),
-    ...(problem === undefined ? {} : { problem }),
-  };
-}
+const resultOf = (each: FileCase, runs: readonly Run[], problem: string | undefined): FileResult => ({
+  ...each,
+  ...middleOf(runs),
+  ...(problem === undefined ? {} : { problem }),
+});
 
 const hasNfs = (): boolean => /\bnfsd$/m.test(readFileSync("/proc/filesystems", "utf8"));
-
-async function diskOf(folder: string): Promise<string> {
-  const { output } = await runTool(["stat", "--file-system", "--format", "%T", folder]);
-  return `${folder} (${output.trim()})`;
-}
 
 /** Runs a benchmark of files. Rejects with ProteusError, or with the abort's reason. */
 export async function runFileBench(options: FileBenchOptions): Promise<FileReport> {
@@ -157,11 +138,11 @@ export async function runFileBench(options: FileBenchOptions): Promise<FileRepor
       await lan.remove();
     }
   }
-  const results = [...measured].map(([each, each_]) => resultOf(each, each_, problems.get(each)));
+  const results = [...measured].map(([each, those]) => resultOf(each, those, problems.get(each)));
   return {
     environment: {
       ...{ proteus: version, ...host, isolation, link: "bridge", mtus: [mtu], runs },
-      ...{ disk: await diskOf(options.folder), ...found },
+      ...{ disk: await fileSystemOf(options.folder), ...found },
     },
     results,
     ratios: fileRatiosOf(results),

@@ -9,7 +9,8 @@
 //   costs a program, and what it costs at least.
 // - disk: what the disk itself gives: 4 KiB written and flushed. echo: a call without work.
 
-import type { Environment, Ratio, Run } from "../types.js";
+import type { MiddleRun } from "../samples.js";
+import type { Environment, Ratio } from "../types.js";
 
 export const fileTests = ["read", "read-cold", "create", "lookup", "update"] as const;
 export type FileTest = (typeof fileTests)[number];
@@ -34,9 +35,7 @@ export interface FileCase {
   readonly members: number;
 }
 
-export interface FileResult extends FileCase, Run {
-  readonly runs: number;
-  readonly spread: number | null;
+export interface FileResult extends FileCase, MiddleRun {
   /** Why there are no figures, and what to do. */
   readonly problem?: string;
 }

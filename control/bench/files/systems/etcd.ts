@@ -26,7 +26,7 @@ export const etcd: FileSystemUnderTest = {
       ...["--initial-advertise-peer-urls", url(address, peerPort)],
       ...["--initial-cluster", cluster, "--initial-cluster-token", "bench"],
     ]);
-    await program.listening(address, clientPort);
+    await program.listening({ host: address, port: clientPort });
     return { facts: {}, stop: () => program.stop() };
   },
   async connect({ test, addresses, bytes, clients }) {

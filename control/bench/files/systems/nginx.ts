@@ -35,7 +35,7 @@ const serve: FileSystemUnderTest["serve"] = async ({ folder, addresses, member, 
   const path = join(folder, "nginx.conf");
   writeFileSync(path, nginxConfiguration(folder, address));
   const program = new Program("nginx", ["nginx", "-e", "stderr", "-c", path, "-p", folder]);
-  await program.listening(address, port);
+  await program.listening({ host: address, port });
   return { facts: {}, stop: () => program.stop() };
 };
 

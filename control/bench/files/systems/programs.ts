@@ -22,9 +22,12 @@ export async function versionOf(command: readonly string[]): Promise<string | nu
 export const install = (name: string, packages: string): string =>
   `${name} is not installed: apt-get install ${packages} (or: npm run setup -- --bench)`;
 
-function isOpen(host: string, port: number): Promise<boolean> {
+/** Where a program listens. */
+export type Listens = { readonly host: string; readonly port: number } | { readonly path: string };
+
+function isOpen(where: Listens): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port });
+    const socket = connect(where);
     const end = (open: boolean) => () => {
       socket.destroy();
       resolve(open);
@@ -61,9 +64,9 @@ export class Program {
   }
 
   /** Resolves when it takes connections. */
-  async listening(host: string, port: number): Promise<void> {
+  async listening(where: Listens): Promise<void> {
     const deadline = performance.now() + startDeadlineMs;
-    while (!(await isOpen(host, port))) {
+    while (!(await isOpen(where))) {
       if (this.#over || performance.now() > deadline)
         throw new Error(`${this.name} did not start: ${this.#words.trim().split("\n").at(-1) ?? ""}`);
       await setTimeout(againMs);

@@ -14,7 +14,7 @@ export const redis: FileSystemUnderTest = {
     const durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
     const where = ["--bind", address, "--port", `${port}`, "--protected-mode", "no", "--dir", folder];
     const program = new Program("redis-server", ["redis-server", ...where, ...durable]);
-    await program.listening(address, port);
+    await program.listening({ host: address, port });
     return { facts: {}, stop: () => program.stop() };
   },
   async connect({ test, addresses, bytes, clients }) {
