@@ -45,11 +45,13 @@ const longOnly =
         ...["nbd", "nbd-server", "replication", "segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
+/** Scenarios of disks take half an hour. */
+const nightlyOnly = tier === "nightly" ? [] : ["disk-scenarios"].map(path);
 const part = process.env.PROTEUS_END_TO_END;
 const parted =
   part === "alone"
-    ? { include: alone, exclude: longOnly }
-    : { exclude: part === "together" ? [...alone, ...longOnly] : longOnly };
+    ? { include: alone, exclude: [...longOnly, ...nightlyOnly] }
+    : { exclude: [...(part === "together" ? alone : []), ...longOnly, ...nightlyOnly] };
 
 export default defineConfig({
   test: {

@@ -307,6 +307,7 @@ export class DiskLife {
 
   async #check(): Promise<void> {
     const { time, members, record } = this.world;
+    await time.during(this.#flush()); // hears of writes that the only copy may have lost, once
     await time.during(this.current.storage.flush());
     for (const [place, known] of this.#known) {
       const before = new Set(known.allowed);

@@ -49,8 +49,8 @@ export class Records {
   }
 
   /** The server begins with what the members in sync have. */
-  begin(base: Pick<MemberRecord, "generation" | "history">): void {
-    this.#base = base;
+  begin({ generation, history }: Pick<MemberRecord, "generation" | "history">): void {
+    this.#base = { generation, history };
   }
 
   /** What a medium is adopted with: nothing that the members in sync do not know yet. */

@@ -88,6 +88,22 @@ describe("a mirror", () => {
       expect(member?.stored(block + 2).data[9]).toBe(block / 512 + 1);
   });
 
+  it("gives a blank medium the place that it is in, also where it has just taken over", async () => {
+    const world = new FakeWorld();
+    const first = await world.served();
+    await world.time.during(first.storage.write(7, blocksOf(7), durable));
+    const member = world.members[2];
+    member?.crash();
+    member?.blank();
+    first.storage.stop();
+    member?.start();
+    const second = world.serve();
+    await world.time.during(second.storage.ready());
+    await world.time.until(() => second.storage.status().state === "ok");
+    expect(member?.record?.member).toEqual(world.record.members[2]?.id);
+    expect(member?.stored(7).data[0]).toBe(7);
+  });
+
   it("takes over from a server that was killed, within five seconds", async () => {
     const world = new FakeWorld();
     const first = await world.served();
