@@ -32,7 +32,7 @@ one does.
   --ack        when a write is acknowledged: all members in sync have it, a quorum, or one
   --serve      who may serve it: a majority of the members and witnesses, or any with a copy
   --witness    a machine that has a vote and no data: with two members it breaks the tie
-  --on-split   of two histories keep the loser's blocks as a branch, or ask a person
+  --on-split   keep or ask; pool machines do not keep branches yet: a person decides, by heal
 ${diskHelp}
 
 Examples:
@@ -167,7 +167,7 @@ function registerChanges(disk: Command): void {
       .option("--yes", "do not ask for the disk's name", false),
     changeHelp(
       "heal d --keep n1",
-      "\nThe blocks of the other history are kept as a branch where that is the policy.",
+      "\nThe blocks of the other history are overwritten: copy its member's file first if they matter.",
     ),
     heal,
   );
