@@ -181,23 +181,7 @@ export class DiskLab {
       writeFileSync(join(tree, `file${file}`), Buffer.alloc(10_000 * file, `${file} `));
     const image = join(this.lab.folder, "image");
     await must("mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, image, `${fileSystemBytes / MiB}M`);
-    await must(
-      "qemu-img",
-      "convert",
-      "-n",
-      "-f",
-      "raw",
-      "-O",
-      "raw",
-      "--target-image-opts",
-      image,
-      this.#target(),
-    );
-  }
-
-  #target(): string {
-    const server = `file.server.type=unix,file.server.path=${this.socket}`;
-    return `driver=raw,size=${fileSystemBytes},file.driver=nbd,file.export=d,${server}`;
+    await must("nbdcopy", "--flush", image, this.uri);
   }
 
   /** Begins to write at random and to verify it; `end` waits for it. */

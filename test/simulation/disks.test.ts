@@ -43,7 +43,7 @@ describe("a storage whose servers, members and links fail", () => {
 
   it("loses nothing that was acknowledged, and is whole again at the end", async () => {
     const total = { runs: 0, writes: 0, reads: 0, faults: 0, takeovers: 0 };
-    await forEachSeed(file, 1, perTier({ quick: 24, long: 200, nightly: 4000 }), async (seed) => {
+    await forEachSeed(file, 1, perTier({ quick: 24, long: 400, nightly: 4000 }), async (seed) => {
       const life = await live({ ...kinds[seed % kinds.length], seed }, 12);
       total.runs++;
       for (const key of ["writes", "reads", "faults", "takeovers"] as const) total[key] += life.counts[key];

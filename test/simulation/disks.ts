@@ -230,7 +230,10 @@ export class DiskLife {
     this.#isDamaged = true;
     this.say(`medium ${place} ${what}`);
     await work();
-    while (this.current.storage.status().state !== "ok" && !this.#isOver) await this.world.time.pause(100);
+    while (this.current.storage.status().state !== "ok" && !this.#isOver) {
+      await this.world.time.pause(100);
+      if (this.servers.every(({ storage }) => storage.hasEnded)) this.serve();
+    }
     this.#isDamaged = false;
   }
 

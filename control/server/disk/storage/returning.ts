@@ -6,7 +6,8 @@
 // - A medium that is blank, or of another storage, is adopted and lacks everything. One of this storage
 //   lacks what the maps say, when it is the one that went out; else what its digests say.
 // - A member that went its own way is saved as a branch first, or waits for a person (split.ts).
-// - A later epoch or history on it ends this server: another one has the storage.
+// - A later epoch or history on it ends this server: another one has the storage. So does a blank medium
+//   in the place of the last copy: what is known of the others on their media is all there is.
 
 import { sameBytes } from "../../../kernel/bytes.js";
 import { DiskError } from "../errors.js";
@@ -168,8 +169,9 @@ async function adopt(core: Core, member: MemberLink, found: MemberFound): Promis
       `it has ${found.blocks} blocks, ${needed} are needed; give it more room`,
     );
   if (!entry.isWitness && entry.state !== "out") {
+    // Others may have gone out a moment ago, which no medium says and no write has seen: media decide.
     if (entry.state === "in-sync" && !core.isWholeWithout(member))
-      throw new DiskError("DISK_NO_COPY", "the last copy is blank; put its medium back");
+      return core.end(new DiskError("DISK_FENCED", "the last copy is blank; open the storage anew"));
     member.failure = new DiskError("DISK_FOREIGN", "its medium is blank");
     core.takeOut(member);
   }
