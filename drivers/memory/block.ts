@@ -32,7 +32,7 @@ export class MemoryBlockDevice implements BlockDevice {
     for (let at = 0; at < data.length; at += this.blockBytes) {
       const content = data.subarray(at, at + this.blockBytes);
       if (Buffer.compare(content, this.#zeros) === 0) this.#content.delete(block + at / this.blockBytes);
-      else this.#content.set(block + at / this.blockBytes, content.slice());
+      else this.#content.set(block + at / this.blockBytes, new Uint8Array(content)); // a Buffer's slice is no copy
     }
   }
 

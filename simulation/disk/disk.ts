@@ -77,8 +77,9 @@ export class VirtualDisk implements BlockDevice {
   write(block: number, data: Uint8Array): Promise<void> {
     return this.#counted(1, () => {
       checkBlocks(this, block, data.length);
-      for (let i = 0; i * this.blockBytes < data.length; i++)
-        this.#writeBlock(block + i, data.slice(i * this.blockBytes, (i + 1) * this.blockBytes));
+      const own = new Uint8Array(data); // a copy: what a Buffer's slice is not
+      for (let i = 0; i * this.blockBytes < own.length; i++)
+        this.#writeBlock(block + i, own.slice(i * this.blockBytes, (i + 1) * this.blockBytes));
     });
   }
 

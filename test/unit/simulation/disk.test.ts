@@ -59,6 +59,17 @@ describe("a virtual disk", () => {
     expect(disk.onMedium(4)).toEqual(filled(7));
   });
 
+  it("keeps its own bytes, also of a Buffer, whose slices share theirs", async () => {
+    const sent = Buffer.from(filled(7));
+    await ended(disk.write(3, sent));
+    await ended(disk.flush());
+    const judged = disk.onMedium(3);
+    judged.fill(8);
+    expect(Buffer.compare(sent, filled(7))).toBe(0);
+    sent.fill(9);
+    expect(Buffer.compare(disk.onMedium(3), filled(7))).toBe(0);
+  });
+
   it("keeps what was flushed through any number of power cuts", async () => {
     for (let seed = 1; seed <= 50; seed++) {
       make(seed);
