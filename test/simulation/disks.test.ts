@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { FakeOptions } from "../unit/server/disk/fake-storage.js";
+import { RealMember, realDigests } from "./disk-medium.js";
 import { DiskLife } from "./disks.js";
 import { forEachSeed, perTier } from "./seeds.js";
 
@@ -15,6 +16,13 @@ const kinds: readonly FakeOptions[] = [
   { members: 3, facts: { ack: "quorum" } },
   { members: 4, witnesses: 1, facts: { ack: "quorum" } },
 ];
+
+/** Members on disks: everything but the wire is what runs on machines. */
+const real: FakeOptions = {
+  blocks: 2048,
+  medium: (time, random, blocks) => new RealMember(time, random, blocks),
+  digests: realDigests,
+};
 
 async function live(options: FakeOptions, faults: number): Promise<DiskLife> {
   const life = new DiskLife({ ...options, policy: { retryMaxMs: 1000 } });
@@ -50,5 +58,12 @@ describe("a storage whose servers, members and links fail", () => {
     });
     expect(total.writes).toBeGreaterThan(10 * total.runs);
     expect(total.takeovers).toBeGreaterThan(total.runs);
+  });
+
+  it("does so with members on disks that lose power", async () => {
+    await forEachSeed(file, 5001, perTier({ quick: 6, long: 100, nightly: 1000 }), async (seed) => {
+      const life = await live({ ...kinds[seed % kinds.length], ...real, seed }, 8);
+      expect(life.counts.writes).toBeGreaterThan(0);
+    });
   });
 });

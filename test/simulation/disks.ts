@@ -8,6 +8,7 @@
 
 import { BLOCK_BYTES } from "../../control/server/disk/disk.js";
 import { DiskError } from "../../control/server/disk/errors.js";
+import { SECTOR_BYTES } from "../../drivers/block.js";
 import type { SeededRandom } from "../../drivers/fault/random.js";
 import type { Reachable } from "../unit/server/disk/fake-member.js";
 import { goodLink } from "../unit/server/disk/fake-member.js";
@@ -39,6 +40,8 @@ export class DiskLife {
   readonly trace: string[] = [];
   readonly #known = new Map<number, Known>();
   readonly #places: number[];
+  /** What torn writes have left, by the numbers that they got. */
+  readonly #torn = new Map<number, Uint8Array>();
   #value = 0;
   #isDamaged = false;
   /** Some block has one good copy less: nothing else fails until it was repaired. */
@@ -129,10 +132,32 @@ export class DiskLife {
       return this.#failed(error);
     }
     this.counts.reads++;
-    const value = numberIn(buffer);
-    if (!known.allowed.has(value) || Buffer.compare(buffer, contentOf(value)) !== 0)
-      throw new Error(`block ${place} reads ${value}, which is none of ${[...known.allowed].join(", ")}`);
-    known.allowed = new Set([value]);
+    known.allowed = new Set([this.#judged(place, buffer, known)]);
+  }
+
+  /** Which value a block has that was read; of a torn write it is a new one, of sectors of those allowed. */
+  #judged(place: number, buffer: Uint8Array, { allowed }: Known): number {
+    const isWhole = (value: number): boolean => Buffer.compare(buffer, this.#content(value)) === 0;
+    const value = [...allowed].find(isWhole);
+    if (value !== undefined) return value;
+    const isOf = (from: number, each: number): boolean =>
+      Buffer.compare(
+        buffer.subarray(from, from + SECTOR_BYTES),
+        this.#content(each).subarray(from, from + SECTOR_BYTES),
+      ) === 0;
+    const isMixed = Array.from({ length: BLOCK_BYTES / SECTOR_BYTES }, (_, sector) =>
+      [...allowed].some((each) => isOf(sector * SECTOR_BYTES, each)),
+    ).every((is) => is);
+    if (!isMixed || allowed.size < 2)
+      throw new Error(
+        `block ${place} reads ${numberIn(buffer)}, which is none of ${[...allowed].join(", ")}`,
+      );
+    this.#torn.set(++this.#value, buffer.slice());
+    return this.#value;
+  }
+
+  #content(value: number): Uint8Array {
+    return this.#torn.get(value) ?? contentOf(value);
   }
 
   async #flush(): Promise<void> {
@@ -313,14 +338,12 @@ export class DiskLife {
     await time.during(this.#flush()); // hears of writes that the only copy may have lost, once
     await time.during(this.current.storage.flush());
     for (const [place, known] of this.#known) {
-      const before = new Set(known.allowed);
       await time.during(this.read(place, known));
       const [value = 0] = known.allowed;
-      if (!before.has(value)) throw new Error(`block ${place}`);
       for (const [at, entry] of record.members.entries()) {
         const data = members[at]?.stored(place).data;
         if (entry.isWitness || data === undefined) continue;
-        if (Buffer.compare(data, contentOf(value)) !== 0)
+        if (Buffer.compare(data, this.#content(value)) !== 0)
           throw new Error(`block ${place} of member ${at} is ${numberIn(data)}, not ${value}`);
       }
     }
