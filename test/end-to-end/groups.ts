@@ -139,9 +139,15 @@ export class GroupProgram {
   }
 
   /** Waits until it has got a message with this text. */
-  hears(text: string, milliseconds?: number): Promise<true> {
+  async hears(text: string, milliseconds?: number): Promise<true> {
     const heard = () => (this.texts.includes(text) ? true : undefined);
-    return until(`${this.node} to hear "${text}"`, heard, milliseconds);
+    try {
+      return await until(`${this.node} to hear "${text}"`, heard, milliseconds);
+    } catch (cause) {
+      const last = JSON.stringify(this.got.slice(-3));
+      const why = `it has heard ${this.got.length}, last ${last}, and said ${JSON.stringify(this.said)}`;
+      throw new Error(`${String(cause)}: ${why}`, { cause });
+    }
   }
 }
 

@@ -109,7 +109,7 @@ async function takeAsItIs(
   await core.ask(member, (port) => port.read(core.epoch, part.memberBlock, buffer, true), true);
   const digests = core.options.digests(buffer);
   // Every copy gets it before anybody sees it; the range is held against writers already.
-  const copy = buffer.slice();
+  const copy = new Uint8Array(buffer); // a copy also of a Buffer, whose slices share its bytes
   await Promise.allSettled(bad.map((each) => store(core, each.member, part.memberBlock, copy, digests)));
   return digests;
 }
