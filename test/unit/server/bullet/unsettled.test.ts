@@ -167,8 +167,10 @@ describe("an unsettled slot", () => {
     const [count, bytes] = [19, 900_000]; // 16 MiB and more
     for (let number = 1; number < perBlock - 1 - count; number++) await create(volume, contentOf(10, number));
     const open = device.shut();
-    const { writes } = device;
+    const { writes, flushes } = device;
     const first = create(volume, contentOf(10, 0));
+    // Its round has begun without the others: those that came along would be settled in the next one.
+    await expect.poll(() => device.flushes).toBe(flushes + 1);
     const large = Array.from({ length: count }, (_, index) =>
       create(volume, new Uint8Array(bytes).fill(index)),
     );
