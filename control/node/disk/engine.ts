@@ -1,15 +1,15 @@
 // Members and storages of a pool machine, with what they need of it: its kernel's digests, its clock,
-// its randomness, and a folder for branches.
+// its randomness, and the ways to members.
 //
-// - A storage is known to others by what its port says; `describe` is made here of what it says of
-//   itself, and `change` does what its operations can.
+// - A new storage begins with a generation of epoch 0, before that of every server (decision.ts).
+// - What a storage says of itself to others, and what can be done to it: served.ts.
 
 import { STD_NOTFOUND } from "../../../core-wasm/status.js";
-import type { Capability } from "../../capability/capability.js";
-import { capabilityOf } from "../../capability/capability.js";
+import { KEYED_KEY_BYTES } from "../../../core-wasm/wire/formats.js";
+import { type Capability, capabilityOf } from "../../capability/capability.js";
 import type { After } from "../../group/timer.js";
 import { DISK_BLOCK_BYTES, type GivenMember, type NewStorage } from "../../interface/disk.js";
-import { fromHex } from "../../kernel/bytes.js";
+import { fromHex, view } from "../../kernel/bytes.js";
 import { Digests } from "../../kernel/digests.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { digestSeed, Member } from "../../server/disk/member/member.js";
@@ -23,6 +23,7 @@ import {
 } from "../../server/disk/member/record.js";
 import { algorithmOf } from "../../server/disk/storage/algorithm.js";
 import type { Branches } from "../../server/disk/storage/branches.js";
+import { generationIn } from "../../server/disk/storage/decision.js";
 import { format, Storage } from "../../server/disk/storage/storage.js";
 import { refuse } from "../../stub/refused.js";
 import type { OpenDevice, OpenMember } from "./medium.js";
@@ -112,16 +113,11 @@ export async function createStorage(
 ): Promise<MemberRecord> {
   const { name, algorithm, ack, serve, onSplit, size } = wanted;
   const blocks = Math.ceil(size / DISK_BLOCK_BYTES);
-  const generation = new DataView(random(8).slice().buffer).getBigUint64(0) | 1n;
+  const generation = generationIn(0, view(random(4)).getUint32(0));
+  const secret = random(KEYED_KEY_BYTES);
   const storage = {
-    age: random(AGE_BYTES),
-    secret: random(32),
-    name,
-    algorithm,
-    blocks,
-    ack,
-    serve,
-    onSplit,
+    ...{ age: random(AGE_BYTES), secret, name, algorithm, blocks },
+    ...{ ack, serve, onSplit },
   };
   if (algorithmOf(algorithm) === undefined) refuse(STD_NOTFOUND);
   const sizes = sizesOf(wanted, blocks);

@@ -5,7 +5,7 @@
 //   makes of some fixed numbers are get-port, key and generation. Nothing leads back from them.
 // - Whoever has the secret has all rights; capabilities with fewer are given out.
 
-import { OBJECT_MAX, PORT_BYTES, PRIVATE_BYTES } from "../../../core-wasm/wire/formats.js";
+import { KEYED_KEY_BYTES, OBJECT_MAX, PORT_BYTES, PRIVATE_BYTES } from "../../../core-wasm/wire/formats.js";
 import type { Capability } from "../../capability/capability.js";
 import { type KeyedCheckFields, keyedScheme } from "../../capability/scheme.js";
 import { STORAGE_OBJECT } from "../../interface/storage.js";
@@ -17,19 +17,18 @@ export interface StorageIdentity {
 }
 
 const label = new TextEncoder().encode("storage\0");
-const keyBytes = 32;
 const generationBytes = 8;
 
 /** What follows from the 32 bytes of a storage's secret. */
 export function storageIdentity(fields: KeyedCheckFields, secret: Uint8Array): StorageIdentity {
   const prepared = fields.prepareKey(secret);
-  const pieces = new Uint8Array(PORT_BYTES + keyBytes + generationBytes + PORT_BYTES);
+  const pieces = new Uint8Array(PORT_BYTES + KEYED_KEY_BYTES + generationBytes + PORT_BYTES);
   for (let at = 0, object = OBJECT_MAX; at + PORT_BYTES <= pieces.length; at += PORT_BYTES, object--) {
     const part = fields.encodeKeyed(object, 0, prepared, label);
     if (typeof part === "number") throw new Error(`no check field for object ${object}: status ${part}`);
     pieces.set(part.subarray(PRIVATE_BYTES - PORT_BYTES), at);
   }
-  const [keyAt, generationAt] = [PORT_BYTES, PORT_BYTES + keyBytes];
+  const [keyAt, generationAt] = [PORT_BYTES, PORT_BYTES + KEYED_KEY_BYTES];
   return {
     getPort: pieces.slice(0, PORT_BYTES),
     key: pieces.slice(keyAt, generationAt),
