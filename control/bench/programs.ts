@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { connect } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { runTool, toolEnvironment } from "../../../lab/tools.js";
+import { runTool, toolEnvironment } from "../lab/tools.js";
 
 const startDeadlineMs = 15_000;
 const againMs = 20;

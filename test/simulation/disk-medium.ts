@@ -10,7 +10,7 @@ import type { MemberPort } from "../../control/server/disk/member/port.js";
 import type { MemberRecord } from "../../control/server/disk/member/record.js";
 import type { SeededRandom } from "../../drivers/fault/random.js";
 import { VirtualDisk } from "../../simulation/disk/disk.js";
-import { type FakeLink, Reachable } from "../unit/server/disk/fake-member.js";
+import { type FakeLink, Reachable } from "../unit/server/disk/fake-link.js";
 import { recordOf } from "../unit/server/disk/fake-storage.js";
 import { digests } from "../unit/server/disk/kernel.js";
 import type { VirtualTime } from "../unit/server/disk/virtual-time.js";

@@ -10,8 +10,8 @@ import { BLOCK_BYTES } from "../../control/server/disk/disk.js";
 import { DiskError } from "../../control/server/disk/errors.js";
 import { SECTOR_BYTES } from "../../drivers/block.js";
 import type { SeededRandom } from "../../drivers/fault/random.js";
-import type { Reachable } from "../unit/server/disk/fake-member.js";
-import { goodLink } from "../unit/server/disk/fake-member.js";
+import type { Reachable } from "../unit/server/disk/fake-link.js";
+import { goodLink } from "../unit/server/disk/fake-link.js";
 import { type FakeOptions, type FakeServer, FakeWorld } from "../unit/server/disk/fake-storage.js";
 
 interface Known {

@@ -6,7 +6,7 @@
 
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { Program } from "../files/systems/programs.js";
+import { Program } from "../programs.js";
 import type { DiskSystem } from "./types.js";
 
 /** A disk that is exported. */

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runTool } from "../../lab/tools.js";
 import { fileSystemOf, machine } from "../environment.js";
-import { install, versionOf } from "../files/systems/programs.js";
+import { install, versionOf } from "../programs.js";
 import { middleOf } from "../samples.js";
 import type { Run } from "../types.js";
 import { runFio } from "./fio.js";

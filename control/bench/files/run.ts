@@ -13,13 +13,13 @@ import { join } from "node:path";
 import { favour } from "../../node/start.js";
 import { allowedCores, coresOf, fileSystemOf, machine } from "../environment.js";
 import { addressOf, Lan } from "../group/lan.js";
+import { install, versionOf } from "../programs.js";
 import { middleOf } from "../samples.js";
 import type { Run } from "../types.js";
 import { lanInterface, runCase, serveAll, startEnd } from "./ends.js";
 import { type FilesWanted, planFileCases } from "./plan.js";
 import { fileRatiosOf, fileRemarksOf } from "./ratios.js";
 import type { FileJob } from "./system.js";
-import { install, versionOf } from "./systems/programs.js";
 import type { FileCase, FileReport, FileResult, FileSystem } from "./types.js";
 
 export interface FileBenchOptions extends FilesWanted {

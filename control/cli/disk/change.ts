@@ -4,12 +4,14 @@
 // - A member is named NODE, when the disk has one there, or NODE:PATH.
 // - What takes a new medium attaches it first, and detaches it when the disk does not take it.
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { GivenMember } from "../../interface/disk.js";
 import { changedSchema, type StorageChange, type StorageJob } from "../../interface/storage.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { emit } from "../output.js";
 import { parseSize } from "../quantity.js";
-import { attachMedium, confirm, detachMedia, parsePlace, type RoomOptions, roomOf } from "./create.js";
+import { confirm } from "./confirm.js";
+import { attachMedium, detachMedia, parsePlace, type RoomOptions, roomOf, sizeMost } from "./create.js";
 import {
   capabilityOfStorage,
   type DiskOptions,
@@ -23,9 +25,10 @@ import {
 } from "./session.js";
 import { untilWhole } from "./show.js";
 
-const sizeMost = 8 * 1024 ** 4;
 /** A change waits for members. */
 const changeMs = 60_000;
+/** Between two looks at what has come of one. */
+const againMs = 300;
 
 export interface ChangeOptions extends DiskOptions, RoomOptions {
   readonly yes?: boolean;
@@ -71,7 +74,7 @@ async function ended(session: DiskSession, storage: FoundStorage, begun: Storage
   const end = Date.now() + session.patienceMs;
   let job = begun;
   while (job.state === "running" && job.operation !== "scrub" && Date.now() < end) {
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await pause(againMs);
     const { jobs } = await describe(session, storage);
     job = jobs.find(({ number }) => number === begun.number) ?? job;
   }
@@ -117,8 +120,7 @@ async function withMedium(
   try {
     return await work(member);
   } catch (error) {
-    const { capability } = member;
-    await detachMedia(session, [capabilityOfStorage({ ...storage, capability })]);
+    await detachMedia(session, [member]);
     throw error;
   }
 }

@@ -4,8 +4,6 @@
 //   them and serves it. When that fails the media are detached again.
 // - Files that are made for a disk stay when it is deleted: they hold a whole copy of it.
 
-import { createInterface } from "node:readline/promises";
-import type { Capability } from "../../capability/capability.js";
 import { capabilityHex } from "../../capability/capability.js";
 import { DISK_BLOCK_BYTES, type GivenMember, type NewStorage } from "../../interface/disk.js";
 import { fromHex } from "../../kernel/bytes.js";
@@ -13,6 +11,7 @@ import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { mediumBlocks } from "../../server/disk/member/layout.js";
 import { emit, narrate } from "../output.js";
 import { parseSize, sizeText } from "../quantity.js";
+import { confirm } from "./confirm.js";
 import {
   capabilityOfStorage,
   type DiskOptions,
@@ -25,7 +24,8 @@ import {
   serverOf,
 } from "./session.js";
 
-const sizeMost = 8 * 1024 ** 4;
+/** Bytes of a disk at most. */
+export const sizeMost = 8 * 1024 ** 4;
 
 /** For how large a disk the files of new members are made. */
 export interface RoomOptions {
@@ -91,8 +91,8 @@ export async function attachMedium(session: DiskSession, place: Place, bytes: nu
 }
 
 /** Detaches media that are of no use after all; what cannot be asked stays. */
-export async function detachMedia(session: DiskSession, media: readonly Capability[]): Promise<void> {
-  const each = media.map((medium) => diskCalls(session, medium).detach());
+export async function detachMedia(session: DiskSession, media: readonly GivenMember[]): Promise<void> {
+  const each = media.map((medium) => diskCalls(session, capabilityOfStorage(medium)).detach());
   for (const ended of await Promise.allSettled(each))
     if (ended.status === "rejected") narrate(`disk: a medium stays attached: ${String(ended.reason)}`);
 }
@@ -129,10 +129,7 @@ export async function create(name: string, options: CreateOptions): Promise<void
       const storage: NewStorage = { name, size, algorithm, ...policies, members: attached };
       await diskCalls(session, host).create({ storage }, { deadMs: 30_000 });
     } catch (error) {
-      await detachMedia(
-        session,
-        attached.map(({ capability }) => capabilityOfStorage({ capability, name, age: "", served: false })),
-      );
+      await detachMedia(session, attached);
       throw error;
     }
     const described = await describe(session, await findStorage(session, name));
@@ -147,23 +144,6 @@ export async function create(name: string, options: CreateOptions): Promise<void
 
 export interface DeleteOptions extends DiskOptions {
   readonly yes: boolean;
-}
-
-/** Asks for the name, on a terminal; else --yes has to stand for it. */
-export async function confirm(name: string, what: string, yes: boolean): Promise<void> {
-  if (yes) return;
-  if (!process.stdin.isTTY)
-    throw usageError(`${what} has to be confirmed`, "give --yes, or do it on a terminal", "DISK_CONFIRM");
-  const ask = createInterface({ input: process.stdin, output: process.stderr });
-  const said = await ask.question(`${what}. Type its name to go on: `).finally(() => ask.close());
-  if (said.trim() === name) return;
-  throw new ProteusError({
-    code: "DISK_CONFIRM",
-    exit: exitCodes.usage,
-    message: "that is not its name",
-    unchanged: "nothing was done",
-    hint: `type ${name}, or give --yes`,
-  });
 }
 
 export async function remove(name: string, options: DeleteOptions): Promise<void> {

@@ -9,7 +9,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { capabilityHex } from "../../capability/capability.js";
@@ -21,6 +21,7 @@ import { interfacesOf } from "../../lab/plan.js";
 import { isAlive } from "../../lab/processes.js";
 import { type LabState, readNode } from "../../lab/state.js";
 import type { LabNode } from "../../lab/topology.js";
+import { type NbdAddress, parseNbdAddress } from "../../node/nbd-address.js";
 import { ownNetwork } from "../control-access.js";
 import { emit } from "../output.js";
 import type { ExportJob } from "./export-run.js";
@@ -35,25 +36,15 @@ export interface ExportOptions extends DiskOptions {
   readonly tlsCa?: string | undefined;
 }
 
-type Address =
-  | { readonly kind: "unix"; readonly path: string }
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
-
 const startMs = 40_000;
 const endMs = 10_000;
 /** Where the listening socket is among the program's descriptors. */
 const listenAt = 4;
 
-/** `unix:PATH` or `tcp:HOST:PORT`. */
-export function parseNbd(text: string): Address {
-  if (text.startsWith("unix:") && text.length > "unix:".length) {
-    const path = text.slice("unix:".length);
-    return { kind: "unix", path: isAbsolute(path) ? path : resolve(path) };
-  }
-  const tcp = /^tcp:(?:(.+):)?(\d{1,5})$/.exec(text);
-  if (tcp !== null && Number(tcp[2]) < 65536)
-    return { kind: "tcp", host: tcp[1]?.replace(/^\[(.*)\]$/, "$1") ?? "127.0.0.1", port: Number(tcp[2]) };
-  throw usageError(`"${text}" is no place for an export`, "give unix:PATH or tcp:HOST:PORT", "DISK_NBD");
+/** A socket's path counts from here, whatever folder the program is in. */
+function placeOf(text: string): NbdAddress {
+  const address = parseNbdAddress(text);
+  return address.kind === "unix" ? { ...address, path: resolve(address.path) } : address;
 }
 
 const labOf = ({ lab }: DiskOptions): LabState | null =>
@@ -75,7 +66,7 @@ function placeIn(lab: LabState): LabNode {
 }
 
 export async function exportTo(name: string, options: ExportOptions): Promise<void> {
-  const address = parseNbd(options.nbd);
+  const address = placeOf(options.nbd);
   const lab = labOf(options);
   const labName = lab?.topology.name ?? null;
   const storage = await onDisks(options, (session) => findStorage(session, name));
@@ -128,7 +119,11 @@ function wayOf(lab: LabState | null, options: ExportOptions): Pick<ExportJob, "i
   return { interfaces: [], access: { control, controlCa, tokenFile } };
 }
 
-async function listenOn({ host, port }: { readonly host: string; readonly port: number }): Promise<Server> {
+/** On loopback when no host is named. */
+async function listenOn({
+  host = "127.0.0.1",
+  port,
+}: NbdAddress & { readonly kind: "tcp" }): Promise<Server> {
   const server = createServer();
   server.listen({ host, port });
   try {

@@ -6,6 +6,7 @@
 // - A storage is asked under its own port, whichever machine serves it now, and is waited for while
 //   that changes: --timeout at most.
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "@commander-js/extra-typings";
 import { type Capability, parseCapability } from "../../capability/capability.js";
 import { diskTable, type KnownStorage, knownStoragesSchema } from "../../interface/disk.js";
@@ -59,11 +60,6 @@ export interface DiskSession {
 
 const call: CallOptions = { locateTimeoutMs: 1500, deadMs: 2000, pollMs: 300 };
 const againMs = 300;
-
-const pause = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 
 async function serversOf({ server, ...options }: DiskOptions): Promise<readonly DiskServerAt[]> {
   if (server.length > 0)
@@ -179,7 +175,7 @@ export async function findStorage(session: DiskSession, name: string): Promise<F
   });
 }
 
-export const capabilityOfStorage = ({ capability }: KnownStorage): Capability =>
+export const capabilityOfStorage = ({ capability }: Pick<KnownStorage, "capability">): Capability =>
   parseCapability(offlineKernel(), capability);
 
 /** The server of a storage changes, or is looked for. */

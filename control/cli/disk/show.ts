@@ -3,6 +3,7 @@
 // - `show --json` is a document for programs: what it has is fixed (control/interface/storage.ts).
 // - `--wait in-sync` ends when the disk is ok and every member has everything.
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { Described } from "../../interface/storage.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { bytesText } from "../files/report.js";
@@ -20,11 +21,6 @@ import {
 
 const watchMs = 1000;
 const waitMs = 250;
-
-const pause = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 
 export async function list(options: DiskOptions): Promise<void> {
   await onDisks(options, async (session) => {

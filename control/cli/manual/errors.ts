@@ -134,7 +134,6 @@ const own: Readonly<Record<string, string>> = {
   DISK_FULL: "what the medium of a disk lies on is full",
   DISK_MEDIA_FILE: "the list of a machine's media cannot be read or written",
   DISK_MEMBER: "a text that names no member of the disk, or several",
-  DISK_NBD: "a text that is no place for an export",
   DISK_NOT_EXPORTED: "the disk is not exported from this machine",
   DISK_PLACE: "a text that is no place of a member",
   DISK_RANGE: "outside the disk, or not whole blocks",

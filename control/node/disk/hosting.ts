@@ -132,12 +132,7 @@ export class Host {
 
   /** Ends it here and opens it anew: of two histories that of this member counts. */
   async reopen(winner: Uint8Array): Promise<void> {
-    const before = this.#served;
-    this.#server?.close();
-    this.#server = null;
-    this.#served = null;
-    this.#isReady = false;
-    before?.storage.stop();
+    this.#letGo()?.storage.stop();
     this.#forget();
     await this.open(winner).storage.ready();
   }
@@ -180,10 +175,7 @@ export class Host {
   #ended(served: Served, why: string): void {
     if (this.#served !== served) return;
     const wasReady = this.#isReady;
-    this.#server?.close();
-    this.#server = null;
-    this.#served = null;
-    this.#isReady = false;
+    this.#letGo();
     if (wasReady) this.#options.noticed(this.record.storage.name, "ended", why);
     this.watch(askEveryMs);
   }
@@ -201,6 +193,11 @@ export class Host {
   #close(): Served | null {
     this.#closed = true;
     this.#forget();
+    return this.#letGo();
+  }
+
+  /** Its port is closed, and what was served is nothing of this host's any more; answers that. */
+  #letGo(): Served | null {
     const served = this.#served;
     this.#server?.close();
     this.#server = null;

@@ -27,6 +27,9 @@ const schema = z.object({ schema: z.literal(1), next: z.number().int().min(1), m
 export type MediumEntry = z.infer<typeof entry>;
 export type MediaState = z.infer<typeof schema>;
 
+/** Of a machine that never had one. */
+export const noMedia: MediaState = { schema: 1, next: 1, media: [] };
+
 /** Where it is in a machine's state folder. */
 export const mediaFile = (state: string): string => join(state, "disks.json");
 
@@ -36,7 +39,7 @@ export function readMedia(path: string): MediaState {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { schema: 1, next: 1, media: [] };
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return noMedia;
     throw unusable(path, error);
   }
   try {

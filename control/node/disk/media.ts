@@ -15,7 +15,7 @@ import type { MemberRecord } from "../../server/disk/member/record.js";
 import type { DiskMedium } from "../../server/disk/server.js";
 import type { ObjectTable } from "../../stub/objects.js";
 import { refuse } from "../../stub/refused.js";
-import { type MediaState, type MediumEntry, readMedia, writeMedia } from "./media-file.js";
+import { type MediumEntry, noMedia, readMedia, writeMedia } from "./media-file.js";
 import { Medium, type OpenDevice, type OpenMember } from "./medium.js";
 
 export interface MediaOptions {
@@ -63,7 +63,7 @@ export class Media implements ObjectTable<DiskMedium> {
   /** Opens all that the file names; those that cannot be are tried again. Throws DISK_MEDIA_FILE. */
   static async open(options: MediaOptions): Promise<Media> {
     const { file } = options;
-    const state: MediaState = file === null ? { schema: 1, next: 1, media: [] } : readMedia(file);
+    const state = file === null ? noMedia : readMedia(file);
     const media = new Media(options, state.next);
     const opened = state.media.map((entry) => {
       const kept = media.#make(entry);

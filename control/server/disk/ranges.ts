@@ -1,4 +1,5 @@
-// Who may touch which blocks now: writers alone, readers together.
+// Who may touch which blocks now: writers alone, readers together. A member has it for its medium, a
+// storage for all its members, a client for what it sends again, NBD for writes of parts of blocks.
 //
 // - In the order in which they came: one who must wait for another is not overtaken by a third
 //   who would have to wait for him. So nobody waits for ever, and of two writes to a block the one
@@ -23,6 +24,18 @@ interface Holder {
 
 export class Ranges {
   readonly #holders = new Set<Holder>();
+
+  /** How many hold or wait. */
+  get size(): number {
+    return this.#holders.size;
+  }
+
+  /** As `take`, for who waits anyway; answers what gives the blocks back. */
+  async acquire(first: number, count: number, isAlone: boolean): Promise<() => void> {
+    const { ready, release } = this.take(first, count, isAlone);
+    if (ready !== null) await ready;
+    return release;
+  }
 
   /** Asks for blocks in a row, alone or together with others who do not want them alone. */
   take(first: number, count: number, isAlone: boolean): Hold {

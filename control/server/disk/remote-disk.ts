@@ -20,6 +20,7 @@ import type { Kernel } from "../../kernel/kernel.js";
 import { type Stub, stub } from "../../stub/client.js";
 import { BLOCK_BYTES, type Disk, type DiskExtent, type WriteOptions, type ZeroOptions } from "./disk.js";
 import { DiskError, type DiskErrorCode } from "./errors.js";
+import { Ranges } from "./ranges.js";
 import { overRpc } from "./statuses.js";
 
 export interface RemoteDiskOptions {
@@ -43,20 +44,13 @@ const atOnceMax = 14;
 /** A zero asks for no more at once: each has an end in sight. */
 const zeroBlocks = 262_144;
 
-/** A write under way. */
-interface Range {
-  readonly from: number;
-  readonly to: number;
-  readonly ended: Promise<void>;
-}
-
 export class RemoteDisk implements Disk {
   blocks = 0;
   isReadOnly = false;
   readonly #calls: Stub<typeof storageTable.operations>;
   readonly #options: RemoteDiskOptions;
   readonly #session: bigint;
-  #writes: Range[] = [];
+  readonly #writes = new Ranges();
   readonly #open = new Set<bigint>();
   #asked = 0;
   readonly #waiting: (() => void)[] = [];
@@ -176,15 +170,11 @@ export class RemoteDisk implements Disk {
 
   /** Does a write when those that overlap it and began earlier have ended. */
   async #inOrder(block: number, blocks: number, work: () => Promise<void>): Promise<void> {
-    const [from, to] = [block, block + blocks];
-    const before = this.#writes.filter((each) => each.from < to && from < each.to);
-    const ended = Promise.all(before.map((each) => each.ended)).then(work);
-    const range = { from, to, ended: ended.catch(() => undefined) };
-    this.#writes.push(range);
+    const release = await this.#writes.acquire(block, blocks, true);
     try {
-      await ended;
+      await work();
     } finally {
-      this.#writes = this.#writes.filter((each) => each !== range);
+      release();
     }
   }
 

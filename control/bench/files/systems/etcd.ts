@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { EtcdConnection } from "../../../node/store/etcd/connection.js";
 import { methods } from "../../../node/store/etcd/protocol.js";
+import { Program } from "../../programs.js";
 import { beginOf, contentOf, type FileSystemUnderTest } from "../system.js";
-import { Program } from "./programs.js";
 
 const clientPort = 2379;
 const peerPort = 2380;

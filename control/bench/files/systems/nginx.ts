@@ -8,8 +8,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { Program } from "../../programs.js";
 import { beginOf, contentOf, type FileSystemUnderTest, filesOf } from "../system.js";
-import { Program } from "./programs.js";
 
 const port = 8080;
 

@@ -1,9 +1,9 @@
 // Values in Redis: Debian's server with an append-only file that is flushed before every answer,
 // so that a value that was set is on the disk, and its own client for Node.js.
 
+import { Program } from "../../programs.js";
 import { load } from "../../systems/packages.js";
 import { beginOf, contentOf, type FileSystemUnderTest, filesOf } from "../system.js";
-import { Program } from "./programs.js";
 
 const port = 6379;
 const library = () => load("redis", () => import("redis"));

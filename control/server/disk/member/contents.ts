@@ -12,11 +12,11 @@ import { type BlockDevice, BlockError } from "../../../../drivers/block.js";
 import type { Digests } from "../../../kernel/digests.js";
 import { BLOCK_BYTES, TRANSFER_BYTES } from "../disk.js";
 import { DiskError } from "../errors.js";
+import { Ranges } from "../ranges.js";
 import { Batches } from "./batches.js";
 import { DigestTable } from "./digest-table.js";
 import { mediumError } from "./errors.js";
 import { DIGEST_BYTES } from "./port.js";
-import { Ranges } from "./ranges.js";
 
 export interface ContentsOptions {
   readonly device: BlockDevice;

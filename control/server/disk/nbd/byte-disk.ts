@@ -8,11 +8,11 @@
 // - Ranges have been checked by the caller.
 
 import { BLOCK_BYTES, type Disk, TRANSFER_BYTES, type ZeroOptions } from "../disk.js";
+import { Ranges } from "../ranges.js";
 import { PIECES_MAX, ZERO_BYTES_MAX } from "./limits.js";
-import { Range, RangeLock } from "./range-lock.js";
 
 /** Of each disk, however many exports and connections it has. */
-const locks = new WeakMap<Disk, RangeLock>();
+const locks = new WeakMap<Disk, Ranges>();
 
 const floor = (offset: number): number => Math.floor(offset / BLOCK_BYTES);
 const ceil = (offset: number): number => Math.ceil(offset / BLOCK_BYTES);
@@ -21,11 +21,11 @@ const isWhole = (offset: number, bytes: number): boolean =>
 
 export class ByteDisk {
   readonly #disk: Disk;
-  readonly #lock: RangeLock;
+  readonly #lock: Ranges;
 
   constructor(disk: Disk) {
     this.#disk = disk;
-    const lock = locks.get(disk) ?? new RangeLock();
+    const lock = locks.get(disk) ?? new Ranges();
     locks.set(disk, lock);
     this.#lock = lock;
   }
@@ -110,11 +110,10 @@ export class ByteDisk {
 
   /** Does something with the blocks that a range touches while no other write can come in between. */
   #locked(offset: number, length: number, isShared: boolean, act: () => Promise<void>): Promise<void> {
-    const range = new Range(floor(offset), ceil(offset + length), !isShared);
-    const free = this.#lock.take(range);
-    const give = (): void => this.#lock.give(range);
-    const acted = free === null ? act() : free.then(act);
-    acted.then(give, give);
+    const first = floor(offset);
+    const { ready, release } = this.#lock.take(first, ceil(offset + length) - first, !isShared);
+    const acted = ready === null ? act() : ready.then(act);
+    acted.then(release, release);
     return acted;
   }
 }

@@ -9,18 +9,18 @@
 //   the records say so (records.ts).
 // - Whoever finds DISK_FENCED ends it for good.
 
-import type { After } from "../../../group/timer.js";
+import { type After, pause } from "../../../group/timer.js";
 import type { DiskErrorCode } from "../errors.js";
 import { DiskError } from "../errors.js";
 import { LEASE_MS, type MemberPort } from "../member/port.js";
 import { HISTORY_MAX, type MemberEntry, type MemberRecord, type StorageFacts } from "../member/record.js";
+import { Ranges } from "../ranges.js";
 import { type Algorithm, algorithmOf } from "./algorithm.js";
 import type { Branches } from "./branches.js";
 import { type Decision, generationIn, votesNeeded } from "./decision.js";
 import { runsOf, union } from "./extents.js";
 import { MemberLink } from "./member-link.js";
 import { defaultPolicy, type StoragePolicy } from "./policy.js";
-import { RangeLocks } from "./range-locks.js";
 import { Records } from "./records.js";
 import { Signal } from "./signal.js";
 
@@ -73,7 +73,7 @@ export class Core {
   readonly unacked = new Set<(member: MemberLink) => void>();
   readonly policy: StoragePolicy;
   readonly changed = new Signal();
-  readonly locks = new RangeLocks();
+  readonly locks = new Ranges();
   readonly records = new Records(this);
   #sequence = 0;
   #volatile = 0;
@@ -120,9 +120,7 @@ export class Core {
   }
 
   pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.options.after(milliseconds, resolve);
-    });
+    return pause(this.options.after, milliseconds);
   }
 
   // ---- members -------------------------------------------------------------------------

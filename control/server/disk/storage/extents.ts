@@ -4,25 +4,18 @@
 //   storage, and is read as far as it goes.
 // - Nothing here changes a map that it was given, but for `mark`.
 
+import { hasBit, setBit } from "../member/maps.js";
 import { extentBlocksOf, mapBytesOf } from "../member/record.js";
 
 /** A map that names nothing. */
 export const emptyMap = (blocks: number): Uint8Array => new Uint8Array(mapBytesOf(blocks));
-
-/** A map that names every extent. */
-export function fullMap(blocks: number): Uint8Array {
-  const map = emptyMap(blocks);
-  mark(map, blocks, 0, blocks);
-  return map;
-}
 
 /** Sets the extents that a range of blocks touches. */
 export function mark(map: Uint8Array, storageBlocks: number, block: number, blocks: number): void {
   if (blocks <= 0) return;
   const size = extentBlocksOf(storageBlocks);
   const last = Math.floor((block + blocks - 1) / size);
-  for (let extent = Math.floor(block / size); extent <= last; extent++)
-    map[extent >> 3] = (map[extent >> 3] ?? 0) | (1 << (extent & 7));
+  for (let extent = Math.floor(block / size); extent <= last; extent++) setBit(map, extent);
 }
 
 /** What any of the maps names; null stands for a map that names nothing. */
@@ -45,12 +38,9 @@ export function* runsOf(
   const size = extentBlocksOf(storageBlocks);
   const extents = Math.ceil(storageBlocks / size);
   for (let extent = 0; extent < extents; extent++) {
-    if (!isMarked(map, extent)) continue;
+    if (!hasBit(map, extent)) continue;
     const block = extent * size;
-    while (extent + 1 < extents && isMarked(map, extent + 1)) extent++;
+    while (extent + 1 < extents && hasBit(map, extent + 1)) extent++;
     yield { block, blocks: Math.min((extent + 1) * size, storageBlocks) - block };
   }
 }
-
-export const isMarked = (map: Uint8Array, extent: number): boolean =>
-  ((map[extent >> 3] ?? 0) & (1 << (extent & 7))) !== 0;

@@ -6,7 +6,7 @@
 // - `isOnce`: what is under way is not doubled, and bytes that changed on their way are an answer: for
 //   reads, which fill a buffer until they end, and have others to ask.
 // - `tick` has to be called now and then: it sends again, and takes a silent member down.
-// - Nothing here decides what a member that is down means: roster.ts.
+// - Nothing here decides what a member that is down means: core.ts.
 
 import { DiskError } from "../errors.js";
 import type { MemberPort } from "../member/port.js";

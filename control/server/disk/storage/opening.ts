@@ -4,8 +4,8 @@
 // - Nobody is fenced before enough members were seen to serve with; so a server that is cut off does not
 //   disturb the one that serves. Tried for ever, with a back-off: a server that cannot get the storage
 //   stands by, and takes over when the other one's leases have ended.
-// - Whoever is not in sync begins as `out`, with the maps that the records give, and comes back as any
-//   member does (returning.ts).
+// - Whoever is not in sync begins as `out`, with the maps that the records give, and comes back by
+//   the way that every member takes (returning.ts).
 
 import { sameBytes } from "../../../kernel/bytes.js";
 import { DiskError } from "../errors.js";

@@ -9,7 +9,7 @@ import { sameBytes } from "../../../kernel/bytes.js";
 import { DiskError } from "../errors.js";
 import { MEMBERS_MAX, type MemberEntry } from "../member/record.js";
 import type { Core } from "./core.js";
-import { fullMap, isEmptyMap } from "./extents.js";
+import { emptyMap, isEmptyMap } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { keep } from "./returning.js";
 
@@ -127,7 +127,7 @@ export async function grow(core: Core, blocks: number): Promise<void> {
   const release = await core.locks.acquire(0, core.facts.blocks, true);
   try {
     core.facts = { ...core.facts, blocks };
-    core.unsure = new Uint8Array(fullMap(blocks).length);
+    core.unsure = emptyMap(blocks);
     for (const member of withData) member.resize(blocks);
   } finally {
     release();

@@ -9,11 +9,11 @@
 
 import { BLOCK_BYTES, type DiskExtent, TRANSFER_BYTES } from "../disk.js";
 import { DiskError } from "../errors.js";
+import { hasBit } from "../member/maps.js";
 import { DIGEST_BYTES } from "../member/port.js";
 import { extentBlocksOf } from "../member/record.js";
 import type { Part } from "./algorithm.js";
 import type { Core } from "./core.js";
-import { isMarked } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { repair, store } from "./repair.js";
 import { checkRange } from "./writes.js";
@@ -102,7 +102,7 @@ async function takeAsItIs(
   const first = bad[0];
   if (
     rotten === undefined ||
-    !isMarked(core.unsure, Math.floor(part.memberBlock / extentBlocksOf(core.facts.blocks)))
+    !hasBit(core.unsure, Math.floor(part.memberBlock / extentBlocksOf(core.facts.blocks)))
   )
     throw (rotten ?? first)?.error;
   const member = core.members.find((each) => bad.some((one) => one.member === each)) ?? rotten.member;

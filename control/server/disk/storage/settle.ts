@@ -6,11 +6,12 @@
 
 import { BLOCK_BYTES } from "../disk.js";
 import { DiskError } from "../errors.js";
+import { hasBit } from "../member/maps.js";
 import { extentBlocksOf } from "../member/record.js";
 import type { Part } from "./algorithm.js";
 import type { Core } from "./core.js";
 import { differingRuns } from "./digest-runs.js";
-import { emptyMap, isEmptyMap, isMarked, runsOf } from "./extents.js";
+import { emptyMap, isEmptyMap, runsOf } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { readPart, sourcesOf } from "./reads.js";
 import { repair } from "./repair.js";
@@ -62,7 +63,7 @@ export async function settleSources(core: Core, part: Part): Promise<void> {
   const first = Math.floor(part.memberBlock / size);
   const last = Math.floor((part.memberBlock + part.blocks - 1) / size);
   for (let extent = first; extent <= last; extent++)
-    if (isMarked(core.unsure, extent)) {
+    if (hasBit(core.unsure, extent)) {
       for (const member of sourcesOf(core, part)) await settleOn(core, part, member);
       return;
     }

@@ -6,7 +6,6 @@
 //   DISK_SPLIT says so, until a person heals it.
 // - A branch holds the blocks that the loser has, and that the winner has not or has otherwise.
 
-import { toHex } from "../../../kernel/bytes.js";
 import { BLOCK_BYTES } from "../disk.js";
 import { DiskError } from "../errors.js";
 import type { MemberRecord } from "../member/record.js";
@@ -45,5 +44,5 @@ export async function saveBranch(core: Core, member: MemberLink, record: MemberR
   }
   await branch.close();
   member.isHealing = false;
-  core.log(`split brain: ${saved} blocks of generation ${toHex(member.entry.id)} are kept as a branch`);
+  core.log(`split brain: ${saved} blocks of generation ${generation.toString(16)} are kept as a branch`);
 }

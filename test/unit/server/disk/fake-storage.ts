@@ -9,7 +9,8 @@ import type { Branches } from "../../../../control/server/disk/storage/branches.
 import type { StoragePolicy } from "../../../../control/server/disk/storage/policy.js";
 import { format, Storage } from "../../../../control/server/disk/storage/storage.js";
 import { SeededRandom } from "../../../../drivers/fault/random.js";
-import { type FakeLink, FakeMember, fakeDigests, goodLink, type Reachable } from "./fake-member.js";
+import { type FakeLink, goodLink, type Reachable } from "./fake-link.js";
+import { FakeMember, fakeDigests } from "./fake-member.js";
 import { VirtualTime } from "./virtual-time.js";
 
 export interface FakeOptions {

@@ -2,45 +2,45 @@
 // write waits for ever.
 
 import { describe, expect, it } from "vitest";
-import { Range, RangeLock } from "../../../../../control/server/disk/nbd/range-lock.js";
-import { SeededRandom } from "../../../../../drivers/fault/random.js";
+import { Ranges } from "../../../../control/server/disk/ranges.js";
+import { SeededRandom } from "../../../../drivers/fault/random.js";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("a lock of ranges", () => {
   it("lets shared ranges pass, and those that do not touch one that is alone", () => {
-    const lock = new RangeLock();
-    expect(lock.take(new Range(0, 4, false))).toBeNull();
-    expect(lock.take(new Range(2, 6, false))).toBeNull();
-    expect(lock.take(new Range(6, 7, true))).toBeNull();
-    expect(lock.take(new Range(7, 9, false))).toBeNull();
+    const lock = new Ranges();
+    expect(lock.take(0, 4, false).ready).toBeNull();
+    expect(lock.take(2, 4, false).ready).toBeNull();
+    expect(lock.take(6, 1, true).ready).toBeNull();
+    expect(lock.take(7, 2, false).ready).toBeNull();
   });
 
   it("serves in order: behind one that waits nobody overtakes", async () => {
-    const lock = new RangeLock();
-    const [first, second, third] = [new Range(0, 1, false), new Range(0, 1, true), new Range(0, 1, false)];
+    const lock = new Ranges();
+    const [first, second, third] = [lock.take(0, 1, false), lock.take(0, 1, true), lock.take(0, 1, false)];
     const order: number[] = [];
-    expect(lock.take(first)).toBeNull();
-    lock.take(second)?.then(() => order.push(2));
-    lock.take(third)?.then(() => order.push(3));
-    lock.give(first);
+    expect(first.ready).toBeNull();
+    second.ready?.then(() => order.push(2));
+    third.ready?.then(() => order.push(3));
+    first.release();
     await turn();
     expect(order).toEqual([2]);
-    lock.give(second);
+    second.release();
     await turn();
     expect(order).toEqual([2, 3]);
   });
 
   it.each([1, 2, 3, 4, 5])("never has two in conflict, and everybody gets in (seed %i)", async (seed) => {
     const random = new SeededRandom(seed);
-    const lock = new RangeLock();
-    const inside = new Set<Range>();
+    const lock = new Ranges();
+    const inside = new Set<{ first: number; end: number; isAlone: boolean }>();
     let entered = 0;
     const visit = async (): Promise<void> => {
       const first = random.below(12);
-      const range = new Range(first, first + 1 + random.below(4), random.chance(0.3));
-      const free = lock.take(range);
-      if (free !== null) await free;
+      const range = { first, end: first + 1 + random.below(4), isAlone: random.chance(0.3) };
+      const { ready, release } = lock.take(first, range.end - first, range.isAlone);
+      if (ready !== null) await ready;
       for (const other of inside)
         if (range.isAlone || other.isAlone)
           expect(range.first < other.end && other.first < range.end, `seed ${seed}`).toBe(false);
@@ -48,7 +48,7 @@ describe("a lock of ranges", () => {
       entered++;
       for (let turns = random.below(5); turns > 0; turns--) await Promise.resolve();
       inside.delete(range);
-      lock.give(range);
+      release();
     };
     const visitors: Promise<void>[] = [];
     for (let count = 0; count < 200; count++) {
@@ -57,6 +57,6 @@ describe("a lock of ranges", () => {
     }
     await Promise.all(visitors);
     expect(entered).toBe(200);
-    expect(lock.take(new Range(0, 100, true))).toBeNull();
+    expect(lock.take(0, 100, true).ready).toBeNull();
   });
 });

@@ -4,9 +4,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Batches } from "../../../../../control/server/disk/member/batches.js";
-import { Ranges } from "../../../../../control/server/disk/member/ranges.js";
 import { Sequences } from "../../../../../control/server/disk/member/sequences.js";
 import { Turns } from "../../../../../control/server/disk/member/turns.js";
+import { Ranges } from "../../../../../control/server/disk/ranges.js";
 
 const turn = (): Promise<void> => new Promise(setImmediate);
 

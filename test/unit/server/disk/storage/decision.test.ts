@@ -13,13 +13,7 @@ import {
   generationIn,
   type Seen,
 } from "../../../../../control/server/disk/storage/decision.js";
-import {
-  emptyMap,
-  fullMap,
-  mark,
-  runsOf,
-  union,
-} from "../../../../../control/server/disk/storage/extents.js";
+import { emptyMap, mark, runsOf, union } from "../../../../../control/server/disk/storage/extents.js";
 import { recordOf } from "../fake-storage.js";
 
 const blocks = 8 * 1024;
@@ -222,6 +216,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constantFrom("crash", "serve", "serve") as fc.Arbitrary<"serve"> }),
 );
 
+/** A map that names every extent. */
+function fullMap(all: number): Uint8Array {
+  const map = emptyMap(all);
+  mark(map, all, 0, all);
+  return map;
+}
+
 describe("what is decided from the media", () => {
   it.each([
     { members: 3, witnesses: 0 },
@@ -265,8 +266,8 @@ describe("what is decided from the media", () => {
         { id: two.id, found },
       ];
       expect(decide(seen, { age, mayKeep: true })).toMatchObject({ kind: "wait", votes: 1, needed: 2 });
-      const any = { ...record, storage: { ...record.storage, serve: "any" as const } };
-      seen[0] = { id: one.id, found: { ...good, record: any } };
+      const alone = { ...record, storage: { ...record.storage, serve: "any" as const } };
+      seen[0] = { id: one.id, found: { ...good, record: alone } };
       expect(decide(seen, { age, mayKeep: true })).toMatchObject({
         kind: "serve",
         inSync: [0],

@@ -3,8 +3,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Ranges } from "../../../../../control/server/disk/ranges.js";
 import { PlainDirtyMap } from "../../../../../control/server/disk/storage/dirty-map.js";
-import { RangeLocks } from "../../../../../control/server/disk/storage/range-locks.js";
 
 const size = 70_000; // more than two pages
 
@@ -43,7 +43,7 @@ describe("a dirty map", () => {
 
 describe("range locks", () => {
   it("let overlapping writers through one by one in their order, and others at once", async () => {
-    const locks = new RangeLocks();
+    const locks = new Ranges();
     const order: string[] = [];
     const take = (name: string, block: number, blocks: number, isExclusive = true) =>
       locks.acquire(block, blocks, isExclusive).then((release) => {

@@ -1,0 +1,82 @@
+// The ways of servers to members, in virtual time: what every member of these tests is reached by.
+//
+// - A link has delays of its own, may lose requests and answers, and sends copies that come late.
+// - What a member answers after it was off in between does not arrive.
+
+import { DiskError } from "../../../../control/server/disk/errors.js";
+import type { MemberPort } from "../../../../control/server/disk/member/port.js";
+import type { MemberRecord } from "../../../../control/server/disk/member/record.js";
+import type { SeededRandom } from "../../../../drivers/fault/random.js";
+import type { VirtualTime } from "./virtual-time.js";
+
+/** One server's way to one member. */
+export interface FakeLink {
+  isCut: boolean;
+  /** Shares of requests, and of answers, that are lost. */
+  loss: number;
+  minMs: number;
+  maxMs: number;
+  /** Share of writes of which a copy comes up to so much later. */
+  copies: number;
+  lateMs: number;
+}
+
+export const goodLink = (): FakeLink => ({
+  isCut: false,
+  loss: 0,
+  minMs: 0.1,
+  maxMs: 1,
+  copies: 0,
+  lateMs: 3000,
+});
+
+/** A member that servers reach by links. */
+export abstract class Reachable {
+  isOn = true;
+  /** Counts: what began in an earlier life is not answered any more. */
+  protected life = 0;
+
+  constructor(
+    readonly time: VirtualTime,
+    readonly random: SeededRandom,
+  ) {}
+
+  abstract get record(): MemberRecord | null;
+  abstract crash(): void;
+  abstract start(): void;
+  abstract blank(): void;
+  abstract rot(block: number): void;
+  abstract stored(block: number): { readonly data: Uint8Array };
+  abstract port(link: FakeLink): MemberPort;
+
+  protected async call<T>(link: FakeLink, work: () => T | Promise<T>, isCopied: boolean): Promise<T> {
+    const delay = () => link.minMs + (this.random.below(1000) / 1000) * (link.maxMs - link.minMs);
+    const lost = async (): Promise<never> => {
+      await this.time.pause(700);
+      throw new DiskError("DISK_SILENT", "no answer");
+    };
+    if (isCopied && this.random.chance(link.copies)) {
+      const late = this.random.below(link.lateMs);
+      this.time.after(late, () => {
+        if (this.isOn && !link.isCut)
+          void Promise.resolve()
+            .then(work)
+            .catch(() => undefined);
+      });
+    }
+    await this.time.pause(delay());
+    if (link.isCut || !this.isOn || this.random.chance(link.loss)) return lost();
+    const life = this.life;
+    let answer: T | undefined;
+    let error: unknown = null;
+    try {
+      answer = await work();
+    } catch (cause) {
+      error = cause;
+    }
+    await this.time.pause(delay());
+    if (link.isCut || !this.isOn || life !== this.life || this.random.chance(link.loss)) return lost();
+    if (error !== null) throw error;
+    return answer as T;
+  }
+}
