@@ -69,6 +69,8 @@ export class Core {
   usedAt = Number.NEGATIVE_INFINITY;
   /** Extents in which writes may have been under way when an earlier server ended. */
   unsure: Uint8Array;
+  /** How often a copy in sync has come back without what it had not flushed: what was read before is void. */
+  doubts = 0;
   /** Of what is not acknowledged yet: sends it again to a member that has forgotten it. */
   readonly unacked = new Set<(member: MemberLink) => void>();
   readonly policy: StoragePolicy;
@@ -192,6 +194,7 @@ export class Core {
    * more of it, and is compared there; whoever is in sync and away has it, and counts when he comes back.
    */
   doubt(member: MemberLink, activity: Uint8Array): void {
+    this.doubts++;
     this.unsure = union(this.facts.blocks, this.unsure, activity);
     for (const other of this.members) {
       if (other === member || other.entry.isWitness) continue;

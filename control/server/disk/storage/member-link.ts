@@ -46,6 +46,8 @@ export class MemberLink {
   /** Of the resync under way or the last one; runs up only. */
   percent = 0;
   isResyncing = false;
+  /** It was asked to be bound anew and is not back yet: whatever is bound by now may be another life of it. */
+  isRebound = false;
   /** In sync but for what it has lost with its cache, while another one in sync was away. */
   isSuspect = false;
   /** A person has said that its own history may go, once it was saved. */
@@ -136,6 +138,7 @@ export class MemberLink {
 
   up(): void {
     this.link = "up";
+    this.isRebound = false;
     this.failure = null;
     this.#heardAt = this.#now();
   }

@@ -85,6 +85,7 @@ async function chunk(core: Core, member: MemberLink, run: Run, isCopy: boolean):
   const release = await core.locks.acquire(run.block, run.blocks, false);
   try {
     if (!isGoing(core, member)) return;
+    const { doubts } = core;
     const part = partOf(core, member, run);
     if (isCopy) await copyRun(core, member, part);
     else {
@@ -96,6 +97,7 @@ async function chunk(core: Core, member: MemberLink, run: Run, isCopy: boolean):
       for (const differing of differingRuns(ours, its, run))
         await copyRun(core, member, partOf(core, member, differing));
     }
+    if (core.doubts !== doubts) return; // the source has lost what it was compared by: once more
     member.copy.clear(run.block, run.blocks);
     member.check.clear(run.block, run.blocks);
   } finally {

@@ -82,7 +82,7 @@ async function comeBack(core: Core, member: MemberLink): Promise<void> {
 }
 
 async function isBoundStill(core: Core, member: MemberLink, record: MemberRecord): Promise<boolean> {
-  if (record.epoch !== core.epoch) return false;
+  if (record.epoch !== core.epoch || member.isRebound) return false;
   try {
     const sentAt = core.now();
     await inTime(core, member.port.renew(core.epoch, core.done), core.policy.memberTimeoutMs);
@@ -98,6 +98,7 @@ async function fence(core: Core, member: MemberLink): Promise<MemberRecord> {
   const { epoch, server, facts } = core;
   const sentAt = core.now();
   const claim = { epoch, server, age: facts.age };
+  member.isRebound = true;
   const record = await inTime(core, member.port.fence(claim), core.policy.memberTimeoutMs);
   // Copies of what has ended that come late find that they are too late, also in this life of it.
   await inTime(core, member.port.renew(epoch, core.done), core.policy.memberTimeoutMs);
