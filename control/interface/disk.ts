@@ -117,6 +117,22 @@ export const newStorageSchema = z.object({
 });
 export type NewStorage = z.infer<typeof newStorageSchema>;
 
+/** What EXPORT is asked for; files are the machine's own. */
+export const wantedExportSchema = z.object({
+  /** Of the storage, and of the export. */
+  name: z.string().min(1).max(64),
+  /** `unix:PATH` or `tcp:HOST:PORT`. */
+  nbd: z.string().max(1024),
+  readOnly: z.boolean(),
+  tls: z.object({ cert: z.string(), key: z.string(), authority: z.string().optional() }).optional(),
+});
+export type WantedExport = z.infer<typeof wantedExportSchema>;
+
+/** What a machine exports, as EXPORTS tells of it. */
+const exportDocument = z.object({ name: z.string(), address: z.string(), readOnly: z.boolean() });
+export const exportsSchema = z.object({ exports: z.array(exportDocument) });
+export type ExportDocument = z.infer<typeof exportDocument>;
+
 export const diskTable = defineServer({
   name: "disk",
   summary: "media of a machine that are members of storages, and the storages that it serves",
@@ -334,6 +350,39 @@ export const diskTable = defineServer({
       arguments: { epoch: epoch() },
       errors: ofMedium,
       example: "MEDIUM --epoch 2",
+    }),
+    export: operation({
+      number: 2826,
+      summary: "export a storage over NBD from this machine, until its process ends",
+      subject: "server",
+      rights: ["admin"],
+      arguments: { export: inBuffer(document, "name, address, and files for TLS") },
+      reply: { address: inBuffer(string(1024), "where clients connect") },
+      errors: {
+        STD_EXISTS: "it is exported from here already",
+        STD_NOTFOUND: "no medium of such a storage is here, or no such file for TLS",
+        STD_DENIED: "nothing can listen there, or the certificate is none; the machine's log says why",
+        DISK_SILENT: "nobody serves the storage",
+      },
+      example: 'n1 --export \'{"name":"d","nbd":"unix:/run/d.sock","readOnly":false}\'',
+    }),
+    unexport: operation({
+      number: 2827,
+      summary: "end an export of this machine",
+      subject: "server",
+      rights: ["admin"],
+      arguments: { name: inBuffer(string(64), "of the storage") },
+      reply: { address: inBuffer(string(1024), "where it was") },
+      errors: { STD_NOTFOUND: "it is not exported from here" },
+      example: "n1 --name d",
+    }),
+    exports: operation({
+      number: 2828,
+      summary: "what this machine exports over NBD",
+      subject: "server",
+      rights: ["read"],
+      reply: { exports: inBuffer(document, "each with its address") },
+      example: "n1",
     }),
     digests: operation({
       number: 2819,

@@ -30,6 +30,7 @@ import { overRpc } from "../server/disk/statuses.js";
 import { stub } from "../stub/client.js";
 import { Refused, refuse } from "../stub/refused.js";
 import { createStorage, openMember, openStorage, type StorageMachine } from "./disk/engine.js";
+import { MachineExports } from "./disk/exports.js";
 import { type Host, Hosts } from "./disk/hosting.js";
 import { Media } from "./disk/media.js";
 import { mediaFile } from "./disk/media-file.js";
@@ -67,7 +68,7 @@ export class NodeDisks {
   readonly #media: Media;
   readonly #hosts: Hosts;
   readonly #server: DiskServer;
-
+  readonly #exports: MachineExports;
   readonly #machine: StorageMachine;
 
   private constructor(options: NodeDisksOptions, media: Media, hosts: Hosts, machine: StorageMachine) {
@@ -77,6 +78,7 @@ export class NodeDisks {
     this.#media = media;
     this.#hosts = hosts;
     this.#machine = machine;
+    this.#exports = new MachineExports({ kernel, failed, host: (named) => hosts.get(named) });
     this.#server = new DiskServer({
       ...{ kernel, getPort, key, own, failed },
       machine: {
@@ -89,6 +91,9 @@ export class NodeDisks {
         forget: (age) => this.#forget(age),
         serves: (age) =>
           hosts.all().some(({ isServing, record }) => isServing && sameBytes(record.storage.age, age)),
+        addExport: (wanted) => this.#exports.add(wanted),
+        removeExport: (named) => this.#exports.remove(named),
+        listExports: () => this.#exports.list(),
         storages: (rights) => this.#hosts.all().map((host) => known(host, rights)),
       },
     });
@@ -248,6 +253,7 @@ export class NodeDisks {
   }
 
   async close(): Promise<void> {
+    await this.#exports.close();
     await this.#hosts.close();
     this.#server.close();
     await this.#media.close();

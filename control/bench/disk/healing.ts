@@ -136,7 +136,7 @@ async function failover(given: Given): Promise<Figures> {
   const { disk, abort } = given;
   const server = await disk.server();
   const running = runFio(
-    { test: "write", depth: 1, uri: disk.uri, bytes: disk.place.bytes, milliseconds: 15_000 },
+    { test: "write", depth: 1, uri: disk.lastingUri, bytes: disk.place.bytes, milliseconds: 15_000 },
     abort,
   );
   running.catch(() => undefined); // awaited below

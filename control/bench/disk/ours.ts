@@ -42,7 +42,10 @@ export class OurDisk implements ServedDisk {
 
   private constructor(
     readonly place: OurPlace,
+    /** Of the machine that serves it, as long as that runs. */
     readonly uri: string,
+    /** Of a program that stays when machines go. */
+    readonly lastingUri: string,
     lab: string,
     stopped: () => void,
   ) {
@@ -53,9 +56,10 @@ export class OurDisk implements ServedDisk {
   /** Makes lab and disk, and exports it; in sync when it answers. `stopped` is told when it is gone. */
   static async make(place: OurPlace, stopped: () => void = () => undefined): Promise<OurDisk> {
     const { folder, bytes, members } = place;
-    const lab = `bench-disk-${process.pid}`;
-    const socket = join(folder, "nbd");
-    const disk = new OurDisk(place, `nbd+unix:///${diskName}?socket=${socket}`, lab, stopped);
+    const lab = `bd-${process.pid}`;
+    const [near, lasting] = [join(folder, "nbd"), join(folder, "lasting")];
+    const uri = (socket: string) => `nbd+unix:///${diskName}?socket=${socket}`;
+    const disk = new OurDisk(place, uri(near), uri(lasting), lab, stopped);
     const nodes = Array.from({ length: members }, (_, index) => `m${index + 1}`);
     const file = join(folder, "lab.yaml");
     const lines = nodes.map((node) => `  ${node}: { kind: pool, networks: [lan0] }`);
@@ -65,7 +69,8 @@ export class OurDisk implements ServedDisk {
       const places = nodes.flatMap((node) => ["--member", `${node}:${disk.fileOf(node)}`]);
       await disk.command("disk", "create", diskName, "--size", `${bytes}`, ...places);
       await disk.command("disk", "show", diskName, "--wait", "in-sync", "--timeout", "120s");
-      await disk.command("disk", "export", diskName, "--nbd", `unix:${socket}`);
+      await disk.command("disk", "export", diskName, "--nbd", `unix:${near}`, "--on", nodes[0] ?? "");
+      await disk.command("disk", "export", diskName, "--nbd", `unix:${lasting}`);
     } catch (error) {
       await disk.stop();
       throw error;

@@ -18,7 +18,8 @@ import {
   verify,
 } from "./change.js";
 import { type CreateOptions, create, type DeleteOptions, remove } from "./create.js";
-import { type ExportOptions, exportTo, unexport } from "./export.js";
+import { exportTo, unexport } from "./export.js";
+import type { ExportOptions, UnexportOptions } from "./export-on.js";
 import { type DiskOptions, diskExitHelp, diskHelp, withDisks } from "./session.js";
 import { list, type ShowOptions, show } from "./show.js";
 
@@ -61,11 +62,16 @@ const exportHelp = `
 Returns once the socket accepts; the export's name is NAME. It goes on while the machine that serves
 the disk changes, until unexport, or the end of the lab. A TCP socket is open to whoever reaches
 it: without TLS leave it at 127.0.0.1.
+
+Two ways: a program of its own on this machine, which lives on when pool machines go; or, with --on
+NODE, that pool machine itself, which is several times faster where NODE serves the disk, and ends
+with NODE.
 ${diskHelp}
 
 Examples:
   proteus disk export d --nbd unix:/tmp/d.sock
   nbdinfo nbd+unix:///d?socket=/tmp/d.sock
+  proteus disk export d --nbd unix:/tmp/fast.sock --on n1
   proteus disk export d --nbd tcp:127.0.0.1:10809 --read-only
 ${diskExitHelp}`;
 
@@ -210,6 +216,7 @@ export function registerDisk(program: Command): void {
     .description("export a disk over NBD, from this machine")
     .argument("<name>", "the disk")
     .requiredOption("--nbd <place>", "where: unix:PATH or tcp:HOST:PORT")
+    .option("--on <node>", "a pool machine exports it itself, until it ends; the address is that machine's")
     .option("--read-only", "clients cannot write", false)
     .option("--tls-cert <file>", "PEM file with its certificate: nothing is served without TLS then")
     .option("--tls-key <file>", "PEM file with the certificate's key")
@@ -218,8 +225,9 @@ export function registerDisk(program: Command): void {
   const unexportCommand = disk
     .command("unexport")
     .description("end an export of this machine")
-    .argument("<name>", "the disk");
-  done<[string, DiskOptions]>(unexportCommand, unexportHelp, unexport);
+    .argument("<name>", "the disk")
+    .option("--on <node>", "the pool machine that exports it itself");
+  done<[string, UnexportOptions]>(unexportCommand, unexportHelp, unexport);
   registerChanges(disk as unknown as Command);
   const deleteCommand = disk
     .command("delete")

@@ -37,7 +37,12 @@ export interface RemoteDiskOptions {
 
 const callDefaults: CallOptions = { locateTimeoutMs: 1000, pollMs: 250, deadMs: 1000 };
 /** The machine that serves is another one, or will be. */
-const passing = new Set<DiskErrorCode>(["DISK_SILENT", "DISK_FENCED", "DISK_GONE", "DISK_TRANSFER"]);
+export const passing: ReadonlySet<DiskErrorCode> = new Set<DiskErrorCode>([
+  "DISK_SILENT",
+  "DISK_FENCED",
+  "DISK_GONE",
+  "DISK_TRANSFER",
+]);
 const [firstPauseMs, longestPauseMs] = [50, 500];
 /** Calls under way at the same time; a server has threads for a few more. */
 const atOnceMax = 14;

@@ -17,10 +17,13 @@ import {
   DISK_RAW,
   DISK_TRANSFER_BYTES,
   diskTable,
+  type ExportDocument,
   type KnownStorage,
   type MediumDocument,
   type NewStorage,
   newStorageSchema,
+  type WantedExport,
+  wantedExportSchema,
 } from "../../interface/disk.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import type { ObjectTable } from "../../stub/objects.js";
@@ -52,6 +55,10 @@ export interface DiskMachine {
   create(storage: NewStorage): Promise<KnownStorage>;
   extend(object: number, bytes: number): Promise<void>;
   serves(age: Uint8Array): boolean;
+  /** Begins to export a storage over NBD; answers where. */
+  addExport(wanted: WantedExport): Promise<string>;
+  removeExport(name: string): Promise<string>;
+  listExports(): readonly ExportDocument[];
   /** Ends what it does for a storage; answers how many media it had of it. */
   forget(age: Uint8Array): Promise<number>;
   /** @param rights that the capabilities are to give */
@@ -93,7 +100,10 @@ type OfServer =
   | "storages"
   | "serving"
   | "forget"
-  | "extend";
+  | "extend"
+  | "export"
+  | "unexport"
+  | "exports";
 type OfMembers = Exclude<keyof Handled, OfServer>;
 
 /** What servers of storages ask of a member: member/port.ts, one to one. */
@@ -185,6 +195,15 @@ export class DiskServer {
         }),
         extend: ({ object }, { bytes }) => done(() => machine.extend(object, Number(bytes))),
         serving: (_asked, { age }) => ({ serves: machine.serves(age) ? 1 : 0 }),
+        export: async (_asked, { export: document }) => {
+          const wanted = wantedExportSchema.safeParse(document);
+          if (!wanted.success) refuse(STD_ARGBAD);
+          return { address: await refusing(() => machine.addExport(wanted.data)) };
+        },
+        unexport: async (_asked, { name }) => ({
+          address: await refusing(() => machine.removeExport(name)),
+        }),
+        exports: () => ({ exports: { exports: machine.listExports() } }),
         forget: async (_asked, { age }) => {
           const gone = age.slice();
           return { media: await refusing(() => machine.forget(gone)) };
