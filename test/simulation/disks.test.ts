@@ -42,11 +42,17 @@ async function live(options: FakeOptions, faults: number): Promise<DiskLife> {
 
 const kept = JSON.parse(readFileSync(new URL("seeds.json", import.meta.url), "utf8")) as {
   readonly disks: readonly number[];
+  /** With members on disks. */
+  readonly realDisks: readonly number[];
 };
 
 describe("a storage whose servers, members and links fail", () => {
   it.each(kept.disks)("still holds for seed %i", async (seed) => {
     await live({ ...kinds[seed % kinds.length], seed }, 12);
+  });
+
+  it.each(kept.realDisks)("still holds for seed %i with members on disks", async (seed) => {
+    await live({ ...kinds[seed % kinds.length], ...real, seed }, 8);
   });
 
   it("loses nothing that was acknowledged, and is whole again at the end", async () => {

@@ -336,7 +336,9 @@ export class DiskLife {
   async #check(): Promise<void> {
     const { time, members, record } = this.world;
     await time.during(this.#flush()); // hears of writes that the only copy may have lost, once
+    await time.run(3000); // those that need not have it before it is acknowledged get it too
     await time.during(this.current.storage.flush());
+    await time.run(1000);
     for (const [place, known] of this.#known) {
       await time.during(this.read(place, known));
       const [value = 0] = known.allowed;

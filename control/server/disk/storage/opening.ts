@@ -145,6 +145,9 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
     member.generation =
       binding?.record.generation ?? (entry.state === "in-sync" ? chief.generation : entry.since);
     if (binding !== undefined) member.renewedAt = binding.sentAt;
+    // Whoever does not answer may have a generation that nobody else has heard of: a later one has to begin
+    // before anything is acknowledged, or that one would win.
+    else isTurnDue = true;
     const isIn = inSync.includes(place) || entry.isWitness;
     if (isIn) {
       member.entry = { ...entry, state: "in-sync", lacks: null };
