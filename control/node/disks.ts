@@ -45,6 +45,8 @@ export interface NodeDisksOptions {
   /** The machine's state folder; empty: media are forgotten when it ends. */
   readonly state: string;
   readonly secrets: (server: string) => ServerSecrets;
+  /** Told whenever a disk is being used: what the machine waits for then are files and sockets. */
+  readonly used?: () => void;
   readonly failed: (error: unknown) => void;
   readonly log: (line: string) => void;
 }
@@ -101,7 +103,7 @@ export class NodeDisks {
 
   /** Opens the media and begins to serve. Rejects with DISK_MEDIA_FILE, SECRET_FILE. */
   static async start(options: NodeDisksOptions): Promise<NodeDisks> {
-    const { kernel, state, secrets, failed, log } = options;
+    const { kernel, state, secrets, failed, log, used = () => undefined } = options;
     let disks: NodeDisks | null = null;
     const started = (): NodeDisks => {
       if (disks !== null) return disks;
@@ -116,7 +118,7 @@ export class NodeDisks {
       ...{ kernel, after, random: randomBytes, failed },
       open: (record, host, winner) =>
         new Served(openStorage(record, machine, winner), {
-          ...{ node: options.name, after, random: randomBytes },
+          ...{ node: options.name, after, random: randomBytes, used },
           agesOf: (entry) => started().#agesBelow(entry),
           detachMedium: (entry) => started().#detachMedium(entry),
           extendMedium: (entry, blocks) => started().#extendMedium(entry, blocks),
@@ -132,6 +134,7 @@ export class NodeDisks {
       openDevice: (path, bytes, storage) =>
         storage === undefined ? openFile(pathOf(path, state), bytes) : openRemote(kernel, storage),
       openMember: (device, path) => openMember(device, path, machine),
+      used,
       agesOf: (storage) => agesOf(kernel, storage),
       changed: () => {
         if (disks !== null) disks.#found();

@@ -20,6 +20,8 @@ import { entryFor } from "./engine.js";
 import { Jobs, type Progress, type Result } from "./jobs.js";
 
 export interface ServedOptions {
+  /** Told of every request for its blocks. */
+  readonly used: () => void;
   readonly after: After;
   /** This machine's name. */
   readonly node: string;
@@ -71,10 +73,12 @@ export class Served implements ServedStorage {
   }
 
   read(block: number, buffer: Uint8Array): Promise<void> {
+    this.#options.used();
     return this.storage.read(block, buffer);
   }
 
   write(block: number, data: Uint8Array, options: WriteOptions): Promise<void> {
+    this.#options.used();
     return this.storage.write(block, data, options);
   }
 
@@ -83,6 +87,7 @@ export class Served implements ServedStorage {
   }
 
   flush(): Promise<void> {
+    this.#options.used();
     return this.storage.flush();
   }
 
