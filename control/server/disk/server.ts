@@ -51,6 +51,8 @@ export interface DiskMachine {
   listMedia(): readonly MediumDocument[];
   create(storage: NewStorage): Promise<KnownStorage>;
   extend(object: number, bytes: number): Promise<void>;
+  /** Stands by to serve the storage of a medium. */
+  take(object: number): Promise<void>;
   serves(age: Uint8Array): boolean;
   /** Ends what it does for a storage; answers how many media it had of it. */
   forget(age: Uint8Array): Promise<number>;
@@ -93,7 +95,8 @@ type OfServer =
   | "storages"
   | "serving"
   | "forget"
-  | "extend";
+  | "extend"
+  | "take";
 type OfMembers = Exclude<keyof Handled, OfServer>;
 
 /** What servers of storages ask of a member: member/port.ts, one to one. */
@@ -184,6 +187,7 @@ export class DiskServer {
           storages: { node: machine.name, storages: machine.storages(rights) },
         }),
         extend: ({ object }, { bytes }) => done(() => machine.extend(object, Number(bytes))),
+        take: ({ object }) => done(() => machine.take(object)),
         serving: (_asked, { age }) => ({ serves: machine.serves(age) ? 1 : 0 }),
         forget: async (_asked, { age }) => {
           const gone = age.slice();
