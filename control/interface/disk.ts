@@ -103,6 +103,21 @@ export const givenMemberSchema = z.object({
 });
 export type GivenMember = z.infer<typeof givenMemberSchema>;
 
+const milliseconds = z.number().int().nonnegative();
+/** How patient a storage is with members, and what goes on in its background; what is missing stays. */
+export const storageSettingsSchema = z.object({
+  /** A storage's requests wait 30 s: members have to be given up long before. */
+  memberTimeoutMs: milliseconds.min(1000).max(20_000).optional(),
+  /** While others use the disk, resync rests so many times as long as it works. */
+  resyncRest: z.number().int().min(0).max(1000).optional(),
+  /** 0: as many as it can. */
+  resyncBytesPerSecond: z.number().int().nonnegative().optional(),
+  /** 0: only when somebody asks for one. */
+  scrubEveryMs: milliseconds.optional(),
+  scrubBytesPerSecond: z.number().int().positive().optional(),
+});
+export type StorageSettings = z.infer<typeof storageSettingsSchema>;
+
 /** What CREATE is asked for. */
 export const newStorageSchema = z.object({
   name: z
@@ -114,6 +129,7 @@ export const newStorageSchema = z.object({
   serve: z.enum(["majority", "any"]),
   onSplit: z.enum(["keep", "ask"]),
   members: z.array(givenMemberSchema).min(1).max(8),
+  settings: storageSettingsSchema.optional(),
 });
 export type NewStorage = z.infer<typeof newStorageSchema>;
 
@@ -244,6 +260,13 @@ export const diskTable = defineServer({
       arguments: { bytes: inBuffer(uint64, "how long it is at least") },
       errors: { ...ofMedium, STD_NOSPACE: "what it lies on has no room" },
       example: "MEDIUM --bytes 2147483648",
+    }),
+    take: operation({
+      number: 2809,
+      summary: "serve the storage of a medium as soon as the machine that serves it lets it go",
+      rights: ["admin"],
+      errors: { ...ofMedium, STD_NOTFOUND: "the medium is of no storage" },
+      example: "MEDIUM",
     }),
     look: operation({
       number: 2810,

@@ -64,6 +64,8 @@ export interface DisksUsage {
 const memberCall = { locateTimeoutMs: 700, pollMs: 300, deadMs: 1500 };
 const belowCall = { locateTimeoutMs: 2000, pollMs: 300, deadMs: 1500 };
 const belowWaitMs = 5000;
+/** Who asked for a disk to be moved has the answer after so long. */
+const answeredMs = 50;
 
 export class NodeDisks {
   readonly #options: NodeDisksOptions;
@@ -90,6 +92,7 @@ export class NodeDisks {
         listMedia: () => media.list(),
         create: (storage) => this.#create(storage),
         extend: (object, bytes) => media.extend(object, bytes),
+        take: (object) => this.#take(object),
         forget: (age) => this.#forget(age),
         serves: (age) =>
           hosts.all().some(({ isServing, record }) => isServing && sameBytes(record.storage.age, age)),
@@ -113,6 +116,7 @@ export class NodeDisks {
       ...{ kernel, after, random: randomBytes, now: () => performance.now(), log },
       connect: (entry) => started().#connect(entry),
       branches: undefined,
+      wall: () => Date.now(),
     };
     const hosts = new Hosts({
       ...{ kernel, after, random: randomBytes, failed },
@@ -124,6 +128,7 @@ export class NodeDisks {
           extendMedium: (entry, blocks) => started().#extendMedium(entry, blocks),
           isReady: () => host.isServing,
           reopen: (member) => host.reopen(member),
+          moveTo: (entry) => started().#moveTo(host, entry),
         }),
       isElsewhere: (record) => started().#isElsewhere(record),
       noticed: (name, what, why) => log(`storage ${name} ${what} here${why === "" ? "" : `: ${why}`}`),
@@ -219,6 +224,33 @@ export class NodeDisks {
       await overRpc(() =>
         stub(this.#options.kernel, diskTable, capability, belowCall).extend({ bytes: BigInt(bytes) }),
       );
+  }
+
+  async #take(object: number): Promise<void> {
+    const found = this.#media.records().find((each) => each.object === object);
+    const host = found === undefined ? undefined : this.#hosts.of(found.record.storage.age);
+    if (host === undefined) refuse(STD_NOTFOUND);
+    host.take();
+  }
+
+  /** Another machine stands by, then it is let go here: after the answer to who asked for it. */
+  async #moveTo(host: Host, { capability, node }: MemberEntry): Promise<void> {
+    const { kernel, failed, log } = this.#options;
+    const { age, name } = host.record.storage;
+    await overRpc(() => stub(kernel, diskTable, capability, belowCall).take());
+    const there = stub(kernel, diskTable, portOnly(capability.port), memberCall);
+    const isServedThere = async (): Promise<boolean> => {
+      try {
+        return (await there.serving({ age })).serves === 1;
+      } catch (error) {
+        if (error instanceof ProteusError) return false;
+        throw error;
+      }
+    };
+    log(`storage ${name} moves to ${node}`);
+    after(answeredMs, () => {
+      host.letGo(isServedThere).catch(failed);
+    });
   }
 
   async #create(wanted: NewStorage): Promise<KnownStorage> {

@@ -54,6 +54,8 @@ export interface DiskMachine {
   listMedia(): readonly MediumDocument[];
   create(storage: NewStorage): Promise<KnownStorage>;
   extend(object: number, bytes: number): Promise<void>;
+  /** Stands by to serve the storage of a medium. */
+  take(object: number): Promise<void>;
   serves(age: Uint8Array): boolean;
   /** Begins to export a storage over NBD; answers where. */
   addExport(wanted: WantedExport): Promise<string>;
@@ -103,7 +105,8 @@ type OfServer =
   | "extend"
   | "export"
   | "unexport"
-  | "exports";
+  | "exports"
+  | "take";
 type OfMembers = Exclude<keyof Handled, OfServer>;
 
 /** What servers of storages ask of a member: member/port.ts, one to one. */
@@ -194,6 +197,7 @@ export class DiskServer {
           storages: { node: machine.name, storages: machine.storages(rights) },
         }),
         extend: ({ object }, { bytes }) => done(() => machine.extend(object, Number(bytes))),
+        take: ({ object }) => done(() => machine.take(object)),
         serving: (_asked, { age }) => ({ serves: machine.serves(age) ? 1 : 0 }),
         export: async (_asked, { export: document }) => {
           const wanted = wantedExportSchema.safeParse(document);

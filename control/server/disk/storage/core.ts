@@ -13,7 +13,13 @@ import { type After, pause } from "../../../group/timer.js";
 import type { DiskErrorCode } from "../errors.js";
 import { DiskError } from "../errors.js";
 import { LEASE_MS, type MemberPort } from "../member/port.js";
-import { HISTORY_MAX, type MemberEntry, type MemberRecord, type StorageFacts } from "../member/record.js";
+import {
+  HISTORY_MAX,
+  type MemberEntry,
+  type MemberRecord,
+  type StorageFacts,
+  type Upkeep,
+} from "../member/record.js";
 import { Ranges } from "../ranges.js";
 import { type Algorithm, algorithmOf } from "./algorithm.js";
 import type { Branches } from "./branches.js";
@@ -22,7 +28,9 @@ import { runsOf, union } from "./extents.js";
 import { MemberLink } from "./member-link.js";
 import { defaultPolicy, type StoragePolicy } from "./policy.js";
 import { Records } from "./records.js";
+import { Scrubbing } from "./scrubbing.js";
 import { Signal } from "./signal.js";
+import { newUpkeep, policyOf } from "./upkeep.js";
 
 export interface StorageOptions {
   /** Any record of the storage, however old: it says where the members are. */
@@ -35,6 +43,9 @@ export interface StorageOptions {
   readonly random: (bytes: number) => Uint8Array;
   /** Of whole blocks, with the storage's seed, as its members compute them (port.ts). */
   readonly digests: (data: Uint8Array) => Uint8Array;
+  /** Milliseconds since 1970; without it nothing is scrubbed by itself. */
+  readonly wall?: () => number;
+  /** Counts more than what the records say. */
   readonly policy?: Partial<StoragePolicy>;
   /** Where the blocks of a history that lost are kept; without it a split brain waits for a person. */
   readonly branches?: Branches;
@@ -73,10 +84,13 @@ export class Core {
   doubts = 0;
   /** Of what is not acknowledged yet: sends it again to a member that has forgotten it. */
   readonly unacked = new Set<(member: MemberLink) => void>();
+  /** One object for all who have it: what the records say of it is changed in place. */
   readonly policy: StoragePolicy;
+  upkeep: Upkeep;
   readonly changed = new Signal();
   readonly locks = new Ranges();
   readonly records = new Records(this);
+  readonly scrubbing = new Scrubbing(this);
   #sequence = 0;
   #volatile = 0;
   #flushedTo = 0;
@@ -85,7 +99,9 @@ export class Core {
 
   constructor(readonly options: StorageOptions) {
     const { record } = options;
-    this.policy = { ...defaultPolicy, ...options.policy };
+    this.policy = { ...defaultPolicy };
+    this.upkeep = newUpkeep();
+    this.setUpkeep(record.upkeep);
     this.facts = record.storage;
     this.epoch = record.epoch;
     this.generation = record.generation;
@@ -107,6 +123,17 @@ export class Core {
     return this.members.map(({ entry }) => entry);
   }
 
+  /** What the records say, or are to say; the defaults when they say nothing. */
+  setUpkeep(upkeep: Upkeep = newUpkeep()): void {
+    this.upkeep = upkeep;
+    Object.assign(this.policy, policyOf(upkeep), this.options.policy);
+  }
+
+  /** Milliseconds since 1970; 0 when nobody knows. */
+  wall(): number {
+    return Math.floor(this.options.wall?.() ?? 0);
+  }
+
   now(): number {
     return this.options.clock();
   }
@@ -119,6 +146,18 @@ export class Core {
   random64(): bigint {
     const bytes = this.options.random(8);
     return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) | 1n;
+  }
+
+  /** As pause, but ends when the server does. */
+  async sleep(milliseconds: number): Promise<void> {
+    let isOver = false;
+    const wake = (): void => {
+      isOver = true;
+      this.changed.fire();
+    };
+    const cancel = this.options.after(milliseconds, wake);
+    while (!isOver && this.ended === null) await this.changed.wait();
+    cancel();
   }
 
   pause(milliseconds: number): Promise<void> {

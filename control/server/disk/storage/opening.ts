@@ -16,6 +16,7 @@ import { type Decision, decide, entryOf, type Seen } from "./decision.js";
 import { runsOf, union } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { inTime, keep } from "./returning.js";
+import { keepScrubbed } from "./scrubbing.js";
 import { settleUnsure } from "./settle.js";
 
 type Serve = Extract<Decision, { kind: "serve" }>;
@@ -127,6 +128,7 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
   const { blocks } = chief.storage;
   core.decision = null;
   core.facts = chief.storage;
+  core.setUpkeep(chief.upkeep);
   core.generation = chief.generation;
   core.history = chief.history;
   core.records.begin(chief);
@@ -171,6 +173,7 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
   await core.records.commit();
   core.isReady = true;
   void settleUnsure(core);
+  void keepScrubbed(core);
   core.log(`served in epoch ${core.epoch}`);
   core.changed.fire();
 }

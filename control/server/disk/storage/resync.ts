@@ -4,7 +4,8 @@
 //   has and those computed anew from its bytes. A run is held against writers while it is copied.
 // - Nothing is latched: what is left is what the maps say. A source that goes is replaced by another; when
 //   the target goes, the maps stay, and its own activity says what was not flushed.
-// - While others use the disk it takes small chunks, one at a time, and rests in between (policy.ts).
+// - While others use the disk it takes small chunks, one at a time, and rests in between; a limit in
+//   bytes a second counts at all times (policy.ts).
 // - The member is in sync once its maps are empty, it was flushed, and no write is under way that was
 //   begun before: only then may others count on it.
 
@@ -50,6 +51,7 @@ async function pass(core: Core, member: MemberLink): Promise<boolean> {
   const total = Math.max(1, member.dirtyBlocks);
   const lowest = member.percent;
   const under = new Set<Promise<void>>();
+  let mayGoAt = core.now();
   let savedAt = core.now();
   let failure: unknown = null;
   for (const isCopy of [true, false])
@@ -72,6 +74,9 @@ async function pass(core: Core, member: MemberLink): Promise<boolean> {
       const share = 1 - member.dirtyBlocks / total;
       member.percent = Math.max(member.percent, Math.min(99, Math.floor(lowest + (100 - lowest) * share)));
       if (isBusy) await core.pause(Math.max(1, (core.now() - beganAt) * core.policy.resyncRest));
+      const { resyncBytesPerSecond: rate } = core.policy;
+      if (rate > 0) mayGoAt = Math.max(mayGoAt, beganAt) + (run.blocks * BLOCK_BYTES * 1000) / rate;
+      if (rate > 0 && mayGoAt > core.now()) await core.pause(mayGoAt - core.now());
       if (core.now() - savedAt > core.policy.progressMs) {
         savedAt = core.now();
         core.records.progress();

@@ -21,6 +21,8 @@ export interface FakeOptions {
   readonly policy?: Partial<StoragePolicy>;
   readonly branches?: Branches;
   readonly seed?: number;
+  /** When the virtual time begins, in milliseconds since 1970; without it no server knows the day. */
+  readonly beginsAt?: number;
   /** Members of another kind, and the digests that these compute. */
   readonly medium?: (time: VirtualTime, random: SeededRandom, blocks: number) => Reachable;
   readonly digests?: (data: Uint8Array) => Uint8Array;
@@ -118,6 +120,7 @@ export class FakeWorld<M extends Reachable = FakeMember> {
         ...{ digests: options.digests ?? fakeDigests },
         ...(options.policy === undefined ? {} : { policy: options.policy }),
         ...(options.branches === undefined ? {} : { branches: options.branches }),
+        ...(options.beginsAt === undefined ? {} : { wall: () => (options.beginsAt ?? 0) + time.now }),
         log: (line) => log.push(`${time.now.toFixed(0)} ${line}`),
       },
       winner,

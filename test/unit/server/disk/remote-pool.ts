@@ -63,6 +63,7 @@ export class DiskPool extends Shelf {
       create: async () => refuse(STD_NOTFOUND),
       forget: async () => 0,
       extend: async () => undefined,
+      take: async () => refuse(STD_NOTFOUND),
     };
     const server = new DiskServer({
       ...{ kernel, machine, failed: this.failed, getPort: this.random(6), key: this.random(32), threads: 3 },
