@@ -137,11 +137,19 @@ export function registerBoot(program: Command): void {
     .description("start one in QEMU, on interfaces of this namespace; its console is here")
     .addOption(new Option("--name <name>", "what it is called").argParser(machineName).makeOptionMandatory())
     .option("--pool <name>", "the pool that it announces itself to")
-    .addOption(new Option("--interface <name>", "whose network it is on; may be repeated").argParser(collect).default([]))
-    .addOption(new Option("--mac <address>", "its address there, in the same order").argParser(macAddress).default([]))
+    .addOption(
+      new Option("--interface <name>", "whose network it is on; may be repeated")
+        .argParser(collect)
+        .default([]),
+    )
+    .addOption(
+      new Option("--mac <address>", "its address there, in the same order").argParser(macAddress).default([]),
+    )
     .addOption(new Option("--memory <mebibytes>", "its memory").argParser(mebibytes).default(32))
     .addOption(
-      new Option("--accelerator <way>", "how QEMU runs it; auto tries").choices(["auto", "tcg", "kvm"] as const).default("auto"),
+      new Option("--accelerator <way>", "how QEMU runs it; auto tries")
+        .choices(["auto", "tcg", "kvm"] as const)
+        .default("auto"),
     )
     .addHelpText("after", runHelp)
     .action((options) => runCommand(options as RunCommand));

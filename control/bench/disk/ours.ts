@@ -33,6 +33,7 @@ const disks = z.object({ disks: z.array(z.object({ name: z.string(), node: z.str
 const listed = z.object({
   nodes: z.array(z.object({ name: z.string(), servers: z.record(z.string(), z.string()).optional() })),
 });
+const heardSchema = z.tuple([z.object({ stats64: z.object({ rx: z.object({ bytes: z.number() }) }) })]);
 export type ShownDisk = z.infer<typeof shown>;
 
 /** A lab with a disk on it. */
@@ -132,8 +133,9 @@ export class OurDisk implements ServedDisk {
 
   /** Bytes that the machine's interface has received. */
   async heard(node: string): Promise<number> {
-    const command = ["cat", "/sys/class/net/eth0/statistics/rx_bytes"];
-    return Number(await this.command("lab", "exec", node, "--lab", this.#lab, "--", ...command));
+    const command = ["ip", "-json", "-statistics", "link", "show", "dev", "eth0"]; // sysfs is the host's
+    const said = await this.command("lab", "exec", node, "--lab", this.#lab, "--", ...command);
+    return heardSchema.parse(JSON.parse(said))[0].stats64.rx.bytes;
   }
 
   async stop(): Promise<void> {

@@ -139,7 +139,7 @@ const chunkBlocks = 32 * 1024;
 /** Holes and dirty blocks, as runs. */
 export function extents(core: Core, block: number, blocks: number): Promise<readonly DiskExtent[]> {
   checkRange(core, block, blocks);
-  return core.request(async () => {
+  return core.look(async () => {
     const found: { blocks: number; isHole: boolean; isDirty: boolean }[] = [];
     const add = (isHole: boolean, isDirty: boolean): void => {
       const last = found.at(-1);
