@@ -3,8 +3,8 @@
 // - blank: a member's medium is taken away while its machine is off; the time from the power to `ok`,
 //   beside a plain copy of the same bytes: the slower of a copy on the same disk and of calls of
 //   1 MiB over the same wire.
-// - identical: all of a member is marked dirty though it is not; what its machine hears meanwhile, as
-//   a part of the disk.
+// - identical: all of a member is marked dirty though it is not; what its machine hears and says
+//   meanwhile, as a part of the disk.
 // - foreground: 4 KiB writes and reads, one at a time, while nothing else happens and while the blank
 //   member is made whole.
 // - checksums: what the digests of a request's bytes take, the way into the kernel's memory included.
@@ -22,12 +22,8 @@ import { runFio } from "./fio.js";
 import type { OurDisk } from "./ours.js";
 import type { HealingResult, HealingTest } from "./types.js";
 
-const healMs = 600_000;
 const noticeMs = 60_000;
 const shortMs = 500;
-
-const isWhole = ({ state, members }: { state: string; members: readonly { state: string }[] }): boolean =>
-  state === "ok" && members.every((member) => member.state === "in-sync");
 
 interface Given {
   readonly disk: OurDisk;
@@ -99,7 +95,7 @@ async function blank(given: Given): Promise<Figures> {
   await takeMedium(given, node);
   await disk.command("lab", "start", node);
   const begun = (await disk.until(isSyncing, noticeMs, abort)) / 1000;
-  const seconds = (await disk.until(isWhole, healMs, abort)) / 1000;
+  const seconds = (await disk.whole()) / 1000;
   const slower = Math.min(copy, wire);
   const [plain, rate] = [disk.place.bytes / slower, disk.place.bytes / seconds];
   return {
@@ -115,12 +111,12 @@ async function blank(given: Given): Promise<Figures> {
 }
 
 async function identical(given: Given): Promise<Figures> {
-  const { disk, abort } = given;
+  const { disk } = given;
   const node = await otherOf(given);
-  const before = await disk.heard(node);
+  const before = await disk.moved(node);
   await disk.command("disk", "mark", "bench", `${node}:${disk.fileOf(node)}`, "dirty");
-  const seconds = (await disk.until(isWhole, healMs, abort)) / 1000;
-  const moved = (await disk.heard(node)) - before;
+  const seconds = (await disk.whole()) / 1000;
+  const moved = (await disk.moved(node)) - before;
   return { "time to whole, s": seconds, "moved, % of the disk": (100 * moved) / disk.place.bytes };
 }
 
@@ -139,7 +135,7 @@ async function foreground(given: Given): Promise<Figures> {
   await disk.until(isSyncing, noticeMs, abort);
   const busy = { write: await small({ ...given, milliseconds: shortMs }, "write") };
   const still = isSyncing(await disk.show());
-  await disk.until(isWhole, healMs, abort);
+  await disk.whole();
   if (!still) throw new Error("the disk was whole before the measurement ended: take a larger --size");
   return {
     "write p99 idle, µs": idle.write.p99Us ?? 0,
@@ -159,7 +155,7 @@ async function failover(given: Given): Promise<Figures> {
   await disk.command("lab", "kill", server);
   const { longestUs } = await running;
   await disk.command("lab", "start", server);
-  await disk.until(isWhole, healMs, abort);
+  await disk.whole();
   return { "longest write, s": (longestUs ?? Number.NaN) / 1e6 };
 }
 

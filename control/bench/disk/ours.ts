@@ -33,7 +33,8 @@ const disks = z.object({ disks: z.array(z.object({ name: z.string(), node: z.str
 const listed = z.object({
   nodes: z.array(z.object({ name: z.string(), servers: z.record(z.string(), z.string()).optional() })),
 });
-const heardSchema = z.tuple([z.object({ stats64: z.object({ rx: z.object({ bytes: z.number() }) }) })]);
+const counted = z.object({ bytes: z.number() });
+const movedSchema = z.tuple([z.object({ stats64: z.object({ rx: counted, tx: counted }) })]);
 export type ShownDisk = z.infer<typeof shown>;
 
 /** A lab with a disk on it. */
@@ -109,6 +110,13 @@ export class OurDisk implements ServedDisk {
     }
   }
 
+  /** Waits, by one command that looks now and then, until it is whole; milliseconds that it took. */
+  async whole(): Promise<number> {
+    const begun = performance.now();
+    await this.command("disk", "show", diskName, "--wait", "in-sync", "--timeout", "600s");
+    return performance.now() - begun;
+  }
+
   /** Runs a command on the lab; what it says on stdout. Throws with its words when it fails. */
   async command(...words: readonly string[]): Promise<string> {
     const on = words[0] === "lab" && words[1] !== "kill" && words[1] !== "start" ? [] : ["--lab", this.#lab];
@@ -131,11 +139,12 @@ export class OurDisk implements ServedDisk {
     return port;
   }
 
-  /** Bytes that the machine's interface has received. */
-  async heard(node: string): Promise<number> {
+  /** Bytes that the machine's interface has received and sent. */
+  async moved(node: string): Promise<number> {
     const command = ["ip", "-json", "-statistics", "link", "show", "dev", "eth0"]; // sysfs is the host's
     const said = await this.command("lab", "exec", node, "--lab", this.#lab, "--", ...command);
-    return heardSchema.parse(JSON.parse(said))[0].stats64.rx.bytes;
+    const { rx, tx } = movedSchema.parse(JSON.parse(said))[0].stats64;
+    return rx.bytes + tx.bytes;
   }
 
   async stop(): Promise<void> {
