@@ -17,6 +17,7 @@ import {
 import { fromHex, view } from "../../kernel/bytes.js";
 import { Digests } from "../../kernel/digests.js";
 import type { Kernel } from "../../kernel/kernel.js";
+import { DirtyMap } from "../../server/disk/dirty-map.js";
 import { digestSeed, Member } from "../../server/disk/member/member.js";
 import type { MemberPort } from "../../server/disk/member/port.js";
 import {
@@ -76,6 +77,7 @@ export function openStorage(record: MemberRecord, machine: StorageMachine, winne
     {
       ...{ record, connect, clock: now, wall, after, random, log },
       digests: (data) => digests(kernel).of(data, seed),
+      bits: (size) => new DirtyMap(kernel, size),
       ...(branches === undefined ? {} : { branches }),
     },
     winner,

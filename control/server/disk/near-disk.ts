@@ -6,9 +6,9 @@
 // - Nothing of a request that was given up touches the caller's bytes: the storage here has copies.
 
 import { BLOCK_BYTES, type Disk, type DiskExtent, type WriteOptions, type ZeroOptions } from "./disk.js";
-import { DiskError } from "./errors.js";
 import { Ranges } from "./ranges.js";
-import { passing, type RemoteDisk } from "./remote-disk.js";
+import type { RemoteDisk } from "./remote-disk.js";
+import { isPassing } from "./statuses.js";
 
 /** Buffers of one size that are kept, at most. */
 const keptMax = 8;
@@ -84,7 +84,7 @@ export class NearDisk implements Disk {
     try {
       return await near(disk);
     } catch (error) {
-      if (error instanceof DiskError && passing.has(error.code)) return far();
+      if (isPassing(error)) return far();
       throw error;
     }
   }

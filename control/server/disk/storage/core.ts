@@ -24,6 +24,7 @@ import { Ranges } from "../ranges.js";
 import { type Algorithm, algorithmOf } from "./algorithm.js";
 import type { Branches } from "./branches.js";
 import { type Decision, generationIn, votesNeeded } from "./decision.js";
+import type { MakeBits } from "./dirty-map.js";
 import { runsOf, union } from "./extents.js";
 import { MemberLink } from "./member-link.js";
 import { defaultPolicy, type StoragePolicy } from "./policy.js";
@@ -43,6 +44,8 @@ export interface StorageOptions {
   readonly random: (bytes: number) => Uint8Array;
   /** Of whole blocks, with the storage's seed, as its members compute them (port.ts). */
   readonly digests: (data: Uint8Array) => Uint8Array;
+  /** Where the maps of what members lack have their bits; default: in plain memory. */
+  readonly bits?: MakeBits;
   /** Milliseconds since 1970; without it nothing is scrubbed by itself. */
   readonly wall?: () => number;
   /** Counts more than what the records say. */
@@ -175,8 +178,8 @@ export class Core {
   }
 
   link(entry: MemberEntry): MemberLink {
-    const { connect, clock } = this.options;
-    return new MemberLink(entry, connect(entry), this.facts.blocks, clock, this.policy);
+    const { connect, clock, bits } = this.options;
+    return new MemberLink(entry, connect(entry), this.facts.blocks, clock, this.policy, bits);
   }
 
   isWholeWithout(without: MemberLink | null): boolean {
@@ -334,7 +337,10 @@ export class Core {
     this.ended = error;
     this.log(`ended: ${error.message}`);
     this.phase = "closed";
-    for (const member of this.members) member.down(null);
+    for (const member of this.members) {
+      member.down(null);
+      member.close();
+    }
     for (const { reject } of this.#requests) reject(error);
     this.#requests.clear();
     this.records.end(error);

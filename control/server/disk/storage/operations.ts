@@ -73,6 +73,7 @@ export async function removeMember(core: Core, id: Uint8Array): Promise<void> {
     member.isRemoved = true;
     core.members = left;
     member.down(null);
+    member.close();
     core.changed.fire();
   } finally {
     release();
