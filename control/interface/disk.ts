@@ -6,6 +6,8 @@
 // - A storage has a port and capabilities of its own, which follow from its secret: storage.ts.
 // - One call moves DISK_TRANSFER_BYTES, with an 8-byte digest of each block of DISK_BLOCK_BYTES.
 // - Rights of a medium: read (look, digests), write, admin (detach). Of the server: admin.
+// - A machine keeps branches: what members had that lost a split brain (disk/branch/). They are named by
+//   the storage's age and an id; whoever may read the server may read them.
 // - Numbers are ours: 2800 to 2829. The original has no such server.
 
 import { z } from "zod";
@@ -92,6 +94,36 @@ const knownStorage = z.object({
 });
 export const knownStoragesSchema = z.object({ node: z.string(), storages: z.array(knownStorage) });
 export type KnownStorage = z.infer<typeof knownStorage>;
+
+/** A branch that a machine keeps, as BRANCHES tells of it. */
+const keptBranch = z.object({
+  id: z.string(),
+  age: z.string(),
+  /** Of the disk, and of the member whose history it is. */
+  name: z.string(),
+  node: z.string(),
+  path: z.string(),
+  /** Of the history that is kept, and of the one that went on. */
+  generation: z.string(),
+  other: z.string(),
+  /** Bytes of the disk as the member had it, and how many of them are kept. */
+  size: z.number(),
+  kept: z.number(),
+  /** When the two histories met: milliseconds since 1970. */
+  time: z.number(),
+  state: z.enum(["saving", "kept"]),
+  /** How much was looked at. */
+  percent: z.number(),
+});
+export const keptBranchesSchema = z.object({ node: z.string(), branches: z.array(keptBranch) });
+export type KeptBranch = z.infer<typeof keptBranch>;
+
+/** Of blocks of a branch: what became of each. */
+export const BRANCH_SAME = 0;
+export const BRANCH_KEPT = 1;
+export const BRANCH_HOLE = 2;
+/** Blocks that BRANCH answers for. */
+export const BRANCH_BLOCKS = 256;
 
 /** A member that a storage is to have. */
 export const givenMemberSchema = z.object({
@@ -228,6 +260,56 @@ export const diskTable = defineServer({
       arguments: { bytes: inBuffer(uint64, "how long it is at least") },
       errors: { ...ofMedium, STD_NOSPACE: "what it lies on has no room" },
       example: "MEDIUM --bytes 2147483648",
+    }),
+    branches: operation({
+      number: 2820,
+      summary: "the branches that this machine keeps: what members had that lost a split brain",
+      subject: "server",
+      rights: ["read"],
+      reply: { branches: inBuffer(document, "each with its disk, its member and its size") },
+      errors: { DISK_MEDIUM: "the state folder cannot be read" },
+      example: "n1",
+    }),
+    branch: operation({
+      number: 2821,
+      summary: "blocks of a branch, up to 256 from a multiple of it on",
+      subject: "server",
+      rights: ["read"],
+      arguments: {
+        block: block(),
+        age: inBuffer(raw(16), "the storage's age"),
+        branch: inBuffer(string(255), "its id"),
+      },
+      reply: {
+        states: inBuffer(
+          blob(BRANCH_BLOCKS),
+          "of each block: 0 it was as the disk's, 1 kept, 2 held nothing",
+        ),
+        digests: inBuffer(blob(digestsMax), "of each block as the member had it"),
+        data: inBuffer(bytes, "those that are kept"),
+      },
+      errors: {
+        STD_NOTFOUND: "no such branch is kept here, or it is not whole",
+        DISK_ROT: "what was kept is not what was written",
+        DISK_MEDIUM: "the state folder cannot be read",
+      },
+      example: "n1 --block 0 --age hex:00112233445566778899aabbccddeeff --branch n2-00c0ffee",
+    }),
+    debranch: operation({
+      number: 2822,
+      summary: "delete a branch: what it keeps is gone",
+      subject: "server",
+      rights: ["admin"],
+      arguments: {
+        age: inBuffer(raw(16), "the storage's age"),
+        branch: inBuffer(string(255), "its id"),
+      },
+      errors: {
+        STD_NOTFOUND: "no such branch is kept here",
+        DISK_GONE: "it is being written",
+        DISK_MEDIUM: "the state folder cannot be written",
+      },
+      example: "n1 --age hex:00112233445566778899aabbccddeeff --branch n2-00c0ffee",
     }),
     look: operation({
       number: 2810,

@@ -19,7 +19,7 @@ import { open } from "./opening.js";
 import * as operations from "./operations.js";
 import { extents, read } from "./reads.js";
 import { type ScrubOptions, type ScrubReport, scrub } from "./scrub.js";
-import { type StorageStatus, statusOf } from "./status.js";
+import { type SplitStatus, type StorageStatus, splitOf, statusOf } from "./status.js";
 import { flush, write, zero } from "./writes.js";
 
 /** Makes the members of a storage out of media, whatever was on them. All are in sync: all zeros. */
@@ -106,6 +106,11 @@ export class Storage implements Disk {
   record(): MemberRecord {
     const first = this.core.members[0];
     return first === undefined ? this.core.options.record : this.core.records.recordFor(first.entry);
+  }
+
+  /** Who went which way, where there is more than one history. */
+  split(): SplitStatus {
+    return splitOf(this.core);
   }
 
   /** Ends when something may have changed that `status` tells. */
