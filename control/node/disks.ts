@@ -2,7 +2,7 @@
 // serves when nobody else does.
 //
 // - Media are kept in the machine's state folder and are there again when it starts; nothing else of
-//   a storage is kept here: all of it is on the media.
+//   a storage is kept here, but for branches: all of it is on the media.
 // - A member of this machine is asked directly, one elsewhere by RPC.
 // - Ends in order: storages say goodbye to their members, then media close.
 
@@ -29,9 +29,11 @@ import { DiskServer } from "../server/disk/server.js";
 import { overRpc } from "../server/disk/statuses.js";
 import { stub } from "../stub/client.js";
 import { Refused, refuse } from "../stub/refused.js";
+import type { BranchStore } from "./disk/branch-store.js";
 import { createStorage, openMember, openStorage, type StorageMachine } from "./disk/engine.js";
 import { MachineExports } from "./disk/exports.js";
 import { type Host, Hosts } from "./disk/hosting.js";
+import { branchesIn, servedBranches } from "./disk/kept-branches.js";
 import { Media } from "./disk/media.js";
 import { mediaFile } from "./disk/media-file.js";
 import { type OpenDevice, openFile } from "./disk/medium.js";
@@ -75,7 +77,13 @@ export class NodeDisks {
   readonly #exports: MachineExports;
   readonly #machine: StorageMachine;
 
-  private constructor(options: NodeDisksOptions, media: Media, hosts: Hosts, machine: StorageMachine) {
+  private constructor(
+    options: NodeDisksOptions,
+    media: Media,
+    hosts: Hosts,
+    machine: StorageMachine,
+    branches: BranchStore | undefined,
+  ) {
     const { kernel, name, secrets, failed } = options;
     const { getPort, key, own } = secrets("disk");
     this.#options = options;
@@ -86,7 +94,7 @@ export class NodeDisks {
     this.#server = new DiskServer({
       ...{ kernel, getPort, key, own, failed },
       machine: {
-        ...{ name, media },
+        ...{ name, media, ...servedBranches(branches) },
         attach: (path, bytes, storage) => this.#attach(path, bytes, storage),
         detach: (object) => media.detach(object),
         listMedia: () => media.list(),
@@ -112,11 +120,12 @@ export class NodeDisks {
       if (disks !== null) return disks;
       throw new DiskError("DISK_GONE", "the machine's disks are being opened");
     };
+    const branches = branchesIn(state, kernel);
     const machine: StorageMachine = {
       ...{ kernel, after, random: randomBytes, now: () => performance.now(), log },
       connect: (entry) => started().#connect(entry),
-      branches: undefined,
       wall: () => Date.now(),
+      branches,
     };
     const hosts = new Hosts({
       ...{ kernel, after, random: randomBytes, failed },
@@ -145,7 +154,7 @@ export class NodeDisks {
         if (disks !== null) disks.#found();
       },
     });
-    disks = new NodeDisks(options, media, hosts, machine);
+    disks = new NodeDisks(options, media, hosts, machine, branches);
     disks.#found();
     return disks;
   }

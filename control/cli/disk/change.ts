@@ -229,14 +229,15 @@ export interface HealOptions extends ChangeOptions {
   readonly keep?: string | undefined;
 }
 
-export const heal = (name: string, options: HealOptions): Promise<void> =>
-  done({ command: "heal", name, said: `${name} is being healed`, options }, async (session, storage) => {
-    const { keep, yes = false } = options;
+export async function heal(name: string, options: HealOptions): Promise<void> {
+  const { keep, yes = false } = options;
+  await done({ command: "heal", name, said: `${name} is healed`, options }, async (session, storage) => {
     if (keep === undefined) return send(session, storage, { operation: "heal" });
     const member = await memberOf(session, storage, keep);
     await confirm(name, `Of two histories of ${name} that of ${member} counts from now on`, yes);
     return send(session, storage, { operation: "heal", keep: member });
   });
+}
 
 export async function mark(name: string, text: string, as: string, options: ChangeOptions): Promise<void> {
   if (as !== "clean" && as !== "dirty")

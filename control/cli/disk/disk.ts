@@ -1,9 +1,17 @@
 // `proteus disk`: disks made of media on several machines, which heal themselves; exported by NBD.
 //
-// - What each command does is beside this file: create.ts, show.ts, export.ts, change.ts.
+// - What each command does is beside this file: create.ts, show.ts, export.ts, change.ts, branch.ts.
 
 import type { Command } from "@commander-js/extra-typings";
 import { collect } from "../foreground.js";
+import {
+  type BranchDeleteOptions,
+  type BranchExportOptions,
+  deleteBranch,
+  exportBranch,
+  listBranches,
+  showBranch,
+} from "./branch.js";
 import {
   attach,
   type ChangeOptions,
@@ -35,7 +43,8 @@ one does.
   --ack        when a write is acknowledged: all members in sync have it, a quorum, or one
   --serve      who may serve it: a majority of the members and witnesses, or any with a copy
   --witness    a machine that has a vote and no data: with two members it breaks the tie
-  --on-split   keep or ask; pool machines do not keep branches yet: a person decides, by heal
+  --on-split   two sides have written (--serve any): keep saves what the loser has of its own as a
+               branch, and goes on; ask serves nothing until a person says which side counts, by heal
 ${diskHelp}
 
 Examples:
@@ -215,11 +224,14 @@ ${diskExitHelp}`,
   );
   done<[string, HealOptions]>(
     command("heal", "end a split brain")
-      .option("--keep <member>", "the member whose history counts; without it: say what there is")
-      .option("--yes", "do not ask for the disk's name", false),
+      .option("--keep <member>", "the member whose history counts; without it: the one that is served")
+      .option("--yes", "do not ask for the disk's name", false)
+      .option("--wait", waiting, false),
     changeHelp(
       "heal d --keep n1",
-      "\nThe blocks of the other history are overwritten: copy its member's file first if they matter.",
+      `
+What the other side has of its own is saved as a branch first (proteus disk branch list NAME). It may
+be said on any machine of the pool.`,
     ),
     heal,
   );
@@ -230,6 +242,54 @@ ${diskExitHelp}`,
       .option("--yes", "do not ask for the disk's name", false),
     changeHelp("mark d n2 dirty"),
     mark,
+  );
+}
+
+const branchWords = `
+A branch is what a member had of its own when two sides of a disk had written and the other one went
+on. It lies in the state folder of the machine that served then, and is found from anywhere.`;
+
+const branchHelp = (example: string, words = ""): string => `${branchWords}${words}
+${diskHelp}
+
+Example:
+  proteus disk branch ${example}
+${diskExitHelp}`;
+
+function registerBranches(disk: Command): void {
+  const branch = disk.command("branch").description("what members had that lost a split brain");
+  const command = (name: string, description: string) =>
+    branch.command(name).description(description).argument("<name>", "the disk");
+  const which = ["<branch>", "its id, or MACHINE:ID"] as const;
+  done<[string, DiskOptions]>(
+    command("list", "list what is kept of a disk"),
+    branchHelp("list d --json"),
+    listBranches,
+  );
+  done<[string, string, DiskOptions]>(
+    command("show", "show a branch").argument(...which),
+    branchHelp("show d n2-1c0ffee5"),
+    showBranch,
+  );
+  done<[string, string, BranchExportOptions]>(
+    command("export", "write a branch as a whole disk, as the member had it")
+      .argument(...which)
+      .requiredOption("-o, --output <file>", "the file, which must not be there"),
+    branchHelp(
+      "export d n2-1c0ffee5 -o /tmp/lost.img",
+      `
+What the member had in common with the disk is taken from the disk. What was written there since is
+counted, and makes it exit with 6: export soon, or stop the disk's users first.`,
+    ),
+    exportBranch,
+    "1m",
+  );
+  done<[string, string, BranchDeleteOptions]>(
+    command("delete", "delete a branch: what it keeps is gone")
+      .argument(...which)
+      .option("--yes", "do not ask for its id", false),
+    branchHelp("delete d n2-1c0ffee5"),
+    deleteBranch,
   );
 }
 
@@ -276,6 +336,7 @@ export function registerDisk(program: Command): void {
     .option("--on <node>", "the pool machine that exports it itself");
   done<[string, UnexportOptions]>(unexportCommand, unexportHelp, unexport);
   registerChanges(disk as unknown as Command);
+  registerBranches(disk as unknown as Command);
   const deleteCommand = disk
     .command("delete")
     .description("end a disk on all its members")

@@ -119,8 +119,18 @@ async function tryOpen(core: Core, winner: Uint8Array | undefined): Promise<bool
       decision.kind === "serve" ? { kind: "wait", votes: bound.size, needed: core.needed } : decision;
     return false;
   }
+  if (winner !== undefined) healOthers(core, decision);
   await begin(core, decision, bound);
   return true;
+}
+
+/** A person has named the side that counts: the others go, once they were saved. */
+function healOthers(core: Core, { chief, targets }: Serve): void {
+  for (const { place, isDiverged } of targets) {
+    const id = chief.members[place]?.id;
+    const member = core.members.find(({ entry }) => id !== undefined && sameBytes(entry.id, id));
+    if (member !== undefined) member.isHealing ||= isDiverged;
+  }
 }
 
 async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink, Bound>): Promise<void> {

@@ -64,6 +64,9 @@ export class DiskPool extends Shelf {
       forget: async () => 0,
       extend: async () => undefined,
       take: async () => refuse(STD_NOTFOUND),
+      branches: async () => [],
+      branch: async () => null,
+      deleteBranch: async () => false,
     };
     const server = new DiskServer({
       ...{ kernel, machine, failed: this.failed, getPort: this.random(6), key: this.random(32), threads: 3 },
