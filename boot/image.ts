@@ -125,7 +125,7 @@ function readableName(name: string): string {
   const [, module, rest] = /^w2c_(kernel|metal)_(.+)$/.exec(name) ?? [];
   if (module === undefined || rest === undefined) return name;
   const parts = rest.split(/_?0x2F/);
-  return `${module} ${(parts.at(-1) ?? rest).replace(/_?0x5F/g, "_").replace(/[^A-Za-z0-9_#~]/g, "")}`;
+  return `${module} ${(parts.at(-1) ?? rest).replace(/_?0x5F/g, "_").replace(/[^A-Za-z0-9_#~.]/g, "")}`;
 }
 
 function wasm2c(): string {

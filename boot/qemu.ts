@@ -7,7 +7,7 @@
 // - The console is lines; one that begins with "serves " says that the machine answers.
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type { Readable, Writable } from "node:stream";
 import { boundTool } from "./tools.js";
@@ -39,7 +39,7 @@ export function qemuArguments(options: MachineOptions): string[] {
   const line = [...words, ...(order === "" ? [] : [`network=${order}`])].join(" ");
   return [
     ...["-M", "microvm,rtc=off,pit=on,pic=on,isa-serial=on"],
-    ...["-accel", accelerator === "kvm" ? "kvm" : "tcg,tb-size=16", "-cpu", "max", "-smp", "1"],
+    ...["-accel", accelerator === "kvm" ? "kvm" : "tcg,tb-size=16", "-cpu", "qemu64,+rdrand", "-smp", "1"],
     ...["-m", `${memoryMebibytes}M`, "-kernel", path, "-append", line],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"],
     ...networks.flatMap(({ tap, mac }, index) => [
@@ -97,9 +97,24 @@ function probe(path: string, accelerator: "tcg" | "kvm"): Promise<number> {
   });
 }
 
-/** Which accelerator to take, by a probe boot with each where there is a choice. */
+/**
+ * Which accelerator to take, by a probe boot with each where there is a choice. What was found is
+ * kept beside the image: the next machine does not wait for it.
+ */
 export async function chooseAccelerator(path: string, wanted: Accelerator): Promise<"tcg" | "kvm"> {
   if (wanted !== "auto") return wanted;
+  const kept = `${path}.accelerator`;
+  try {
+    if (readFileSync(kept, "utf8") === "kvm") return "kvm";
+    return "tcg";
+  } catch {
+    const found = await probeBoth(path);
+    writeFileSync(kept, found);
+    return found;
+  }
+}
+
+async function probeBoth(path: string): Promise<"tcg" | "kvm"> {
   try {
     accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
   } catch {

@@ -10,10 +10,12 @@ import { now, reset } from "./host";
 import { take } from "./memory";
 import { putStatus } from "./status";
 import { putTable } from "./tables";
-import { put, putByte, startsWith, textBegin, textLength } from "./text";
+import { put, putByte, putNumber, startsWith, textBegin, textLength } from "./text";
 
 const LINE: u32 = 64;
 const PAGE: u32 = 16384;
+/** Past the end of any linear memory. */
+const OUTSIDE: usize = 0xfffffff0;
 
 let open: bool = false;
 const line = memory.data(64, 8);
@@ -71,7 +73,8 @@ function obey(): void {
   else if (is("interfaces")) putTable(0x69);
   else if (is("counters")) putTable(0x63);
   else if (is("trap")) unreachable();
-  else put("status, interfaces, neighbours, routes, ports, threads, counters, reboot; trap: end in a panic");
+  else if (is("outside")) putNumber(load<u32>(OUTSIDE) as u64);
+  else put("status, interfaces, neighbours, routes, ports, threads, counters, reboot; trap, outside: panic");
   putByte(0x0a);
   say(page, textLength());
 }

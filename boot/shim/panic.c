@@ -110,7 +110,7 @@ void wasm_rt_trap(wasm_rt_trap_t trap) {
       "trap",        "access outside of the linear memory", "integer overflow",     "integer division by zero",
       "no such integer", "unreachable code reached",    "wrong function called", "the stack is exhausted",
   };
-  panic(names[trap], 0, (uint64_t)__builtin_return_address(0), (uint64_t)__builtin_frame_address(0));
+  panic(names[trap], 0, 0, (uint64_t)__builtin_frame_address(0));
 }
 
 /* ---- gates ---- */

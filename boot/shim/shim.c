@@ -33,7 +33,7 @@ void w2c_env_random(struct w2c_env *env, u32 pointer, u32 length) {
   (void)env;
   if ((uint64_t)pointer + length > linear.size) wasm_rt_trap(WASM_RT_TRAP_OOB);
   if (!machine_random(linear.data + pointer, length))
-    panic("no randomness: the processor must have RDRAND (QEMU: -cpu max)", 0, 0, 0);
+    panic("no randomness: the processor must have RDRAND (QEMU: -cpu qemu64,+rdrand)", 0, 0, 0);
 }
 
 void w2c_env_log(struct w2c_env *env, u32 pointer, u32 length) {
@@ -43,7 +43,7 @@ void w2c_env_log(struct w2c_env *env, u32 pointer, u32 length) {
 
 void w2c_env_trap(struct w2c_env *env, u32 code) {
   (void)env;
-  panic("assertion failed:", code, (uint64_t)__builtin_return_address(0), (uint64_t)__builtin_frame_address(0));
+  panic("assertion failed:", code, 0, (uint64_t)__builtin_frame_address(0));
 }
 
 u64 w2c_host_physical(struct w2c_host *host, u32 pointer) { return (void)host, physical_base + pointer; }

@@ -11,6 +11,7 @@ import { buildImage } from "../../boot/image.js";
 import { type Accelerator, chooseAccelerator } from "../../boot/qemu.js";
 import { runMachine } from "../../boot/run.js";
 import { wire } from "../../boot/wiring.js";
+import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import { ProteusError } from "../kernel/errors.js";
 import { isName, nameRule } from "../lab/names.js";
 import { interruptible, jsonOption } from "./lab-options.js";
@@ -73,6 +74,12 @@ function writeReady(document: object): void {
   renameSync(`${path}.new`, path);
 }
 
+/** What the sys server lets anyone do takes its port, and nothing private. */
+function capabilitiesOf({ servers }: Readonly<Record<string, unknown>>): { capabilities?: object } {
+  const { sys } = (servers ?? {}) as { readonly sys?: unknown };
+  return typeof sys === "string" ? { capabilities: { sys: `${sys}${"00".repeat(PRIVATE_BYTES)}` } } : {};
+}
+
 async function runCommand(options: RunCommand): Promise<void> {
   const { name, pool, interface: names, mac: macs, memory: memoryMebibytes } = options;
   if (names.length === 0 || names.length !== macs.length)
@@ -93,7 +100,7 @@ async function runCommand(options: RunCommand): Promise<void> {
       runMachine({
         machine: { path, memoryMebibytes, networks, words, accelerator },
         said: (line) => process.stdout.write(`${line}\n`),
-        serves: (document, pid) => writeReady({ pid, ...document }),
+        serves: (document, pid) => writeReady({ pid, ...document, ...capabilitiesOf(document) }),
         typed: process.stdin,
         abort,
       }),

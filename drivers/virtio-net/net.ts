@@ -8,6 +8,7 @@
 // - netPoll acknowledges the interrupt before it looks, netFlush notifies once for all that was sent.
 // - Source: VIRTIO 1.2, section 5.1; legacy interface 5.1.6.1.
 
+import { FRAME_MINIMUM } from "../../core-wasm/wire/formats";
 import { BROKEN, NOTHING, Ring, ringBytes, ringGive, ringTake } from "../virtio/ring";
 import {
   acknowledge,
@@ -28,6 +29,8 @@ export const NET_BUFFERS: u32 = 128;
 const BUFFER: usize = 2048;
 /** Longest frame, Ethernet header first. */
 export const NET_FRAME_MAX: u32 = 1514;
+/** Looks at the transmit ring before a device that has stopped is not waited for: some milliseconds. */
+const PATIENCE: u32 = 100000;
 const HEADER_LEGACY: u32 = 10;
 const HEADER_MODERN: u32 = 12;
 
@@ -45,6 +48,8 @@ export class Net {
   unsent: bool;
   unfilled: bool;
   broken: bool;
+  /** The device did not send in time; it is not waited for. */
+  stalled: bool;
   received: u32;
   sent: u32;
   sendDropped: u32;
@@ -129,15 +134,24 @@ function reclaim(net: Net): void {
     if (index < 0) return;
     store<u32>(net.free + 4 * (net.freeCount as usize), index as u32);
     net.freeCount++;
+    net.stalled = false;
   }
+}
+
+/**
+ * Lets the device catch up with a burst. A while only, and then not again until it has sent
+ * something: one that has stopped costs frames, never the machine's time.
+ */
+function makeRoom(net: Net): void {
+  netFlush(net);
+  if (net.stalled) return;
+  for (let left = PATIENCE; left > 0 && net.freeCount == 0 && !net.broken; left--) reclaim(net);
+  net.stalled = net.freeCount == 0;
 }
 
 /** Queues a frame of two pieces; 0, or -1 when there is no room for it and it is dropped. */
 export function netSend(net: Net, head: usize, headLength: u32, body: usize, bodyLength: u32): i32 {
-  if (net.freeCount == 0) {
-    netFlush(net);
-    reclaim(net);
-  }
+  if (net.freeCount == 0) makeRoom(net);
   if (net.broken || net.freeCount == 0 || headLength + bodyLength > NET_FRAME_MAX) {
     net.sendDropped++;
     return -1;
@@ -149,7 +163,9 @@ export function netSend(net: Net, head: usize, headLength: u32, body: usize, bod
   const frame = buffer + (net.header as usize);
   memory.copy(frame, head, headLength);
   memory.copy(frame + (headLength as usize), body, bodyLength);
-  ringGive(net.transmit, index, buffer, net.header + headLength + bodyLength, false);
+  const length = headLength + bodyLength;
+  if (length < FRAME_MINIMUM) memory.fill(frame + (length as usize), 0, FRAME_MINIMUM - length);
+  ringGive(net.transmit, index, buffer, net.header + max<u32>(length, FRAME_MINIMUM), false);
   net.sent++;
   net.unsent = true;
   return 0;
