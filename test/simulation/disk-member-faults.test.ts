@@ -82,7 +82,7 @@ describe("a medium that lies", () => {
       const random = new SeededRandom(seed);
       const time = new VirtualTime();
       const disk = new VirtualDisk({ blocks: 640, random: new SeededRandom(seed + 1), clock: time.disk });
-      const made = await openOn(disk, time);
+      const made = await openOn(disk, time, true);
       await made.adopt(outRecord(blocks));
       const judged = new Judged(made, random, tally);
       for (let step = 0; step < 40; step++) await judged.write(random.below(40) * 15, 1);
