@@ -11,8 +11,16 @@
 // - Throws BOOT_NOT_BUILT, BOOT_KERNEL_DIFFERS, BOOT_TOOL_MISSING, BOOT_BUILD_FAILED.
 
 import { createHash, randomBytes } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -158,7 +166,11 @@ async function build(root: string, folder: string): Promise<Image> {
   await link(symbolTable(""), "first.elf");
   await link(symbolTable(await runBootTool(["nm", "-n", "first.elf"], folder)), "image.elf");
   const linked = await runBootTool(["nm", "-n", "image.elf"], folder);
-  const places = (listing: string): string => listing.split("\n").filter((line) => / [tT] /.test(line)).join("\n");
+  const places = (listing: string): string =>
+    listing
+      .split("\n")
+      .filter((line) => / [tT] /.test(line))
+      .join("\n");
   if (places(linked) !== places(await runBootTool(["nm", "-n", "first.elf"], folder)))
     throw new Error("the table of names moved the functions");
   await runBootTool(["strip", "-s", "image.elf"], folder);

@@ -6,22 +6,26 @@
 // - It ends with its QEMU: by `abort`, or of itself, which is BOOT_MACHINE_ENDED.
 
 import { exitCodes, ProteusError } from "../control/kernel/errors.js";
+import { offerConsole } from "./console.js";
 import { type MachineOptions, servesLine, startMachine } from "./qemu.js";
 
 export interface RunOptions {
   readonly machine: MachineOptions;
   readonly said: (line: string) => void;
   readonly serves: (document: Readonly<Record<string, unknown>>, pid: number) => void;
-  /** Bytes for the console's monitor. */
-  readonly typed?: NodeJS.ReadableStream;
+  /** Where others may find its console: a Unix socket (console.ts). */
+  readonly console?: string | undefined;
   readonly abort: AbortSignal;
 }
 
 /** Runs the machine to its end. Throws BOOT_MACHINE_ENDED when nobody wanted that. */
-export function runMachine({ machine, said, serves, typed, abort }: RunOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
+export async function runMachine({ machine, said, serves, console: path, abort }: RunOptions): Promise<void> {
+  let type: (bytes: Buffer) => void = () => undefined;
+  const offered = path === undefined ? undefined : await offerConsole(path, (bytes) => type(bytes));
+  const ended = new Promise<void>((resolve, reject) => {
     const child = startMachine(machine, (line) => {
       said(line);
+      offered?.say(line);
       const document = servesLine(line);
       if (document !== undefined) serves(document, child.pid ?? 0);
     });
@@ -31,13 +35,13 @@ export function runMachine({ machine, said, serves, typed, abort }: RunOptions):
       said(text.trimEnd());
     });
     child.stdin.on("error", () => undefined); // it may end before it has read
-    typed?.pipe(child.stdin);
+    type = (bytes) => void child.stdin.write(bytes);
     const stop = (): void => void child.kill("SIGKILL");
     abort.addEventListener("abort", stop, { once: true });
     child.on("error", reject);
     child.on("exit", (code, signal) => {
       abort.removeEventListener("abort", stop);
-      typed?.unpipe(child.stdin);
+      type = () => undefined;
       if (abort.aborted) {
         resolve();
         return;
@@ -53,4 +57,5 @@ export function runMachine({ machine, said, serves, typed, abort }: RunOptions):
       );
     });
   });
+  return ended.finally(() => offered?.close());
 }

@@ -16,11 +16,17 @@ const packages: Readonly<Record<string, string>> = {
   ip: "iproute2",
 };
 const simdeHeader = "/usr/include/simde/wasm/simd128.h";
-const folders = (): string[] => [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/bin"];
+const folders = (): string[] => [
+  ...(process.env.PATH ?? "").split(delimiter),
+  "/usr/sbin",
+  "/sbin",
+  "/usr/bin",
+];
 
 /** Throws BOOT_TOOL_MISSING when a tool is not installed; "simde" stands for that header. */
 export function boundTool(tool: string): void {
-  const there = tool === "simde" ? existsSync(simdeHeader) : folders().some((each) => existsSync(join(each, tool)));
+  const there =
+    tool === "simde" ? existsSync(simdeHeader) : folders().some((each) => existsSync(join(each, tool)));
   if (!there) throw toolMissing(tool);
 }
 
@@ -40,7 +46,12 @@ function toolMissing(tool: string): ProteusError {
 export function runBootTool(command: readonly string[], folder: string): Promise<string> {
   const [tool = "", ...rest] = command;
   return new Promise((resolve, reject) => {
-    const environment = { ...process.env, PATH: folders().join(delimiter), LC_ALL: "C", SOURCE_DATE_EPOCH: "0" };
+    const environment = {
+      ...process.env,
+      PATH: folders().join(delimiter),
+      LC_ALL: "C",
+      SOURCE_DATE_EPOCH: "0",
+    };
     const child = spawn(tool, rest, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     let errors = "";

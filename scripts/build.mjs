@@ -10,8 +10,8 @@
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, rmSync } from "node:fs";
-import { buildNative } from "./build-native.mjs";
 import { buildMetal } from "./build-metal.mjs";
+import { buildNative } from "./build-native.mjs";
 import { checkKernel } from "./check-kernel.mjs";
 import { at, filesBelow, fingerprint, isFresh, root, steps, writeStamp } from "./files.mjs";
 import { writeKernelHeader } from "./kernel-header.mjs";

@@ -55,7 +55,7 @@ const inputs = {
     "control/interface",
     "control/kernel/counters.ts",
     "control/kernel/tables.ts",
-    "scripts/build-metal.mjs",
+    ...["asconfig.json", "scripts/build.mjs", "scripts/build-metal.mjs"],
   ],
   typescript: [
     "control",

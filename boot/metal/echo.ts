@@ -3,12 +3,7 @@
 // - A request is its own reply. The source's bytes lie in memory taken at boot.
 // - Executions are counted here, the count itself excepted.
 
-import {
-  ECHO_BYTES_MAX,
-  ECHO_EXECUTIONS,
-  ECHO_SINK,
-  ECHO_SOURCE,
-} from "../../build/metal/interface";
+import { ECHO_BYTES_MAX, ECHO_EXECUTIONS, ECHO_SINK, ECHO_SOURCE } from "../../build/metal/interface";
 import { STD_ARGBAD, STD_OK } from "../../core-wasm/status";
 import {
   command,

@@ -69,6 +69,11 @@ function fail(reason: string, code: i32): void {
   say(words, textLength());
 }
 
+/** Whole pages of so many bytes. */
+function whole(bytes: usize): u32 {
+  return (bytes & ~4095) as u32;
+}
+
 function begin(): void {
   setLimits();
   const status = boot();
@@ -81,9 +86,9 @@ function begin(): void {
   monitorOpen();
   if (!serve(SERVER_SYS, 2, SYS_BYTES, now) || !poolOpen(now)) return fail("there is not enough memory", 0);
   // A third of what is left for each request that echo may hold, the rest for what it is a source of.
-  const echo = min<u32>((left() / 3) as u32 & ~4095, ECHO_BYTES_MAX + 4096) - 4096;
+  const echo = min<u32>(whole(left() / 3), ECHO_BYTES_MAX + 4096) - 4096;
   if (!serve(SERVER_ECHO, ECHO_THREADS, echo, now)) return fail("there is not enough memory", 0);
-  const source = left() as u32 & ~4095;
+  const source = whole(left());
   echoOpen(take(min<u32>(source, ECHO_BYTES_MAX) as usize), min<u32>(source, ECHO_BYTES_MAX));
   const words = memory.data(512, 8);
   textBegin(words, 512);
@@ -146,13 +151,7 @@ export function turn(now: f64): f64 {
 }
 
 /** The kernel's transmit. */
-export function transmit(
-  network: i32,
-  head: usize,
-  headLength: i32,
-  body: usize,
-  bodyLength: i32,
-): i32 {
+export function transmit(network: i32, head: usize, headLength: i32, body: usize, bodyLength: i32): i32 {
   return networksTransmit(network as u32, head, headLength as u32, body, bodyLength as u32);
 }
 

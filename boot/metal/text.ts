@@ -70,7 +70,8 @@ export function startsWith(from: usize, length: u32, text: string): bool {
   if (length < (text.length as u32)) return false;
   const literal = changetype<usize>(text);
   for (let i = 0; i < text.length; i++) {
-    if ((load<u8>(from + (i as usize)) as u32) != (load<u16>(literal + 2 * (i as usize)) as u32)) return false;
+    if ((load<u8>(from + (i as usize)) as u32) != (load<u16>(literal + 2 * (i as usize)) as u32))
+      return false;
   }
   return true;
 }

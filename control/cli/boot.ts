@@ -14,7 +14,7 @@ import { wire } from "../../boot/wiring.js";
 import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import { ProteusError } from "../kernel/errors.js";
 import { isName, nameRule } from "../lab/names.js";
-import { interruptible, jsonOption } from "./lab-options.js";
+import { interruptible, jsonOption, labOption } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 import { packageRoot } from "./package-files.js";
 
@@ -30,7 +30,7 @@ Examples:
 const runHelp = `
 The interface becomes part of a bridge with the machine: it gives its MAC address away and
 loses its IP address. Do that in a namespace, as the lab does, and not with the interface
-that you work through. Words of the console's monitor: help lists them.
+that you work through. PROTEUS_CONSOLE_SOCKET is a path where others find its console.
 
 Example:
   proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07`;
@@ -74,10 +74,10 @@ function writeReady(document: object): void {
   renameSync(`${path}.new`, path);
 }
 
-/** What the sys server lets anyone do takes its port, and nothing private. */
-function capabilitiesOf({ servers }: Readonly<Record<string, unknown>>): { capabilities?: object } {
-  const { sys } = (servers ?? {}) as { readonly sys?: unknown };
-  return typeof sys === "string" ? { capabilities: { sys: `${sys}${"00".repeat(PRIVATE_BYTES)}` } } : {};
+/** As a Linux machine's ready file has it. What sys lets anyone do takes its port, and nothing private. */
+function givenOut({ servers }: Readonly<Record<string, unknown>>): object {
+  const { echo, sys } = (servers ?? {}) as { readonly echo?: unknown; readonly sys?: unknown };
+  return { echo, status: sys, capabilities: { sys: `${sys}${"00".repeat(PRIVATE_BYTES)}` } };
 }
 
 async function runCommand(options: RunCommand): Promise<void> {
@@ -100,8 +100,8 @@ async function runCommand(options: RunCommand): Promise<void> {
       runMachine({
         machine: { path, memoryMebibytes, networks, words, accelerator },
         said: (line) => process.stdout.write(`${line}\n`),
-        serves: (document, pid) => writeReady({ pid, ...document, ...capabilitiesOf(document) }),
-        typed: process.stdin,
+        serves: (document, pid) => writeReady({ pid, ...document, ...givenOut(document) }),
+        console: process.env.PROTEUS_CONSOLE_SOCKET || undefined,
         abort,
       }),
     "the machine is off",
@@ -126,6 +126,13 @@ function mebibytes(value: string): number {
   if (amount < 8 || amount > 1024) throw new InvalidArgumentError("It is a number of MiB, 8 to 1024.");
   return amount;
 }
+
+const consoleHelp = `
+The machine's monitor answers lines of one word: help lists them.
+
+Examples:
+  proteus boot console m1
+  echo status | proteus boot console m1`;
 
 /** Adds `boot` to the program. */
 export function registerBoot(program: Command): void {
@@ -160,4 +167,10 @@ export function registerBoot(program: Command): void {
     )
     .addHelpText("after", runHelp)
     .action((options) => runCommand(options as RunCommand));
+  boot
+    .command("console <node>")
+    .description("the console of a metal machine of a lab, in this terminal")
+    .addOption(labOption())
+    .addHelpText("after", consoleHelp)
+    .action(async (node, options) => (await import("./boot-console.js")).consoleCommand(node, options));
 }

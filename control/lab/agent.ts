@@ -31,6 +31,10 @@ export function metricsOf(lab: string, node: string): Listen {
 /** Where a node keeps what outlives a power cut. */
 export const nodeState = (lab: string, node: string): string => join(nodeFolder(lab, node), "state");
 
+/** Where the console of a metal machine is (boot/console.ts). */
+export const consoleSocket = (lab: string, node: string): string =>
+  join(nodeFolder(lab, node), "console.sock");
+
 /** Off where the path is longer than a socket's may be. */
 function metricsText(lab: string, node: string): string {
   const text = `unix:${join(nodeFolder(lab, node), "metrics.sock")}`;
@@ -97,7 +101,12 @@ function programOf(
     const pool = process.env.PROTEUS_POOL || "pool";
     const macs = interfaces.flatMap(({ mac }) => ["--mac", mac]);
     const words = ["boot", "run", "--name", name, "--pool", pool, ...names, ...macs];
-    return { words, environment: { PROTEUS_READY_FILE: ready }, ready, serves };
+    return {
+      words,
+      environment: { PROTEUS_READY_FILE: ready, PROTEUS_CONSOLE_SOCKET: consoleSocket(lab, name) },
+      ready,
+      serves,
+    };
   }
   return {
     words: ["node", "start", ...names],

@@ -170,6 +170,8 @@ export class DiskHost {
     return {
       ...{ name, media: new OneMedium(medium, this.#vouching) },
       ...{ attach: none, detach: none, create: none, extend: none, forget: none },
+      ...{ take: none, addExport: none, removeExport: none, listExports: () => [] },
+      ...{ branch: none, deleteBranch: none, branches: () => Promise.resolve([]) },
       ...{ listMedia: () => [], serves: () => false, storages: () => [] },
     };
   }

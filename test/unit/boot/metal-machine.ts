@@ -85,7 +85,7 @@ export class MetalMachine {
         found?.device.store(found.at, value >>> 0);
       },
     };
-    const imports = { env, host, kernel: kernel as WebAssembly.ModuleImports };
+    const imports = { env, host, kernel: kernel as Record<string, WebAssembly.ImportValue> };
     this.#metal = new WebAssembly.Instance(metalModule, imports).exports as unknown as Metal;
     new Uint8Array(this.memory.buffer).set(new TextEncoder().encode(line), commandLine);
   }

@@ -2,12 +2,12 @@
 // run on bare metal, with a model of virtio in place of a real device.
 
 import { describe, expect, it } from "vitest";
-import { trans } from "../../../control/kernel/calls.js";
 import { ECHO_EXECUTIONS, ECHO_SINK, ECHO_SOURCE } from "../../../control/interface/echo.js";
 import { nodeDocumentSchema } from "../../../control/interface/node.js";
 import { poolPort } from "../../../control/interface/pool.js";
 import { systemTable } from "../../../control/interface/system.js";
 import { fromHex } from "../../../control/kernel/bytes.js";
+import { trans } from "../../../control/kernel/calls.js";
 import type { Kernel } from "../../../control/kernel/kernel.js";
 import { serveAnnouncements } from "../../../control/server/pool/announcements.js";
 import type { Facts } from "../../../control/server/pool/records.js";
@@ -60,7 +60,13 @@ async function until<T>({ room, machine }: Made, done: Promise<T>, milliseconds 
 const port = (hex: string): Uint8Array => fromHex(hex) ?? new Uint8Array(6);
 const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 7) & 0xff);
 
-function call(made: Made, server: "echo" | "sys", command: number, data = new Uint8Array(), more: object = {}) {
+function call(
+  made: Made,
+  server: "echo" | "sys",
+  command: number,
+  data: Uint8Array = new Uint8Array(),
+  more: object = {},
+) {
   const header = { port: port(made.machine.served().servers[server]), command, ...more };
   return until(made, trans(made.client, header, data, { replyBytesMax: 256 * 1024 }));
 }
@@ -184,7 +190,9 @@ describe("network= of a metal machine", () => {
     machine.typed = "interfaces\r";
     machine.turn();
     const rows = machine.said.split("\r\n").filter((line) => /^\d {2}eth/.test(line));
-    expect(rows.map((row) => row.split("  ")[2])).toEqual([text(2), text(0)].map((mac) => mac.replaceAll(":", "")));
+    expect(rows.map((row) => row.split("  ")[2])).toEqual(
+      [text(2), text(0)].map((mac) => mac.replaceAll(":", "")),
+    );
     expect(machine.said).toContain("is not there");
   });
 });

@@ -32,6 +32,7 @@ export const typescriptArrows: readonly string[] = [
 ];
 
 export const assemblyScriptArrows: readonly string[] = [
+  "build/metal/interface", // made from control/interface: scripts/build-metal.mjs
   "core-wasm/host",
   "core-wasm/memory",
   "core-wasm/crypto",
