@@ -41,7 +41,16 @@ const alone = [
 const longOnly =
   tier === "quick"
     ? [
-        ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
+        ...[
+          "bullet",
+          "capabilities",
+          "directory-crash",
+          "disk",
+          "disk-split",
+          "gc",
+          "group-crashes",
+          "isolation",
+        ],
         ...["nbd", "nbd-server", "replication", "segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
