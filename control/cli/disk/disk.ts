@@ -20,14 +20,17 @@ import {
   type HealOptions,
   heal,
   mark,
+  move,
   replace,
   resync,
   scrub,
   verify,
 } from "./change.js";
 import { type CreateOptions, create, type DeleteOptions, remove } from "./create.js";
-import { type ExportOptions, exportTo, unexport } from "./export.js";
+import { exportTo, unexport } from "./export.js";
+import type { ExportOptions, UnexportOptions } from "./export-on.js";
 import { type DiskOptions, diskExitHelp, diskHelp, withDisks } from "./session.js";
+import { type SettingOptions, settings } from "./settings.js";
 import { list, type ShowOptions, show } from "./show.js";
 
 const createHelp = `
@@ -70,11 +73,16 @@ const exportHelp = `
 Returns once the socket accepts; the export's name is NAME. It goes on while the machine that serves
 the disk changes, until unexport, or the end of the lab. A TCP socket is open to whoever reaches
 it: without TLS leave it at 127.0.0.1.
+
+Two ways: a program of its own on this machine, which lives on when pool machines go; or, with --on
+NODE, that pool machine itself, which is several times faster where NODE serves the disk, and ends
+with NODE.
 ${diskHelp}
 
 Examples:
   proteus disk export d --nbd unix:/tmp/d.sock
   nbdinfo nbd+unix:///d?socket=/tmp/d.sock
+  proteus disk export d --nbd unix:/tmp/fast.sock --on n1
   proteus disk export d --nbd tcp:127.0.0.1:10809 --read-only
 ${diskExitHelp}`;
 
@@ -117,6 +125,18 @@ ${diskExitHelp}`;
 const roomWords =
   "make the files of members for a disk of this size, so that it can grow; holes take no room";
 
+/** How patient a disk is, and what goes on in its background. */
+const settingOptions = (of: unknown): Command =>
+  (of as Command)
+    .option("--member-timeout <duration>", "a member that is silent for so long is down; 2s at first")
+    .option(
+      "--resync-rest <number>",
+      "while the disk is used, resync rests so many times as it works; 3 at first",
+    )
+    .option("--resync-rate <bytes>", "resync does so many a second at most; 0, no limit, at first")
+    .option("--scrub-every <duration>", "scrub by itself so often, or never; 7d at first")
+    .option("--scrub-rate <bytes>", "a scrub does so many a second of the disk; 64M at first");
+
 /** Adds what is done to a disk that is there. */
 function registerChanges(disk: Command): void {
   const command = (name: string, words: string) =>
@@ -152,10 +172,42 @@ function registerChanges(disk: Command): void {
     ),
     grow,
   );
-  done<[string, ChangeOptions]>(
-    command("scrub", "read all copies in the background, and mend what has rotted"),
-    changeHelp("scrub d"),
+  done<[string, string, ChangeOptions]>(
+    command("move", "have another machine serve a disk, while it is used").argument(
+      "<node>",
+      "a machine that has a member or a witness of it",
+    ),
+    changeHelp(
+      "move d n2",
+      "\nWhat was written is on the media first. Requests wait for a moment, and go on there.",
+    ),
+    move,
+    "20s",
+  );
+  done<[string, ChangeOptions & { rate?: string }]>(
+    command("scrub", "read all copies in the background, and mend what has rotted").option(
+      "--rate <bytes>",
+      "so many a second of the disk; else as its settings say",
+    ),
+    changeHelp(
+      "scrub d --rate 50M",
+      "\nWhen one is under way it goes on, at the new rate. proteus disk show says how far it is.",
+    ),
     scrub,
+  );
+  done<[string, DiskOptions & SettingOptions]>(
+    settingOptions(command("settings", "show or change how patient a disk is, and its scrubs")),
+    `
+Without an option the settings are shown, and how the scrubs fare. They are kept on the members.
+With --resync-rest 3 resync works a quarter of the time while others use the disk, and all of it when
+nobody does.
+${diskHelp}
+
+Examples:
+  proteus disk settings d
+  proteus disk settings d --member-timeout 5s --scrub-every 30d --scrub-rate 20M
+${diskExitHelp}`,
+    settings,
   );
   done<[string, ChangeOptions]>(
     command("verify", "compare the members, and say what differs"),
@@ -256,6 +308,7 @@ export function registerDisk(program: Command): void {
     .option("--ack <policy>", "all, quorum or one", "all")
     .option("--serve <policy>", "majority or any", "majority")
     .option("--on-split <policy>", "keep or ask", "keep");
+  settingOptions(createCommand);
   done<[string, CreateOptions]>(createCommand, createHelp, create, "30s");
   done<[DiskOptions]>(disk.command("list").description("list the disks of the pool"), listHelp, list);
   const showCommand = disk
@@ -270,6 +323,7 @@ export function registerDisk(program: Command): void {
     .description("export a disk over NBD, from this machine")
     .argument("<name>", "the disk")
     .requiredOption("--nbd <place>", "where: unix:PATH or tcp:HOST:PORT")
+    .option("--on <node>", "a pool machine exports it itself, until it ends; the address is that machine's")
     .option("--read-only", "clients cannot write", false)
     .option("--tls-cert <file>", "PEM file with its certificate: nothing is served without TLS then")
     .option("--tls-key <file>", "PEM file with the certificate's key")
@@ -278,8 +332,9 @@ export function registerDisk(program: Command): void {
   const unexportCommand = disk
     .command("unexport")
     .description("end an export of this machine")
-    .argument("<name>", "the disk");
-  done<[string, DiskOptions]>(unexportCommand, unexportHelp, unexport);
+    .argument("<name>", "the disk")
+    .option("--on <node>", "the pool machine that exports it itself");
+  done<[string, UnexportOptions]>(unexportCommand, unexportHelp, unexport);
   registerChanges(disk as unknown as Command);
   registerBranches(disk as unknown as Command);
   const deleteCommand = disk

@@ -21,6 +21,8 @@ import {
   onDisks,
 } from "./session.js";
 
+import { scrubText } from "./settings.js";
+
 const watchMs = 1000;
 const waitMs = 250;
 
@@ -112,7 +114,7 @@ export async function untilWhole(session: DiskSession, name: string): Promise<vo
   });
 }
 
-function text({ storage, node, algorithm, epoch, witnesses, dirtyMap, remarks }: Described): string {
+function text({ storage, node, algorithm, epoch, witnesses, dirtyMap, remarks, upkeep }: Described): string {
   const { name, age, size, state, generation, members } = storage;
   const rows = members.map((each) => [
     ...[each.node, each.path, each.state, bytesText(each.dirtyBytes), `${Math.floor(each.percent)} %`],
@@ -122,6 +124,7 @@ function text({ storage, node, algorithm, epoch, witnesses, dirtyMap, remarks }:
     `age ${age}, generation ${generation}`,
     table(["MACHINE", "PATH", "STATE", "LACKS", "IN SYNC"], rows),
     ...witnesses.map((each) => `witness ${each.node} ${each.path}`),
+    scrubText(upkeep),
     ...(dirtyMap === "" || /^\.*$/.test(dirtyMap) ? [] : ["", picture(dirtyMap)]),
     ...remarks,
   ].join("\n");

@@ -7,7 +7,7 @@
 import { STD_EXISTS, STD_NOTFOUND } from "../../../core-wasm/status.js";
 import { type After, pause } from "../../group/timer.js";
 import type { GivenMember } from "../../interface/disk.js";
-import type { Described, StorageChange } from "../../interface/storage.js";
+import type { Described, StorageChange, UpkeepDocument } from "../../interface/storage.js";
 import { sameBytes, toHex } from "../../kernel/bytes.js";
 import { BLOCK_BYTES, type DiskExtent, type WriteOptions, type ZeroOptions } from "../../server/disk/disk.js";
 import { DiskError } from "../../server/disk/errors.js";
@@ -17,10 +17,12 @@ import type { SplitStatus } from "../../server/disk/storage/status.js";
 import type { Storage } from "../../server/disk/storage/storage.js";
 import type { ServedStorage } from "../../server/disk/storage-server.js";
 import { refuse } from "../../stub/refused.js";
-import { entryFor } from "./engine.js";
+import { entryFor, settingsIn } from "./engine.js";
 import { Jobs, type Progress, type Result } from "./jobs.js";
 
 export interface ServedOptions {
+  /** Told of every request for its blocks. */
+  readonly used: () => void;
   readonly after: After;
   /** This machine's name. */
   readonly node: string;
@@ -35,6 +37,8 @@ export interface ServedOptions {
   readonly isReady: () => boolean;
   /** Opens it anew: of two histories that of this member counts. */
   readonly reopen: (winner: Uint8Array) => Promise<void>;
+  /** Has the machine of a member serve it; ends when that stands by, before it is let go here. */
+  readonly moveTo: (entry: MemberEntry) => Promise<void>;
 }
 
 const nameOf = ({ node, path }: Pick<MemberEntry, "node" | "path">): string => `${node}:${path}`;
@@ -55,10 +59,17 @@ function remarksOf(name: string, { sides, apart }: SplitStatus): string[] {
   return [...ofAll, ...each, heal];
 }
 
-const reported = ({ blocks, members }: ScrubReport): Result => ({
-  blocks,
+const reported = ({ blocks, mended, members }: ScrubReport): Result => ({
+  ...{ blocks, mended },
   members: members.map(({ node, path, rotten, differing }) => ({ node, path, rotten, differing })),
 });
+
+function upkeepOf(storage: Storage): UpkeepDocument {
+  const { scrub, ...settings } = storage.upkeep();
+  const { block, ...state } = scrub;
+  const percent = Math.min(100, Math.floor((100 * block) / Math.max(1, storage.blocks)));
+  return { ...settings, scrub: { ...state, percent } };
+}
 
 /** How long members that were opened anew are waited for. */
 const [settleMs, settleTries] = [500, 60];
@@ -85,10 +96,12 @@ export class Served implements ServedStorage {
   }
 
   read(block: number, buffer: Uint8Array): Promise<void> {
+    this.#options.used();
     return this.storage.read(block, buffer);
   }
 
   write(block: number, data: Uint8Array, options: WriteOptions): Promise<void> {
+    this.#options.used();
     return this.storage.write(block, data, options);
   }
 
@@ -97,6 +110,7 @@ export class Served implements ServedStorage {
   }
 
   flush(): Promise<void> {
+    this.#options.used();
     return this.storage.flush();
   }
 
@@ -105,6 +119,7 @@ export class Served implements ServedStorage {
   }
 
   async describe(): Promise<Described> {
+    if (this.storage.hasEnded) throw new DiskError("DISK_GONE", "it is served elsewhere, or will be");
     const record = this.storage.record();
     const document = this.storage.status();
     const isDirty = this.#options.isReady() && document.members.some(({ dirtyBytes }) => dirtyBytes > 0);
@@ -120,6 +135,7 @@ export class Served implements ServedStorage {
       dirtyMap: isDirty ? await this.#picture() : "",
       remarks: remarksOf(document.name, this.storage.split()),
       jobs: this.#jobs.all(),
+      upkeep: upkeepOf(this.storage),
     };
   }
 
@@ -193,8 +209,10 @@ export class Served implements ServedStorage {
         await this.#makeRoom(Math.ceil(change.size / BLOCK_BYTES));
         await storage.grow(Math.ceil(change.size / BLOCK_BYTES));
         return { size: storage.blocks * BLOCK_BYTES };
-      case "scrub":
-        return reported(await storage.scrub({ progress: (blocks) => progress({ blocks }) }));
+      case "scrub": {
+        const { bytesPerSecond = 0 } = change;
+        return reported(await storage.scrub({ bytesPerSecond, progress: (blocks) => progress({ blocks }) }));
+      }
       case "verify":
         return reported(await storage.verify({ progress: (blocks) => progress({ blocks }) }));
       case "resync":
@@ -205,9 +223,23 @@ export class Served implements ServedStorage {
         await (change.as === "dirty" ? storage.markDirty(id) : storage.markClean(id));
         return {};
       }
+      case "settings":
+        await storage.settings(settingsIn(change.settings));
+        return { ...upkeepOf(storage) };
+      case "move":
+        return this.#move(change.node);
       case "heal":
         return this.#heal(change.keep);
     }
+  }
+
+  async #move(node: string): Promise<Result> {
+    if (node === this.#options.node) return { node };
+    if (!this.#options.isReady())
+      throw new DiskError("DISK_NO_QUORUM", "it is not served yet; nothing was changed");
+    const { members } = this.storage.record();
+    await this.#options.moveTo(members.find((entry) => entry.node === node) ?? refuse(STD_NOTFOUND));
+    return { node };
   }
 
   /** One member after the other: each is gone for a moment. */

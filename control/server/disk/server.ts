@@ -17,11 +17,14 @@ import {
   DISK_RAW,
   DISK_TRANSFER_BYTES,
   diskTable,
+  type ExportDocument,
   type KeptBranch,
   type KnownStorage,
   type MediumDocument,
   type NewStorage,
   newStorageSchema,
+  type WantedExport,
+  wantedExportSchema,
 } from "../../interface/disk.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import type { ObjectTable } from "../../stub/objects.js";
@@ -54,7 +57,13 @@ export interface DiskMachine {
   listMedia(): readonly MediumDocument[];
   create(storage: NewStorage): Promise<KnownStorage>;
   extend(object: number, bytes: number): Promise<void>;
+  /** Stands by to serve the storage of a medium. */
+  take(object: number): Promise<void>;
   serves(age: Uint8Array): boolean;
+  /** Begins to export a storage over NBD; answers where. */
+  addExport(wanted: WantedExport): Promise<string>;
+  removeExport(name: string): Promise<string>;
+  listExports(): readonly ExportDocument[];
   /** Ends what it does for a storage; answers how many media it had of it. */
   forget(age: Uint8Array): Promise<number>;
   branches(): Promise<readonly KeptBranch[]>;
@@ -102,6 +111,10 @@ type OfServer =
   | "serving"
   | "forget"
   | "extend"
+  | "export"
+  | "unexport"
+  | "exports"
+  | "take"
   | "branches"
   | "branch"
   | "debranch";
@@ -195,7 +208,17 @@ export class DiskServer {
           storages: { node: machine.name, storages: machine.storages(rights) },
         }),
         extend: ({ object }, { bytes }) => done(() => machine.extend(object, Number(bytes))),
+        take: ({ object }) => done(() => machine.take(object)),
         serving: (_asked, { age }) => ({ serves: machine.serves(age) ? 1 : 0 }),
+        export: async (_asked, { export: document }) => {
+          const wanted = wantedExportSchema.safeParse(document);
+          if (!wanted.success) refuse(STD_ARGBAD);
+          return { address: await refusing(() => machine.addExport(wanted.data)) };
+        },
+        unexport: async (_asked, { name }) => ({
+          address: await refusing(() => machine.removeExport(name)),
+        }),
+        exports: () => ({ exports: { exports: machine.listExports() } }),
         forget: async (_asked, { age }) => {
           const gone = age.slice();
           return { media: await refusing(() => machine.forget(gone)) };

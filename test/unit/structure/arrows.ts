@@ -44,9 +44,11 @@ export const assemblyScriptArrows: readonly string[] = [
   "core-wasm/tables",
   "core-wasm/kernel",
   "core-wasm/bench",
+  "drivers/virtio",
   "drivers/virtio-net",
   "drivers/virtio-blk",
   "drivers/uart",
+  "boot/metal",
   "test/kernel",
 ];
 
