@@ -12,6 +12,7 @@ import { emit } from "../output.js";
 import { parseSize } from "../quantity.js";
 import { confirm } from "./confirm.js";
 import { attachMedium, detachMedia, parsePlace, type RoomOptions, roomOf, sizeMost } from "./create.js";
+import { withLoop } from "./loop.js";
 import {
   capabilityOfStorage,
   type DiskOptions,
@@ -116,12 +117,13 @@ async function withMedium(
   work: (member: GivenMember) => Promise<object>,
 ): Promise<object> {
   const { storage: document } = await describe(session, storage);
-  const member = await attachMedium(session, parsePlace(text), roomOf(options, document.size));
+  const place = parsePlace(text);
+  const member = await attachMedium(session, place, roomOf(options, document.size));
   try {
     return await work(member);
   } catch (error) {
     await detachMedia(session, [member]);
-    throw error;
+    throw await withLoop(session, document.name, place.path, error);
   }
 }
 
