@@ -13,6 +13,7 @@ import { parseRate, parseSize } from "../quantity.js";
 import { findBranches } from "./branches.js";
 import { confirm } from "./confirm.js";
 import { attachMedium, detachMedia, parsePlace, type RoomOptions, roomOf, sizeMost } from "./create.js";
+import { withLoop } from "./loop.js";
 import {
   capabilityOfStorage,
   type DiskOptions,
@@ -122,12 +123,13 @@ async function withMedium(
   work: (member: GivenMember) => Promise<object>,
 ): Promise<object> {
   const { storage: document } = await describe(session, storage);
-  const member = await attachMedium(session, parsePlace(text), roomOf(options, document.size));
+  const place = parsePlace(text);
+  const member = await attachMedium(session, place, roomOf(options, document.size));
   try {
     return await work(member);
   } catch (error) {
     await detachMedia(session, [member]);
-    throw error;
+    throw await withLoop(session, document.name, place.path, error);
   }
 }
 
