@@ -259,7 +259,7 @@ async function checkNotGone(session: DiskSession, storage: FoundStorage, member:
     message: `${storage.name} is healed already, and goes on with another history than that of ${member}`,
     why: `what ${member} had of its own is kept as branch ${kept.id} on ${kept.holder.node}`,
     unchanged: "nothing was done",
-    hint: `proteus disk branch export ${storage.name} ${kept.id} -o FILE; take files from it, or write it to the disk`,
+    hint: `take files from it, or write it to the disk: proteus disk branch export ${storage.name} ${kept.id} -o FILE`,
   });
 }
 

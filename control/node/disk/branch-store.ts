@@ -3,7 +3,8 @@
 // - A file gets its name once its header is on the disk; the folder is flushed then. A file without a
 //   name is thrown away when the next one is made.
 // - An id is the machine of the member and the last digits of the generation, for people; the same once
-//   more is followed by a number. A branch that turned out to keep nothing is removed when it is let go.
+//   more is followed by a number. A branch that turned out to keep nothing is removed when it is let go,
+//   and so is an unfinished one of the same member when a later one is whole.
 // - What is being written is not read, not deleted, and not given to a second one that writes.
 
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
@@ -125,8 +126,15 @@ export class BranchStore implements Branches {
       if (held === undefined) return;
       this.#writing.delete(held.path);
       await held.file.close();
-      const { state, kept, holes } = held.branch.header;
-      if (state === "kept" && kept + holes === 0) await rm(held.path, { force: true });
+      const { age, member, state, kept, holes } = held.branch.header;
+      if (state !== "kept") return;
+      if (kept + holes === 0) await rm(held.path, { force: true });
+      // One that was cut short, and whose member has written on since: all of it is in this one.
+      for (const { id, header } of await this.#known(age)) {
+        const path = this.#path(age, id);
+        const isOver = header.state === "saving" && header.member === member && !this.#writing.has(path);
+        if (isOver) await rm(path, { force: true });
+      }
     });
   }
 
