@@ -2,7 +2,6 @@
 //
 // - Each is hunted with CI's own seeds (disks.test.ts, disk-scenes.ts), as many as the long tier takes at
 //   most, and it is printed how many it took. Quick tier: only that every mutation still fits its source.
-//   Those that take a rare coincidence are for the nightly tier.
 // - PROTEUS_MUTANT=NAME: only that one.
 
 import { describe, expect, it } from "vitest";
@@ -12,12 +11,10 @@ import { kinds, live, real } from "./disk-lives.js";
 import { RealMember } from "./disk-medium.js";
 import { type Mutant, mutants, mutated, type Planted, planted } from "./disk-mutants.js";
 import { scenes } from "./disk-scenes.js";
-import { isLong, perTier, tier } from "./seeds.js";
+import { isLong } from "./seeds.js";
 
 const only = process.env.PROTEUS_MUTANT;
-const chosen = mutants.filter(({ name, rare = false }) =>
-  only === undefined ? tier === "nightly" || !rare : name === only,
-);
+const chosen = mutants.filter(({ name }) => only === undefined || name === only);
 
 interface Hunt {
   readonly first: number;

@@ -20,8 +20,6 @@ export interface Mutant {
   readonly find: string;
   readonly replace: string;
   readonly why: string;
-  /** It takes a rare coincidence, and so many seeds: for the nightly tier. */
-  readonly rare?: boolean;
 }
 
 export const mutants: readonly Mutant[] = JSON.parse(readFileSync(at("test/mutants/disk.json"), "utf8"));

@@ -36,6 +36,9 @@ export async function settleUnsure(core: Core): Promise<void> {
   while (core.ended === null && core.unsure === map && !isEmptyMap(map)) {
     try {
       for (const part of partsIn(core, map)) await settlePart(core, part);
+      // A member that went on has in its cache what an earlier server's clients wrote: not on its medium yet.
+      const sources = core.members.filter(({ isSource }) => isSource);
+      await Promise.all(sources.map((each) => core.ask(each, (port) => port.flush(core.epoch))));
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       await core.pause(core.policy.retryMaxMs);
