@@ -3,50 +3,24 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { FakeOptions } from "../unit/server/disk/fake-storage.js";
-import { RealMember, realDigests } from "./disk-medium.js";
-import { DiskLife } from "./disks.js";
+import { kinds, live, real } from "./disk-lives.js";
 import { forEachSeed, perTier } from "./seeds.js";
 
 const file = "test/simulation/disks.test.ts";
 
-const kinds: readonly FakeOptions[] = [
-  { members: 3 },
-  { members: 2, witnesses: 1 },
-  { members: 3, facts: { ack: "quorum" } },
-  { members: 4, witnesses: 1, facts: { ack: "quorum" } },
-];
-
-/** Members on disks: everything but the wire is what runs on machines. */
-const real: FakeOptions = {
-  blocks: 2048,
-  medium: (time, random, blocks) => new RealMember(time, random, blocks),
-  digests: realDigests,
-};
-
-async function live(options: FakeOptions, faults: number): Promise<DiskLife> {
-  const life = new DiskLife({ ...options, policy: { retryMaxMs: 1000 } });
-  try {
-    await life.run(faults);
-    return life;
-  } catch (error) {
-    const log = life.servers.flatMap((each, at) => each.log.map((line) => `${line} (server ${at + 1})`));
-    const events = life.trace.filter((line) => !line.includes("request failed"));
-    const lines = [...events, ...log].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
-    const status = JSON.stringify(life.current.storage.status().members);
-    throw new Error([String(error), ...lines.slice(-90), ...life.media(), status].join("\n"), {
-      cause: error,
-    });
-  }
-}
-
 const kept = JSON.parse(readFileSync(new URL("seeds.json", import.meta.url), "utf8")) as {
   readonly disks: readonly number[];
+  /** With members on disks. */
+  readonly realDisks: readonly number[];
 };
 
 describe("a storage whose servers, members and links fail", () => {
   it.each(kept.disks)("still holds for seed %i", async (seed) => {
     await live({ ...kinds[seed % kinds.length], seed }, 12);
+  });
+
+  it.each(kept.realDisks)("still holds for seed %i with members on disks", async (seed) => {
+    await live({ ...kinds[seed % kinds.length], ...real, seed }, 8);
   });
 
   it("loses nothing that was acknowledged, and is whole again at the end", async () => {
