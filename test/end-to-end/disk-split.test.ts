@@ -5,10 +5,10 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DiskLab, MiB, must } from "./disks.js";
-import type { Outcome } from "./lab-runner.js";
 import { until } from "./programs.js";
 
-const longMs = 240_000;
+const longMs = 300_000;
+const patienceMs = 60_000;
 const sizeBytes = 16 * MiB;
 const pieceBytes = 64 * 1024;
 
@@ -23,59 +23,141 @@ interface BranchShown {
 describe("a disk whose two machines are cut apart while both are written to", () => {
   const disks = new DiskLab();
   const { lab } = disks;
-  const socket = (node: string): string => join(lab.folder, `${node}.sock`);
-  const uri = (node: string): string => `nbd+unix:///d?socket=${socket(node)}`;
-  const servers: string[] = [];
-  /** A command on a machine itself, which asks nobody but the wire. */
-  const on = (node: string, ...words: string[]): Promise<Outcome> =>
-    lab.run([
+  const nodes = ["n1", "n2"] as const;
+  const uri = (node: string, name: string): string =>
+    `nbd+unix:///${name}?socket=${join(lab.folder, `${node}-${name}`)}`;
+  /** A command on a machine of the pool; what is not whole is no failure. */
+  const on = async (node: string, ...words: string[]): Promise<string> => {
+    const { status, stdout, stderr } = await lab.run([
       "lab",
       "exec",
       node,
       "--",
-      process.execPath,
-      join("dist", "control", "cli", "main.js"),
+      "proteus",
+      "disk",
       ...words,
     ]);
-  const disk = async (node: string, ...words: string[]): Promise<string> => {
-    const { status, stdout, stderr } = await on(node, "disk", ...words, ...servers);
-    if (status !== 0 && status !== 6)
-      throw new Error(`disk ${words.join(" ")}: ${status}\n${stderr}\n${stdout}`);
-    return stdout;
+    if (status === 0 || status === 6) return stdout;
+    throw new Error(`disk ${words.join(" ")} on ${node} ended with ${status}\n${stderr}\n${stdout}`);
   };
-  const branches = async (node: string): Promise<readonly BranchShown[]> =>
-    (JSON.parse(await disk(node, "branch", "list", "d", "--json")) as { branches: BranchShown[] }).branches;
-  const write = (node: string, piece: number, value: number): Promise<string> =>
+  const branches = async (node: string, name: string): Promise<readonly BranchShown[]> =>
+    (JSON.parse(await on(node, "branch", "list", name, "--json")) as { branches: BranchShown[] }).branches;
+  const write = (node: string, name: string, piece: number, value: number): Promise<string> =>
     must(
-      ...["qemu-io", "-f", "raw", uri(node), "-c"],
-      ...[`write -P ${value} ${piece * pieceBytes} ${pieceBytes}`, "-c", "flush"],
+      ...["qemu-io", "-f", "raw", uri(node, name)],
+      ...["-c", `write -P ${value} ${piece * pieceBytes} ${pieceBytes}`, "-c", "flush"],
     );
-  const pieceOf = (bytes: Buffer, piece: number): Buffer =>
-    bytes.subarray(piece * pieceBytes, (piece + 1) * pieceBytes);
-  const filled = (value: number): Buffer => Buffer.alloc(pieceBytes, value);
-  const image = async (node: string): Promise<Buffer> => {
-    const path = join(lab.folder, "image");
-    rmSync(path, { force: true });
-    await must("nbdcopy", uri(node), path);
-    return readFileSync(path);
+  /** What stands in pieces of an image. */
+  const valuesIn = (path: string, pieces: readonly number[]): number[] => {
+    const bytes = readFileSync(path);
+    return pieces.map((piece) => {
+      const [from, to] = [piece * pieceBytes, (piece + 1) * pieceBytes];
+      const first = bytes[from] ?? -1;
+      return bytes.subarray(from, to).every((byte) => byte === first) ? first : -1;
+    });
   };
+  const image = async (node: string, name: string): Promise<string> => {
+    const path = join(lab.folder, `image-${name}`);
+    rmSync(path, { force: true });
+    await must("nbdcopy", uri(node, name), path);
+    return path;
+  };
+  const pieces = [1, 2, 3, 9];
+  const written = { n1: [11, 12, 0, 19], n2: [11, 0, 23, 29] };
+  const other = (node: string): "n1" | "n2" => (node === "n1" ? "n2" : "n1");
 
-  /** Both machines serve it, cut off from each other, and each is written to on its own side. */
-  async function apart(first: number, second: number): Promise<void> {
+  /** Makes a disk, cuts the machines apart, has each side write, and joins them again. */
+  async function apart(name: string, ...policy: string[]): Promise<void> {
+    const places = nodes.map((node) => disks.memberOf(node, name));
+    await disks.create(name, sizeBytes, places, "--serve", "any", ...policy);
+    for (const node of nodes)
+      await on(node, "export", name, "--nbd", `unix:${join(lab.folder, `${node}-${name}`)}`);
+    await write("n1", name, 1, 11);
     await lab.must(["lab", "impair", "n2", "--cut"]);
-    await write("n1", 2, first);
-    await write("n1", 9, first);
-    await write("n2", 3, second);
-    await write("n2", 9, second);
+    await write("n1", name, 2, 12);
+    await write("n1", name, 9, 19);
+    await write("n2", name, 3, 23);
+    await write("n2", name, 9, 29);
     await lab.must(["lab", "impair", "n2", "--no-cut"]);
   }
 
-  beforeAll(async () => {
-    await disks.up(2);
+  beforeAll(() => disks.up(2), longMs);
+  afterAll(async () => {
+    for (const node of nodes)
+      for (const name of ["keeps", "asks"])
+        await lab.run(["lab", "exec", node, "--", "proteus", "disk", "unexport", name]);
+    await disks.close();
   }, longMs);
-  afterAll(() => disks.close(), longMs);
 
-  it("starts", () => {
-    expect([apart, branches, image, pieceOf, filled, until, sizeBytes]).toHaveLength(7);
-  });
+  it(
+    "keeps both histories: one goes on, what the other has of its own is exported as it was",
+    async () => {
+      await apart("keeps");
+      const [branch] = await until(
+        "a branch",
+        async () => {
+          const found = await branches("n1", "keeps");
+          return found.some(({ state }) => state === "kept") ? found : undefined;
+        },
+        patienceMs,
+      );
+      await disks.shown(disks.isWhole, "keeps");
+      if (branch === undefined) throw new Error("no branch");
+      const loser = branch.node === "n1" ? "n1" : "n2";
+      const winner = other(loser);
+      expect(valuesIn(await image(winner, "keeps"), pieces)).toEqual(written[winner]);
+      for (const node of nodes) {
+        expect(await on(node, "show", "keeps")).toContain(`kept as branch ${branch.id} on ${branch.holder}`);
+        const path = join(lab.folder, `lost-${node}`);
+        await on(node, "branch", "export", "keeps", branch.id, "-o", path);
+        expect(readFileSync(path)).toHaveLength(sizeBytes);
+        expect(valuesIn(path, pieces)).toEqual(written[loser]);
+      }
+      // What went already is named where it lies, from the side that lost too.
+      const late = await lab.run([
+        "lab",
+        "exec",
+        loser,
+        "--",
+        "proteus",
+        "disk",
+        "heal",
+        "keeps",
+        "--keep",
+        loser,
+        "--yes",
+      ]);
+      expect([late.status, late.stderr]).toEqual([1, expect.stringContaining(branch.id)]);
+      await write(winner, "keeps", 100, 7);
+      const again = join(lab.folder, "lost-again");
+      const { status } = await lab.run(["disk", "branch", "export", "keeps", branch.id, "-o", again]);
+      expect(status).toBe(0); // the disk has gone on where the member had nothing
+      expect(valuesIn(again, pieces)).toEqual(written[loser]);
+      expect((await lab.run(["disk", "branch", "delete", "keeps", branch.id])).status).toBe(2);
+      await on(loser, "branch", "delete", "keeps", branch.id, "--yes");
+      expect(await branches(winner, "keeps")).toEqual([]);
+    },
+    longMs,
+  );
+
+  it(
+    "asks where it is to ask, and is healed by one command from the machine of the side that loses",
+    async () => {
+      await apart("asks", "--on-split", "ask");
+      const shown = await disks.shown(({ state }) => state === "split-brain", "asks");
+      const served = shown.members.find(({ state }) => state === "in-sync")?.node ?? "n1";
+      const loser = other(served);
+      expect(await on(loser, "show", "asks")).toContain("proteus disk heal asks");
+      // The person's word counts, whichever side is served: the machine that served becomes the copy.
+      await on(loser, "heal", "asks", "--keep", loser, "--yes", "--timeout", "40s");
+      await disks.shown(disks.isWhole, "asks");
+      expect(valuesIn(await image(loser, "asks"), pieces)).toEqual(written[loser]);
+      const [branch] = await branches(loser, "asks");
+      expect([branch?.node, branch?.state]).toEqual([served, "kept"]);
+      const path = join(lab.folder, "lost-asks");
+      await on(loser, "branch", "export", "asks", branch?.id ?? "", "-o", path);
+      expect(valuesIn(path, pieces)).toEqual(written[served === "n1" ? "n1" : "n2"]);
+    },
+    longMs,
+  );
 });

@@ -4,7 +4,8 @@
 // - If one fails, something acknowledged is lost, something wrong is read, or a storage does not become
 //   whole by itself, or does not say what a person has to do.
 
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { met } from "./disk-counts.js";
 import { crashInResync, lie } from "./disk-faults.js";
 import { live } from "./disk-lives.js";
 import { scenes } from "./disk-scenes.js";
@@ -12,6 +13,9 @@ import { forEachSeed, perTier } from "./seeds.js";
 
 const file = "test/simulation/disk-media.test.ts";
 describe("a storage", () => {
+  const sum = { cuts: 0, media: 0 };
+  afterAll(() => met("scenes", sum));
+
   it.each(scenes)(
     "$name is whole again, with all that was acknowledged",
     async ({ first, seeds, ...scene }) => {
@@ -21,6 +25,8 @@ describe("a storage", () => {
         const { counts } = await live({ ...scene.options(seed), seed }, 8, scene.faults);
         for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += counts[key];
       });
+      sum.cuts += total.cuts;
+      sum.media += total.media;
       console.log(`${scene.name}: ${JSON.stringify(total)}`);
       expect(total.writes).toBeGreaterThan(10 * count);
       if (scene.faults.includes(crashInResync)) expect(total.inResync).toBeGreaterThan(0);

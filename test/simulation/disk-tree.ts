@@ -18,7 +18,7 @@ const policy = { retryMaxMs: 1000, requestLimitMs: 6000 };
 export class TreeMember extends MediumMember {
   readonly inner: FakeWorld<Reachable>;
   server: FakeServer | null = null;
-  #isFormatted: Promise<void> | null = null;
+  #formatted: Promise<void> | null = null;
 
   constructor(time: VirtualTime, random: SeededRandom, blocks: number) {
     super(time, random);
@@ -51,8 +51,13 @@ export class TreeMember extends MediumMember {
   }
 
   protected async device(): Promise<BlockDevice> {
-    this.#isFormatted ??= this.#format();
-    await this.#isFormatted;
+    this.#formatted ??= this.#format();
+    try {
+      await this.#formatted;
+    } catch (error) {
+      this.#formatted = null; // some were off: all of it once more
+      throw error;
+    }
     const { storage } = this.server === null || this.server.storage.hasEnded ? this.serve() : this.server;
     await storage.ready();
     return new DiskDevice(storage);
@@ -83,7 +88,7 @@ export class TreeMember extends MediumMember {
 
   blank(): void {
     for (const each of this.inner.members) each.blank();
-    this.#isFormatted = null;
+    this.#formatted = null;
   }
 
   /** Of one of the inner copies: the inner storage has to mend it before the outer one sees it. */

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { met } from "./disk-counts.js";
 import { kinds, live, real } from "./disk-lives.js";
 import { forEachSeed, perTier } from "./seeds.js";
 
@@ -24,20 +25,26 @@ describe("a storage whose servers, members and links fail", () => {
   });
 
   it("loses nothing that was acknowledged, and is whole again at the end", async () => {
-    const total = { runs: 0, writes: 0, reads: 0, faults: 0, takeovers: 0 };
+    const total = { runs: 0, writes: 0, reads: 0, faults: 0, takeovers: 0, cuts: 0, media: 0 };
     await forEachSeed(file, 1, perTier({ quick: 24, long: 400, nightly: 4000 }), async (seed) => {
       const life = await live({ ...kinds[seed % kinds.length], seed }, 12);
       total.runs++;
-      for (const key of ["writes", "reads", "faults", "takeovers"] as const) total[key] += life.counts[key];
+      for (const key of ["writes", "reads", "faults", "takeovers", "cuts", "media"] as const)
+        total[key] += life.counts[key];
     });
     expect(total.writes).toBeGreaterThan(10 * total.runs);
     expect(total.takeovers).toBeGreaterThan(total.runs);
+    met("mirrors in memory", total);
   });
 
   it("does so with members on disks that lose power", async () => {
+    const total = { cuts: 0, media: 0 };
     await forEachSeed(file, 5001, perTier({ quick: 6, long: 100, nightly: 1000 }), async (seed) => {
       const life = await live({ ...kinds[seed % kinds.length], ...real, seed }, 8);
       expect(life.counts.writes).toBeGreaterThan(0);
+      total.cuts += life.counts.cuts;
+      total.media += life.counts.media;
     });
+    met("mirrors on disks", total);
   });
 });

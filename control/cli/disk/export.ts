@@ -44,6 +44,13 @@ const listenAt = 4;
 const labOf = ({ lab }: DiskOptions): LabState | null =>
   lab !== undefined || process.env.PROTEUS_LAB || runningLabs().length > 0 ? requireLab(lab) : null;
 
+/** What the exports of a lab are known by: those of a machine of it are that machine's own. */
+function whereIn(lab: LabState | null): string | null {
+  if (lab === null) return null;
+  const node = process.env.PROTEUS_NODE;
+  return node ? `${lab.topology.name}@${node}` : lab.topology.name;
+}
+
 /** Where in a lab a program that only calls has its place: at a control daemon, else at a machine. */
 function placeIn(lab: LabState): LabNode {
   const { topology } = lab;
@@ -63,7 +70,7 @@ export async function exportTo(name: string, options: ExportOptions): Promise<vo
   if (options.on !== undefined) return exportOn(options.on, name, options);
   const address = placeOf(options.nbd);
   const lab = labOf(options);
-  const labName = lab?.topology.name ?? null;
+  const labName = whereIn(lab);
   const storage = await onDisks(options, (session) => findStorage(session, name));
   const before = findExport(labName, storage.name);
   if (before !== undefined)
@@ -206,7 +213,7 @@ async function answered(from: Readable): Promise<{ address: string } | { error: 
 
 export async function unexport(name: string, options: UnexportOptions): Promise<void> {
   if (options.on !== undefined) return unexportOn(options.on, name, options);
-  const lab = labOf(options)?.topology.name ?? null;
+  const lab = whereIn(labOf(options));
   const found = findExport(lab, name);
   if (found === undefined)
     throw new ProteusError({

@@ -79,7 +79,12 @@ export class StoredBranch implements Branch {
   #sinceFlush = 0;
   #done = 0;
 
-  private constructor(device: BlockDevice, name: string, { header, sequence }: StoredHeader) {
+  private constructor(
+    device: BlockDevice,
+    name: string,
+    { header, sequence }: StoredHeader,
+    readonly flushEvery: number,
+  ) {
     this.#device = device;
     this.#name = name;
     this.#header = header;
@@ -88,17 +93,26 @@ export class StoredBranch implements Branch {
   }
 
   /** Begins one, on a device of zeros of branchBlocks(header.blocks); its header is on the medium then. */
-  static async make(device: BlockDevice, name: string, header: BranchHeader): Promise<StoredBranch> {
-    const branch = new StoredBranch(device, name, { header, sequence: 0 });
+  static async make(
+    device: BlockDevice,
+    name: string,
+    header: BranchHeader,
+    flushEvery = pagesAtOnce,
+  ): Promise<StoredBranch> {
+    const branch = new StoredBranch(device, name, { header, sequence: 0 }, flushEvery);
     await branch.#asked(() => branch.#writeHeader(header));
     return branch;
   }
 
   /** One that is there; null when the device has none. */
-  static async open(device: BlockDevice, name: string): Promise<StoredBranch | null> {
+  static async open(
+    device: BlockDevice,
+    name: string,
+    flushEvery = pagesAtOnce,
+  ): Promise<StoredBranch | null> {
     const found = await readHeader(device);
     if (found === null || device.blocks < branchBlocks(found.header.blocks)) return null;
-    return new StoredBranch(device, name, found);
+    return new StoredBranch(device, name, found, flushEvery);
   }
 
   get id(): string {
@@ -166,7 +180,7 @@ export class StoredBranch implements Branch {
 
   async passed(block: number): Promise<void> {
     this.#done = Math.floor(block / PAGE_BLOCKS) + 1;
-    if (++this.#sinceFlush < pagesAtOnce) return;
+    if (++this.#sinceFlush < this.flushEvery) return;
     this.#sinceFlush = 0;
     if (this.#done <= this.#header.pages) return;
     await this.#asked(async () => {
