@@ -159,7 +159,7 @@ export function registerBoot(program: Command): void {
     .addOption(
       new Option("--mac <address>", "its address there, in the same order").argParser(macAddress).default([]),
     )
-    .addOption(new Option("--memory <mebibytes>", "its memory").argParser(mebibytes).default(32))
+    .addOption(new Option("--memory <number>", "its memory").argParser(mebibytes).default(32))
     .addOption(
       new Option("--accelerator <way>", "how QEMU runs it; auto tries")
         .choices(["auto", "tcg", "kvm"] as const)

@@ -13,6 +13,7 @@ import { parseRate, parseSize } from "../quantity.js";
 import { findBranches } from "./branches.js";
 import { confirm } from "./confirm.js";
 import { attachMedium, detachMedia, parsePlace, type RoomOptions, roomOf, sizeMost } from "./create.js";
+import { withLoop } from "./loop.js";
 import {
   capabilityOfStorage,
   type DiskOptions,
@@ -122,12 +123,13 @@ async function withMedium(
   work: (member: GivenMember) => Promise<object>,
 ): Promise<object> {
   const { storage: document } = await describe(session, storage);
-  const member = await attachMedium(session, parsePlace(text), roomOf(options, document.size));
+  const place = parsePlace(text);
+  const member = await attachMedium(session, place, roomOf(options, document.size));
   try {
     return await work(member);
   } catch (error) {
     await detachMedia(session, [member]);
-    throw error;
+    throw await withLoop(session, document.name, place.path, error);
   }
 }
 
@@ -257,7 +259,7 @@ async function checkNotGone(session: DiskSession, storage: FoundStorage, member:
     message: `${storage.name} is healed already, and goes on with another history than that of ${member}`,
     why: `what ${member} had of its own is kept as branch ${kept.id} on ${kept.holder.node}`,
     unchanged: "nothing was done",
-    hint: `proteus disk branch export ${storage.name} ${kept.id} -o FILE has it; write FILE to the disk, or take files from it`,
+    hint: `proteus disk branch export ${storage.name} ${kept.id} -o FILE; take files from it, or write it to the disk`,
   });
 }
 

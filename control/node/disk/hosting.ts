@@ -16,6 +16,7 @@ import { storageTable } from "../../interface/storage.js";
 import { toHex } from "../../kernel/bytes.js";
 import { ProteusError } from "../../kernel/errors.js";
 import type { Kernel } from "../../kernel/kernel.js";
+import { DiskError } from "../../server/disk/errors.js";
 import { storageCapability } from "../../server/disk/identity.js";
 import type { MemberRecord } from "../../server/disk/member/record.js";
 import { StorageServer } from "../../server/disk/storage-server.js";
@@ -44,6 +45,8 @@ const elsewhereMs = 1000;
 /** Who stands by for a storage that is let go does so for so long; who lets it go waits as long. */
 const takingMs = 10_000;
 const lookMs = 50;
+/** A storage that was just made is served within. */
+const [madeStepMs, madeMs] = [50, 15_000];
 const asking = { locateTimeoutMs: 500, pollMs: 200, deadMs: 800, replyBytesMax: 256 };
 
 /** What one machine does about one storage. */
@@ -285,12 +288,18 @@ export class Hosts {
     }
   }
 
-  /** Serves a storage that was just made; ends when it is served. */
+  /** Serves a storage that was just made; ends when it is served, here or by a machine that was sooner. */
   async made(record: MemberRecord): Promise<Host> {
+    const { after, isElsewhere } = this.#options;
     const age = toHex(record.storage.age);
     const host = this.#hosts.get(age) ?? new Host(this.#options, record, 0);
     this.#hosts.set(age, host);
-    if (!host.isOpen) await host.open().storage.ready();
+    if (!host.isOpen) host.open();
+    for (let waited = 0; !host.isServing && !(await isElsewhere(record)); waited += madeStepMs) {
+      if (waited >= madeMs)
+        throw new DiskError("DISK_NO_QUORUM", `${host.why}; it is made and not served yet`);
+      await pause(after, madeStepMs);
+    }
     return host;
   }
 

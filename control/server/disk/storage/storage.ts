@@ -24,18 +24,20 @@ import { type SplitStatus, type StorageStatus, splitOf, statusOf } from "./statu
 import type { Settings } from "./upkeep.js";
 import { flush, write, zero } from "./writes.js";
 
-/** Makes the members of a storage out of media, whatever was on them. All are in sync: all zeros. */
+/**
+ * Makes the members of a storage out of media, whatever was on them. All are in sync: all zeros. Before each
+ * of them is a member none says that it is in sync: nobody serves a storage that is still being made.
+ */
 export async function format(
   record: MemberRecord,
   connect: (entry: MemberEntry) => MemberPort,
 ): Promise<void> {
-  await Promise.all(
-    record.members.map(async (entry) => {
-      const port = connect(entry);
-      await port.adopt({ ...record, member: entry.id });
-      await port.update({ ...record, member: entry.id });
-    }),
+  const made = record.members.map((entry) => ({ port: connect(entry), member: entry.id }));
+  const members = record.members.map(
+    (entry): MemberEntry => (entry.isWitness ? entry : { ...entry, state: "syncing" }),
   );
+  await Promise.all(made.map(({ port, member }) => port.adopt({ ...record, members, member })));
+  await Promise.all(made.map(({ port, member }) => port.update({ ...record, member })));
 }
 
 export class Storage implements Disk {
