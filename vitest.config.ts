@@ -42,7 +42,7 @@ const longOnly =
   tier === "quick"
     ? [
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
-        ...["nbd", "nbd-server", "replication", "segment-map", "side-by-side", "store-etcd"],
+        ...["disk-upkeep", "nbd", "nbd-server", "replication", "segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
 /** Scenarios of disks take half an hour. */
