@@ -13,7 +13,17 @@ import { serverTables } from "../../interface/tables.js";
 import { formats, levels, schemes } from "../../node/config/settings.js";
 
 /** What there is now, by who is asked for it (names.ts). */
-export type Kind = ("lab" | "node" | "tap" | "link" | "object" | "interface" | "path") | ("disk" | "member"); // names of disks; NODE:PATH of their members
+export type Kind =
+  | "lab"
+  | "node"
+  | "tap"
+  | "link"
+  | "object"
+  | "interface"
+  | "path"
+  /** A disk's name, and NODE:PATH of a member. */
+  | "disk"
+  | "member";
 
 /** A fixed word, a name of a kind, a file of this machine, or one of the last two; nothing is left to the user. */
 export type Value =

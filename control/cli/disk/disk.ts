@@ -224,7 +224,8 @@ ${diskExitHelp}`,
       .option("--yes", "do not ask for the disk's name", false),
     changeHelp(
       "mark d n2 dirty",
-      "\ndirty: all of it is compared, and mended. clean: what it is still to be given is not, on your word\nthat it has it. Only of a disk that is served: a copy that is behind is never made the one that counts.",
+      "\ndirty: all of it is compared, and mended. clean: what it is still to be given is not, on your word" +
+        "\nthat it has it. Only of a disk that is served: a copy that is behind is never made to count.",
     ),
     mark,
   );
