@@ -3,7 +3,7 @@
 //
 // - It answers fast or with nothing, and never with an error: the commands come from the file
 //   that the build wrote, live names get a part of a third of a second, and
-//   paths of the pool under half a one.
+//   paths of the pool, and its disks, under half a one.
 
 import { readFileSync } from "node:fs";
 import { ShellCompDirective } from "@bomb.sh/tab";
@@ -14,7 +14,7 @@ import { type Candidate, questionOf } from "./question.js";
 /** Since the process was started; what is asked for names gets at least the other. */
 const wholeMs = 250;
 const namesLeastMs = 80;
-/** A pool's directory is asked for through a daemon. */
+/** A pool's directory and its disk servers are asked through a daemon. */
 const pathsLeastMs = 400;
 
 /** What the build has written. */
@@ -31,7 +31,8 @@ export async function answerTo(
   if (value !== undefined && "words" in value)
     candidates.push(...value.words.map((word) => ({ value: word, about: "" })));
   if (value !== undefined && "kind" in value) {
-    const least = value.kind === "path" ? pathsLeastMs : namesLeastMs;
+    const isAsked = value.kind === "path" || value.kind === "disk" || value.kind === "member";
+    const least = isAsked ? pathsLeastMs : namesLeastMs;
     const left = Math.max(least, wholeMs - performance.now());
     candidates.push(...(await namesOf(value.kind, left, sources, typed)));
   }

@@ -12,6 +12,7 @@ import { interfacesOf } from "../../lab/plan.js";
 import { nodeFolder, runningLabs } from "../../lab/state.js";
 import type { LabNode, Topology } from "../../lab/topology.js";
 import { parseEndpoints, systemSocket } from "../../node/control/places.js";
+import { disks } from "./disks.js";
 import { paths } from "./paths.js";
 import type { Candidate } from "./question.js";
 import type { Kind } from "./values.js";
@@ -71,6 +72,8 @@ function ofLab(kind: Kind, topology: Topology): Candidate[] {
       return [...nodes(topology), ...each(objects)];
     case "interface":
     case "path":
+    case "disk":
+    case "member":
       return [];
   }
 }
@@ -130,7 +133,7 @@ const pool: Source = async (kind, signal) => {
 };
 
 /** Everybody who knows names. Whoever else does is added here, and nowhere else. */
-export const sources: readonly Source[] = [labs, interfaces, pool, paths];
+export const sources: readonly Source[] = [labs, interfaces, pool, paths, disks];
 
 /** The names of a kind that are known within so many milliseconds, in order, each once. */
 export async function namesOf(

@@ -13,7 +13,17 @@ import { serverTables } from "../../interface/tables.js";
 import { formats, levels, schemes } from "../../node/config/settings.js";
 
 /** What there is now, by who is asked for it (names.ts). */
-export type Kind = "lab" | "node" | "tap" | "link" | "object" | "interface" | "path";
+export type Kind =
+  | "lab"
+  | "node"
+  | "tap"
+  | "link"
+  | "object"
+  | "interface"
+  | "path"
+  /** A disk's name, and NODE:PATH of a member. */
+  | "disk"
+  | "member";
 
 /** A fixed word, a name of a kind, a file of this machine, or one of the last two; nothing is left to the user. */
 export type Value =
@@ -29,6 +39,12 @@ const node: Value = { kind: "node" };
 const poolPath: Value = { kind: "path" };
 /** Here or in the pool: which it is, is said by the place among the others. */
 const either: Value = { kind: "path", path: "file" };
+
+/** What can be done to a disk that is there. */
+const diskCommands = [
+  ...["attach", "detach", "replace", "grow", "move", "scrub", "settings", "verify", "resync", "heal", "mark"],
+  ...["show", "export", "unexport", "delete"],
+];
 
 const ofArguments: Readonly<Record<string, Value>> = {
   "lab up file": file,
@@ -50,6 +66,15 @@ const ofArguments: Readonly<Record<string, Value>> = {
   ),
   "mv from": poolPath,
   "metrics node": node,
+  ...Object.fromEntries(diskCommands.map((name) => [`disk ${name} name`, { kind: "disk" } as const])),
+  "disk attach place": node,
+  "disk replace place": node,
+  "disk move node": node,
+  "disk detach member": { kind: "member" },
+  "disk replace member": { kind: "member" },
+  "disk resync member": { kind: "member" },
+  "disk mark member": { kind: "member" },
+  "disk mark as": words(["clean", "dirty"]),
   "node show name": node,
   "node drain name": node,
   "node undrain name": node,
@@ -62,23 +87,13 @@ const ofArguments: Readonly<Record<string, Value>> = {
   "bench compare after": file,
 };
 
-/** What can be done to a disk that is there. */
-const diskCommands = [
-  ...["attach", "detach", "replace", "grow", "scrub", "verify", "resync", "heal", "mark"],
-];
-
 /** Of one command, or of all that have the option. */
 const ofOptions: Readonly<Record<string, Value>> = {
   "--lab": lab,
   "--interface": { kind: "interface" },
   "lab apply --name": lab,
   "put --server": node,
-  ...Object.fromEntries(
-    [...diskCommands, "create", "list", "show", "export", "unexport", "delete"].map((name) => [
-      `disk ${name} --server`,
-      node,
-    ]),
-  ),
+  ...Object.fromEntries([...diskCommands, "create", "list"].map((name) => [`disk ${name} --server`, node])),
   "disk create --member": node,
   "disk create --witness": node,
   "disk create --algorithm": words(["mirror", "linear"]),
@@ -87,7 +102,9 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "disk export --on": node,
   "disk unexport --on": node,
   "disk create --on-split": words(["keep", "ask"]),
-  "disk heal --keep": node,
+  "disk heal --keep": { kind: "member" },
+  "disk settings --scrub-every": words(["never"]),
+  "disk create --scrub-every": words(["never"]),
   "disk show --wait": words(["in-sync"]),
   "disk export --nbd": words(["unix:", "tcp:"]),
   "gc --server": { kind: "object" },

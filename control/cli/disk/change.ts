@@ -90,7 +90,7 @@ async function ended(session: DiskSession, storage: FoundStorage, begun: Storage
   if (state === "running") return { ...result, running: true };
   throw new ProteusError({
     code: typeof result.code === "string" ? result.code : "DISK_GONE",
-    exit: exitCodes.degraded,
+    exit: exitCodes.failed,
     message: `${operation} of ${storage.name} did not succeed`,
     why: typeof result.why === "string" ? result.why : undefined,
     hint: `proteus disk show ${storage.name} says how it is now`,

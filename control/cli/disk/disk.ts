@@ -130,7 +130,7 @@ const settingOptions = (of: unknown): Command =>
   (of as Command)
     .option("--member-timeout <duration>", "a member that is silent for so long is down; 2s at first")
     .option(
-      "--resync-rest <number>",
+      "--resync-rest <count>",
       "while the disk is used, resync rests so many times as it works; 3 at first",
     )
     .option("--resync-rate <bytes>", "resync does so many a second at most; 0, no limit, at first")
@@ -240,7 +240,11 @@ be said on any machine of the pool.`,
       .argument("<member>", "which")
       .argument("<as>", "clean or dirty")
       .option("--yes", "do not ask for the disk's name", false),
-    changeHelp("mark d n2 dirty"),
+    changeHelp(
+      "mark d n2 dirty",
+      "\ndirty: all of it is compared, and mended. clean: what it is still to be given is not, on your word" +
+        "\nthat it has it. Only of a disk that is served: a copy that is behind is never made to count.",
+    ),
     mark,
   );
 }

@@ -2,11 +2,14 @@
 //
 // - An operation that takes longer than a call should goes on; whoever began it asks for it by number.
 // - A few are remembered; they end with the machine that serves the storage.
+// - What the storage says no to is the job's result, in words: a status alone would not say which member.
+//   What passes is thrown instead: whoever asked asks the next server.
 
 import { STD_NOTNOW } from "../../../core-wasm/status.js";
 import type { After } from "../../group/timer.js";
 import type { StorageJob } from "../../interface/storage.js";
 import { DiskError } from "../../server/disk/errors.js";
+import { isPassing } from "../../server/disk/statuses.js";
 import { refuse } from "../../stub/refused.js";
 
 export type Result = Readonly<Record<string, unknown>>;
@@ -36,7 +39,7 @@ export class Jobs {
     return this.#jobs.map((job) => ({ ...job, result: { ...job.result } }));
   }
 
-  /** Begins one; answers when it has ended, or goes on for longer. Rejects with what it soon rejects with. */
+  /** Begins one; answers when it has ended, or goes on for longer. Rejects with what passes, and with bugs. */
   async begin(operation: string, work: (progress: Progress) => Promise<Result>): Promise<StorageJob> {
     const running = this.#jobs.filter(({ state }) => state === "running");
     if (running.length >= runningMax || running.some((each) => each.operation === operation))
@@ -62,8 +65,11 @@ export class Jobs {
     const late = new Promise<void>((resolve) => {
       this.#after(soonMs, resolve);
     });
-    ended.catch(() => undefined); // told by `all` when nobody waits any more
-    await Promise.race([ended, late]);
+    const told = ended.catch((error: unknown) => {
+      if (!(error instanceof DiskError) || isPassing(error)) throw error;
+    });
+    told.catch(() => undefined); // told by `all` when nobody waits any more
+    await Promise.race([told, late]);
     return { ...job, result: { ...job.result } };
   }
 }

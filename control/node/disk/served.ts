@@ -219,6 +219,13 @@ export class Served implements ServedStorage {
         await storage.markDirty(this.#member(change.member).id);
         return {};
       case "mark": {
+        // Without a valid copy nothing could say later what this one lacked: it is not made to count.
+        if (change.as === "clean" && !this.#options.isReady())
+          throw new DiskError(
+            "DISK_NO_COPY",
+            "it is not served, and a copy that is behind is not made to count by a word; start the members " +
+              "that have everything, or copy this one's file, which begins with the disk, to a new disk",
+          );
         const { id } = this.#member(change.member);
         await (change.as === "dirty" ? storage.markDirty(id) : storage.markClean(id));
         return {};

@@ -168,7 +168,11 @@ export async function markClean(core: Core, id: Uint8Array): Promise<void> {
   await core.gate();
   const member = memberOf(core, id);
   if (member.entry.isWitness || member.entry.state === "in-sync") return;
-  if (member.entry.state !== "syncing") throw refuse(core, "it does not answer; start it first");
+  if (member.entry.state !== "syncing")
+    throw refuse(
+      core,
+      `it ${member.failure === null ? "does not answer" : "is not taken back yet"}; see disk show`,
+    );
   member.copy.clear(0, core.facts.blocks);
   member.check.clear(0, core.facts.blocks);
   core.changed.fire();
