@@ -170,7 +170,9 @@ export class DiskHost {
     return {
       ...{ name, media: new OneMedium(medium, this.#vouching) },
       ...{ attach: none, detach: none, create: none, extend: none, forget: none },
-      ...{ listMedia: () => [], serves: () => false, storages: () => [] },
+      ...{ listMedia: () => [], serves: () => false, storages: () => [], listExports: () => [] },
+      ...{ take: none, addExport: none, removeExport: none },
+      ...{ branches: none, branch: none, deleteBranch: none },
     };
   }
 
