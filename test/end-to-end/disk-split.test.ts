@@ -4,7 +4,8 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DiskLab, MiB, must } from "./disks.js";
+import { MiB, must } from "./disk-clients.js";
+import { LabRunner } from "./lab-runner.js";
 import { until } from "./programs.js";
 
 const longMs = 300_000;
@@ -21,8 +22,7 @@ interface BranchShown {
 }
 
 describe("a disk whose two machines are cut apart while both are written to", () => {
-  const disks = new DiskLab();
-  const { lab } = disks;
+  const lab = new LabRunner();
   const nodes = ["n1", "n2"] as const;
   const uri = (node: string, name: string): string =>
     `nbd+unix:///${name}?socket=${join(lab.folder, `${node}-${name}`)}`;
@@ -66,10 +66,37 @@ describe("a disk whose two machines are cut apart while both are written to", ()
   const written = { n1: [11, 12, 0, 19], n2: [11, 0, 23, 29] };
   const other = (node: string): "n1" | "n2" => (node === "n1" ? "n2" : "n1");
 
+  interface Shown {
+    readonly state: string;
+    readonly members: readonly { readonly node: string; readonly state: string }[];
+  }
+  const isWhole = ({ state, members }: Shown): boolean =>
+    state === "ok" && members.every((member) => member.state === "in-sync");
+  const shown = (good: (disk: Shown) => boolean, name: string): Promise<Shown> =>
+    until(
+      `disk ${name}`,
+      async () => {
+        const { stdout } = await lab.run(["disk", "show", name, "--json"]);
+        const found = stdout === "" ? undefined : (JSON.parse(stdout) as Shown);
+        return found !== undefined && good(found) ? found : undefined;
+      },
+      patienceMs,
+    );
+
   /** Makes a disk, cuts the machines apart, has each side write, and joins them again. */
   async function apart(name: string, ...policy: string[]): Promise<void> {
-    const places = nodes.map((node) => disks.memberOf(node, name));
-    await disks.create(name, sizeBytes, places, "--serve", "any", ...policy);
+    const members = nodes.flatMap((node) => ["--member", `${node}:${join(lab.folder, `${node}.${name}`)}`]);
+    await lab.must([
+      "disk",
+      "create",
+      name,
+      "--size",
+      `${sizeBytes}`,
+      ...members,
+      "--serve",
+      "any",
+      ...policy,
+    ]);
     for (const node of nodes)
       await on(node, "export", name, "--nbd", `unix:${join(lab.folder, `${node}-${name}`)}`);
     await write("n1", name, 1, 11);
@@ -81,12 +108,12 @@ describe("a disk whose two machines are cut apart while both are written to", ()
     await lab.must(["lab", "impair", "n2", "--no-cut"]);
   }
 
-  beforeAll(() => disks.up(2), longMs);
+  beforeAll(() => lab.must(["lab", "up", "--name", "split", "--nodes", "2"]), longMs);
   afterAll(async () => {
     for (const node of nodes)
       for (const name of ["keeps", "asks"])
         await lab.run(["lab", "exec", node, "--", "proteus", "disk", "unexport", name]);
-    await disks.close();
+    await lab.close();
   }, longMs);
 
   it(
@@ -101,7 +128,7 @@ describe("a disk whose two machines are cut apart while both are written to", ()
         },
         patienceMs,
       );
-      await disks.shown(disks.isWhole, "keeps");
+      await shown(isWhole, "keeps");
       if (branch === undefined) throw new Error("no branch");
       const loser = branch.node === "n1" ? "n1" : "n2";
       const winner = other(loser);
@@ -144,13 +171,13 @@ describe("a disk whose two machines are cut apart while both are written to", ()
     "asks where it is to ask, and is healed by one command from the machine of the side that loses",
     async () => {
       await apart("asks", "--on-split", "ask");
-      const shown = await disks.shown(({ state }) => state === "split-brain", "asks");
-      const served = shown.members.find(({ state }) => state === "in-sync")?.node ?? "n1";
+      const found = await shown(({ state }) => state === "split-brain", "asks");
+      const served = found.members.find(({ state }) => state === "in-sync")?.node ?? "n1";
       const loser = other(served);
       expect(await on(loser, "show", "asks")).toContain("proteus disk heal asks");
       // The person's word counts, whichever side is served: the machine that served becomes the copy.
       await on(loser, "heal", "asks", "--keep", loser, "--yes", "--timeout", "40s");
-      await disks.shown(disks.isWhole, "asks");
+      await shown(isWhole, "asks");
       expect(valuesIn(await image(loser, "asks"), pieces)).toEqual(written[loser]);
       const [branch] = await branches(loser, "asks");
       expect([branch?.node, branch?.state]).toEqual([served, "kept"]);
