@@ -42,11 +42,13 @@ const longOnly =
   tier === "quick"
     ? [
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
-        ...["disk-upkeep", "nbd", "nbd-server", "replication", "segment-map", "side-by-side", "store-etcd"],
+        ...["disk-scenarios", "disk-split", "metal", "nbd", "nbd-server", "replication", "segment-map"],
+        ...["disk-upkeep", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
-/** Scenarios of disks take half an hour. */
-const nightlyOnly = tier === "nightly" ? [] : ["disk-scenarios"].map(path);
+/** Scenarios of disks: one of each kind is in disk-scenarios, which the long tier plays too. */
+const nightlyOnly =
+  tier === "nightly" ? [] : ["disk-changes", "disk-media", "disk-network", "disk-power"].map(path);
 const part = process.env.PROTEUS_END_TO_END;
 const parted =
   part === "alone"

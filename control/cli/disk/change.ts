@@ -10,6 +10,7 @@ import { changedSchema, type StorageChange, type StorageJob } from "../../interf
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { emit } from "../output.js";
 import { parseRate, parseSize } from "../quantity.js";
+import { findBranches } from "./branches.js";
 import { confirm } from "./confirm.js";
 import { attachMedium, detachMedia, parsePlace, type RoomOptions, roomOf, sizeMost } from "./create.js";
 import {
@@ -229,14 +230,36 @@ export interface HealOptions extends ChangeOptions {
   readonly keep?: string | undefined;
 }
 
-export const heal = (name: string, options: HealOptions): Promise<void> =>
-  done({ command: "heal", name, said: `${name} is being healed`, options }, async (session, storage) => {
-    const { keep, yes = false } = options;
-    if (keep === undefined) return send(session, storage, { operation: "heal" });
-    const member = await memberOf(session, storage, keep);
-    await confirm(name, `Of two histories of ${name} that of ${member} counts from now on`, yes);
-    return send(session, storage, { operation: "heal", keep: member });
+export async function heal(name: string, options: HealOptions): Promise<void> {
+  const { keep, yes = false } = options;
+  const said = keep === undefined ? `${name} has one history` : `${name} has one history: ${keep}'s`;
+  await done({ command: "heal", name, said, options }, async (session, storage) => {
+    const member = keep === undefined ? undefined : await memberOf(session, storage, keep);
+    const what = member === undefined ? "the one that is served" : `that of ${member}`;
+    await confirm(name, `Of two histories of ${name} ${what} counts from now on`, yes);
+    if (member !== undefined) await checkNotGone(session, storage, member);
+    return send(session, storage, { operation: "heal", ...(member === undefined ? {} : { keep: member }) });
   });
+}
+
+/** A history that went already cannot be kept; it lies in a branch. */
+async function checkNotGone(session: DiskSession, storage: FoundStorage, member: string): Promise<void> {
+  const { storage: document } = await describe(session, storage);
+  if (document.state === "split-brain" || document.state === "failed") return;
+  const branches = await findBranches(session);
+  const kept = branches.findLast(
+    ({ age, node, path, state }) => age === storage.age && `${node}:${path}` === member && state === "kept",
+  );
+  if (kept === undefined) return;
+  throw new ProteusError({
+    code: "DISK_BRANCH",
+    exit: exitCodes.failed,
+    message: `${storage.name} is healed already, and goes on with another history than that of ${member}`,
+    why: `what ${member} had of its own is kept as branch ${kept.id} on ${kept.holder.node}`,
+    unchanged: "nothing was done",
+    hint: `proteus disk branch export ${storage.name} ${kept.id} -o FILE; take files from it, or write it to the disk`,
+  });
+}
 
 export async function mark(name: string, text: string, as: string, options: ChangeOptions): Promise<void> {
   if (as !== "clean" && as !== "dirty")

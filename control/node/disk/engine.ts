@@ -47,7 +47,7 @@ export interface Machine {
 const digestsOf = new WeakMap<Kernel, Digests>();
 
 /** The digests of a kernel: one object for all media, as each has memory of its own. */
-function digests(kernel: Kernel): Digests {
+export function digests(kernel: Kernel): Digests {
   const known = digestsOf.get(kernel);
   if (known !== undefined) return known;
   const made = new Digests(kernel);

@@ -72,6 +72,11 @@ export class Host {
     return this.#isReady;
   }
 
+  /** The storage, while it is served here. */
+  get serving(): Served | null {
+    return this.#isReady ? this.#served : null;
+  }
+
   /** It is being opened, or served. */
   get isOpen(): boolean {
     return this.#served !== null;

@@ -13,6 +13,7 @@ import { BLOCK_BYTES, type DiskExtent, type WriteOptions, type ZeroOptions } fro
 import { DiskError } from "../../server/disk/errors.js";
 import type { MemberEntry } from "../../server/disk/member/record.js";
 import type { ScrubReport } from "../../server/disk/storage/scrub.js";
+import type { SplitStatus } from "../../server/disk/storage/status.js";
 import type { Storage } from "../../server/disk/storage/storage.js";
 import type { ServedStorage } from "../../server/disk/storage-server.js";
 import { refuse } from "../../stub/refused.js";
@@ -20,6 +21,8 @@ import { entryFor, settingsIn } from "./engine.js";
 import { Jobs, type Progress, type Result } from "./jobs.js";
 
 export interface ServedOptions {
+  /** Told of every request for its blocks. */
+  readonly used: () => void;
   readonly after: After;
   /** This machine's name. */
   readonly node: string;
@@ -38,10 +41,23 @@ export interface ServedOptions {
   readonly moveTo: (entry: MemberEntry) => Promise<void>;
 }
 
-const remarksOf = (state: string): string[] =>
-  state === "split-brain"
-    ? ["its members have two histories: proteus disk heal NAME --keep MEMBER says which counts"]
-    : [];
+const nameOf = ({ node, path }: Pick<MemberEntry, "node" | "path">): string => `${node}:${path}`;
+
+/** What a person has to know of a split brain, and the one command that ends it. */
+function remarksOf(name: string, { sides, apart }: SplitStatus): string[] {
+  const [first, ...others] = sides.map((members) => members.map(nameOf).join(", "));
+  const ofAll =
+    first === undefined
+      ? []
+      : [
+          `two histories, that of ${first} and that of ${others.join(" and that of ")}: nothing is served`,
+          `proteus disk heal ${name} keeps the first and saves the other as a branch; --keep MEMBER: another`,
+        ];
+  if (apart.length === 0) return ofAll;
+  const each = apart.map(({ entry, why }) => `split brain: ${nameOf(entry)}: ${why}`);
+  const heal = `proteus disk heal ${name} keeps what is served now; --keep MEMBER: what that member has`;
+  return [...ofAll, ...each, heal];
+}
 
 const reported = ({ blocks, mended, members }: ScrubReport): Result => ({
   ...{ blocks, mended },
@@ -80,10 +96,12 @@ export class Served implements ServedStorage {
   }
 
   read(block: number, buffer: Uint8Array): Promise<void> {
+    this.#options.used();
     return this.storage.read(block, buffer);
   }
 
   write(block: number, data: Uint8Array, options: WriteOptions): Promise<void> {
+    this.#options.used();
     return this.storage.write(block, data, options);
   }
 
@@ -92,6 +110,7 @@ export class Served implements ServedStorage {
   }
 
   flush(): Promise<void> {
+    this.#options.used();
     return this.storage.flush();
   }
 
@@ -103,7 +122,7 @@ export class Served implements ServedStorage {
     if (this.storage.hasEnded) throw new DiskError("DISK_GONE", "it is served elsewhere, or will be");
     const record = this.storage.record();
     const document = this.storage.status();
-    const isDirty = document.members.some(({ dirtyBytes }) => dirtyBytes > 0);
+    const isDirty = this.#options.isReady() && document.members.some(({ dirtyBytes }) => dirtyBytes > 0);
     return {
       ...{
         storage: document,
@@ -114,7 +133,7 @@ export class Served implements ServedStorage {
       witnesses: record.members.flatMap(({ isWitness, node, path }) => (isWitness ? [{ node, path }] : [])),
       ages: (await this.#ages(record.members)).map(toHex),
       dirtyMap: isDirty ? await this.#picture() : "",
-      remarks: remarksOf(document.state),
+      remarks: remarksOf(document.name, this.storage.split()),
       jobs: this.#jobs.all(),
       upkeep: upkeepOf(this.storage),
     };
@@ -247,7 +266,7 @@ export class Served implements ServedStorage {
 
   #member(name: string): MemberEntry {
     const { members } = this.storage.record();
-    return members.find(({ node, path }) => `${node}:${path}` === name) ?? refuse(STD_NOTFOUND);
+    return members.find((each) => nameOf(each) === name) ?? refuse(STD_NOTFOUND);
   }
 
   async #newMember(given: GivenMember): Promise<MemberEntry> {
@@ -258,17 +277,22 @@ export class Served implements ServedStorage {
     return entry;
   }
 
-  /** Without `keep`: the histories that there are. With it: that member's counts. */
+  /** Of two histories that of `keep` counts, else the one that is served, or would be. */
   async #heal(keep: string | undefined): Promise<Result> {
-    const { members } = this.storage.status();
-    const apart = members.filter(({ state }) => state === "dirty").map(({ node, path }) => `${node}:${path}`);
-    if (keep === undefined) return { apart, keep: "name a member whose history counts" };
-    const winner = this.#member(keep);
-    if (apart.includes(keep) || !this.#options.isReady()) {
+    const { sides, apart } = this.storage.split();
+    const named = keep === undefined ? undefined : this.#member(keep);
+    const isApart = named !== undefined && apart.some(({ entry }) => sameBytes(entry.id, named.id));
+    if (isApart || !this.#options.isReady()) {
+      const winner = named ?? sides[0]?.[0];
+      if (winner === undefined)
+        throw new DiskError(
+          "DISK_NO_QUORUM",
+          "it is not served, and has no second history; start its members",
+        );
       await this.#options.reopen(winner.id);
-      return { keeps: keep };
+      return { keeps: nameOf(winner) };
     }
-    for (const name of apart) await this.storage.heal(this.#member(name).id);
-    return { keeps: keep, healed: apart };
+    for (const { entry } of apart) await this.storage.heal(entry.id);
+    return { healed: apart.map(({ entry }) => nameOf(entry)) };
   }
 }

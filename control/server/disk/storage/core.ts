@@ -306,23 +306,19 @@ export class Core {
   /** A request to the storage: it ends in time, with DISK_NO_QUORUM or what else is the matter. */
   request<T>(work: () => Promise<T>): Promise<T> {
     this.usedAt = this.now();
+    return this.look(work).finally(() => {
+      this.usedAt = this.now();
+    });
+  }
+
+  /** As a request, of somebody who only wants to know how it is: resync need not make room for him. */
+  look<T>(work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const request: Request = { deadline: this.now() + this.policy.requestLimitMs, reject };
       this.#requests.add(request);
-      const end = (): void => {
-        this.#requests.delete(request);
-        this.usedAt = this.now();
-      };
-      work().then(
-        (answer) => {
-          end();
-          resolve(answer);
-        },
-        (error: unknown) => {
-          end();
-          reject(error);
-        },
-      );
+      work()
+        .finally(() => this.#requests.delete(request))
+        .then(resolve, reject);
     });
   }
 

@@ -4,12 +4,15 @@
 // - Nobody is fenced before enough members were seen to serve with; so a server that is cut off does not
 //   disturb the one that serves. Tried for ever, with a back-off: a server that cannot get the storage
 //   stands by, and takes over when the other one's leases have ended.
+// - Servers that begin at the same moment may bind a few members each, and would keep what they have from
+//   each other by trying again and again. So who has tried and sees a claim as new as its own, of a server
+//   with a higher number, stands aside once for as long as its claims live.
 // - Whoever is not in sync begins as `out`, with the maps that the records give, and comes back by
 //   the way that every member takes (returning.ts).
 
 import { sameBytes } from "../../../kernel/bytes.js";
 import { DiskError } from "../errors.js";
-import type { MemberFound } from "../member/port.js";
+import { LEASE_MS, type MemberFound } from "../member/port.js";
 import type { MemberEntry, MemberRecord } from "../member/record.js";
 import type { Core } from "./core.js";
 import { type Decision, decide, entryOf, type Seen } from "./decision.js";
@@ -26,16 +29,36 @@ interface Bound {
   readonly sentAt: number;
 }
 
+/** Its claims have ended, and who did not stand aside has tried again. */
+const asideMs = 2 * LEASE_MS;
+
 /** Ends when the storage is served, or never will be by this server. */
 export async function open(core: Core, winner?: Uint8Array): Promise<void> {
   const { retryMinMs, retryMaxMs } = core.policy;
   setMembers(core, core.options.record.members);
+  let mayYield = false;
   for (let delay = retryMinMs; core.ended === null; delay = Math.min(retryMaxMs / 4, delay * 2)) {
-    if (await tryOpen(core, winner)) return;
+    const seen = await lookAtAll(core);
+    if (mayYield && hasRival(core, seen)) {
+      mayYield = false;
+      await core.pause(asideMs);
+      continue;
+    }
+    const { epoch } = core;
+    if (await tryOpen(core, seen, winner)) return;
+    mayYield = core.epoch > epoch; // it has claimed what it could
     const [part = 0] = core.options.random(1);
     await core.pause(delay * (1 + part / 256));
   }
 }
+
+/** Whether another server that goes first has claimed a member since this one has tried. */
+const hasRival = (core: Core, seen: readonly Seen[]): boolean =>
+  seen.some(({ found }) => {
+    if (found?.kind !== "member" || !sameBytes(found.record.storage.age, core.facts.age)) return false;
+    const { epoch, server } = found.record;
+    return epoch >= core.epoch && server > core.server;
+  });
 
 /** Takes a list of members; those that were on it before keep their link. */
 export function setMembers(core: Core, entries: readonly MemberEntry[]): void {
@@ -70,13 +93,12 @@ async function lookAtAll(core: Core): Promise<Seen[]> {
   }
 }
 
-async function tryOpen(core: Core, winner: Uint8Array | undefined): Promise<boolean> {
+async function tryOpen(core: Core, seen: readonly Seen[], winner: Uint8Array | undefined): Promise<boolean> {
   const mayKeep = core.facts.onSplit === "keep" && core.options.branches !== undefined;
   const options = { age: core.facts.age, mayKeep, ...(winner === undefined ? {} : { winner }) };
   const isOurs = (found: MemberFound | null): found is Extract<MemberFound, { kind: "member" }> =>
     found?.kind === "member" && sameBytes(found.record.storage.age, core.facts.age);
 
-  const seen = await lookAtAll(core);
   const epochs = seen.map(({ found }) => (isOurs(found) ? found.record.epoch : 0));
   const first = decide(seen, options);
   if (core.ended !== null) return true;
@@ -119,8 +141,18 @@ async function tryOpen(core: Core, winner: Uint8Array | undefined): Promise<bool
       decision.kind === "serve" ? { kind: "wait", votes: bound.size, needed: core.needed } : decision;
     return false;
   }
+  if (winner !== undefined) healOthers(core, decision);
   await begin(core, decision, bound);
   return true;
+}
+
+/** A person has named the side that counts: the others go, once they were saved. */
+function healOthers(core: Core, { chief, targets }: Serve): void {
+  for (const { place, isDiverged } of targets) {
+    const id = chief.members[place]?.id;
+    const member = core.members.find(({ entry }) => id !== undefined && sameBytes(entry.id, id));
+    if (member !== undefined) member.isHealing ||= isDiverged;
+  }
 }
 
 async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink, Bound>): Promise<void> {
@@ -147,6 +179,9 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
     member.generation =
       binding?.record.generation ?? (entry.state === "in-sync" ? chief.generation : entry.since);
     if (binding !== undefined) member.renewedAt = binding.sentAt;
+    // Whoever does not answer may have a generation that nobody else has heard of: a later one has to begin
+    // before anything is acknowledged, or that one would win.
+    else isTurnDue = true;
     const isIn = inSync.includes(place) || entry.isWitness;
     if (isIn) {
       member.entry = { ...entry, state: "in-sync", lacks: null };

@@ -20,7 +20,7 @@ import * as operations from "./operations.js";
 import { extents, read } from "./reads.js";
 import { type ScrubReport, scrub } from "./scrub.js";
 import type { ScrubRequest } from "./scrubbing.js";
-import { type StorageStatus, statusOf } from "./status.js";
+import { type SplitStatus, type StorageStatus, splitOf, statusOf } from "./status.js";
 import type { Settings } from "./upkeep.js";
 import { flush, write, zero } from "./writes.js";
 
@@ -108,6 +108,11 @@ export class Storage implements Disk {
   record(): MemberRecord {
     const first = this.core.members[0];
     return first === undefined ? this.core.options.record : this.core.records.recordFor(first.entry);
+  }
+
+  /** Who went which way, where there is more than one history. */
+  split(): SplitStatus {
+    return splitOf(this.core);
   }
 
   /** Ends when something may have changed that `status` tells. */
