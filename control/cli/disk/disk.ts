@@ -130,7 +130,7 @@ const settingOptions = (of: unknown): Command =>
   (of as Command)
     .option("--member-timeout <duration>", "a member that is silent for so long is down; 2s at first")
     .option(
-      "--resync-rest <count>",
+      "--resync-rest <number>",
       "while the disk is used, resync rests so many times as it works; 3 at first",
     )
     .option("--resync-rate <bytes>", "resync does so many a second at most; 0, no limit, at first")
