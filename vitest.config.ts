@@ -42,15 +42,8 @@ const longOnly =
   tier === "quick"
     ? [
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
-        ...[
-          "disk-scenarios",
-          "nbd",
-          "nbd-server",
-          "replication",
-          "segment-map",
-          "side-by-side",
-          "store-etcd",
-        ],
+        ...["disk-scenarios", "disk-split", "metal", "nbd", "nbd-server", "replication", "segment-map"],
+        ...["side-by-side", "store-etcd"],
       ].map(path)
     : [];
 /** Scenarios of disks: one of each kind is in disk-scenarios, which the long tier plays too. */

@@ -4,11 +4,13 @@
 //   build/kernel.h for C, the loops of `proteus bench kernel` -> build/release/bench.wasm,
 //   then the check of imports and size.
 // - native: drivers/ethernet/native/*.c -> build/native/ethernet.node.
+// - metal: boot/metal/main.ts -> build/release/metal.wasm, for machines without an operating system.
 // - typescript: control, drivers, simulation -> dist, and its commands as data for completion.
 // - Named steps only when named; `--stale` skips a step whose sources did not change.
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, rmSync } from "node:fs";
+import { buildMetal } from "./build-metal.mjs";
 import { buildNative } from "./build-native.mjs";
 import { checkKernel } from "./check-kernel.mjs";
 import { at, filesBelow, fingerprint, isFresh, root, steps, writeStamp } from "./files.mjs";
@@ -54,6 +56,7 @@ const builders = {
   kernel: buildKernel,
   native: () => buildNative() !== "failed",
   typescript: buildTypescript,
+  metal: buildMetal,
 };
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
@@ -69,7 +72,7 @@ if (!existsSync(at("node_modules/typescript"))) {
 for (const step of named.length > 0 ? named : steps) {
   if (process.argv.includes("--stale") && isFresh(step)) continue;
   const before = fingerprint(step);
-  if (!builders[step]()) {
+  if (!(await builders[step]())) {
     console.error(`build: ${step} failed`);
     process.exit(1);
   }

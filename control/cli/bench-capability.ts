@@ -4,16 +4,15 @@
 // - The last line says what was found; exit 6 when a scheme leaks, or when the control, which
 //   does, was not found out.
 
-import { randomFillSync } from "node:crypto";
 import type { Command } from "@commander-js/extra-typings";
 import { measureTiming, type TimingReport } from "../bench/capability/timing.js";
 import { machine } from "../bench/environment.js";
 import { exitCodes } from "../kernel/errors.js";
-import { Kernel } from "../kernel/kernel.js";
 import { ProgressLine } from "./bench-options.js";
 import { interruptible } from "./lab.js";
+import { loneKernel } from "./lone-kernel.js";
 import { emit } from "./output.js";
-import { kernelBytes, packageVersion } from "./package-files.js";
+import { packageVersion } from "./package-files.js";
 import { parseCount } from "./quantity.js";
 import { table } from "./table.js";
 
@@ -72,12 +71,7 @@ export function registerBenchCapability(bench: Command): void {
     .action(async ({ samples, json }) => {
       const count = parseCount(samples, samplesMost);
       const { cpu, cores, load, kernel: linux, node } = machine();
-      const kernel = new Kernel({
-        module: new WebAssembly.Module(kernelBytes()),
-        clock: () => 0,
-        random: randomFillSync,
-        limits: { memoryBytes: 16 * 1024 * 1024 },
-      });
+      const kernel = loneKernel();
       const line = new ProgressLine();
       const report = await interruptible(async (abort) => {
         try {

@@ -13,6 +13,7 @@ import { diskReportText } from "./bench-disk-table.js";
 import { parseFolder } from "./bench-files.js";
 import { isDegraded, ProgressLine, parseList, parseNumbers } from "./bench-options.js";
 import { interruptible } from "./lab.js";
+import { loneKernel } from "./lone-kernel.js";
 import { emit } from "./output.js";
 import { kernelBytes, packageVersion } from "./package-files.js";
 import { parseCount, parseSize } from "./quantity.js";
@@ -25,6 +26,7 @@ Tests (default: all):
   blank          from the power of a machine whose medium is new to a whole disk, beside a plain copy
   identical      what a member hears that is marked dirty and is not
   foreground     writes while a member is made whole, beside idle
+  checksums      what the digests of a request take
   failover       the longest write when the machine that serves loses its power
 
 Our disk has one to three members on as many machines of a lab (network namespaces); nbdkit and
@@ -80,6 +82,7 @@ export function registerBenchDisk(bench: Command): void {
             milliseconds: quick ? spans.quick : spans.standard,
             version: packageVersion(),
             abort,
+            kernel: loneKernel,
             progress: (each, done, all) => {
               if (typeof each === "string") return line.say([each], done, all);
               const { test, system: of, members, depth } = each;

@@ -12,7 +12,14 @@ import { runningLabs } from "../lab/lab.js";
 import { type LabStatus, statusOf } from "../lab/status.js";
 import { requireName } from "../lab/topology.js";
 import { readTopology } from "./lab-file.js";
-import { interruptible, jsonOption, labOptions, timeoutOption, withDaemons } from "./lab-options.js";
+import {
+  interruptible,
+  jsonOption,
+  labOptions,
+  prepareMetal,
+  timeoutOption,
+  withDaemons,
+} from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 
 const help = `
@@ -67,6 +74,7 @@ async function applyCommand(file: string, options: ApplyOptions): Promise<void> 
     narrate("a dry run: nothing was changed");
     return;
   }
+  await prepareMetal(topology);
   const { state, steps } = await interruptible(
     (abort) =>
       changing(name, (now) =>

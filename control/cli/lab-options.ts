@@ -7,6 +7,7 @@ import { daemonsDefault } from "../lab/daemons.js";
 import type { LabOptions } from "../lab/lab.js";
 import type { Topology } from "../lab/topology.js";
 import { narrate } from "./output.js";
+import { packageRoot } from "./package-files.js";
 
 /** This program again, for agents. */
 export const proteus = [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))];
@@ -51,6 +52,21 @@ export async function interruptible<T>(
       process.kill(process.pid, first);
     }
   }
+}
+
+/**
+ * What metal machines of a lab need is there, or is made now and not within their time to answer.
+ * Throws BOOT_TOOL_MISSING and what else building an image throws.
+ */
+export async function prepareMetal({ nodes }: Topology): Promise<void> {
+  if (!nodes.some(({ kind }) => kind === "metal")) return;
+  const [{ buildImage }, { boundTool }, { qemuProgram }] = await Promise.all([
+    import("../../boot/image.js"),
+    import("../../boot/tools.js"),
+    import("../../boot/qemu.js"),
+  ]);
+  boundTool(qemuProgram);
+  await buildImage({ root: packageRoot, narrate });
 }
 
 /** What the functions of control/lab want to know. */

@@ -20,6 +20,7 @@ import {
   jsonOption,
   labOption,
   labOptions,
+  prepareMetal,
   proteus,
   timeoutOption,
   withDaemons,
@@ -95,6 +96,7 @@ async function upCommand(file: string | undefined, options: UpOptions): Promise<
     upDryRun(topology, options.json);
     return;
   }
+  await prepareMetal(topology);
   const began = performance.now();
   const { state, made } = await interruptible((abort) =>
     up(topology, { ...labOptions(options.timeout, abort), isolation: options.isolation }),
@@ -272,6 +274,7 @@ export async function registerLab(program: Command, isWanted: Wanted): Promise<v
     .addHelpText("after", "\nExample:\n  proteus lab start n1 --timeout 10")
     .action(async (name, options) => {
       const state = requireLab(options.lab);
+      if (state.topology.nodes.some((node) => node.name === name)) await prepareMetal(state.topology);
       const booted = await interruptible((abort) => start(state, name, labOptions(options.timeout, abort)));
       if (options.json) emit("lab start", true, { node: name, booted }, () => "");
       narrate(booted ? `${name} is up` : `${name} is up already`);

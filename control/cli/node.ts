@@ -156,7 +156,7 @@ async function runNode(values: ConfigValues, { log, stopped, json }: NodeRun): P
     });
     const files = await openFiles(values, log);
     const replication = startCopies(values, running.kernel, directory, { secrets, failed, log });
-    const disks = await startDisks(values, running.kernel, { secrets, failed, log });
+    const disks = await startDisks(values, running, { secrets, failed, log });
     const agent = new Agent(running, {
       ...{ directory, replication, disks, name, version, random: randomBytes, failed, noticed, ...announced },
       secrets: state === "" ? undefined : secrets,
@@ -283,12 +283,15 @@ function startCopies(
 /** The disks of this machine: with a state folder, unless it is to have none. */
 async function startDisks(
   values: ConfigValues,
-  kernel: Kernel,
+  { kernel, calm }: RunningKernel,
   { secrets, failed, log }: CopiesGiven,
 ): Promise<NodeDisks | undefined> {
   const [name, state] = [values["node.name"], values["node.state"]];
   if (!values["disk.run"] || state === "") return undefined;
-  return NodeDisks.start({ kernel, name, state, secrets, failed, log: (line) => log.info(line) });
+  return NodeDisks.start({
+    ...{ kernel, name, state, secrets, failed, used: calm },
+    log: (line) => log.info(line),
+  });
 }
 
 /** Who a machine is, and what its services are called by. */

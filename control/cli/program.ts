@@ -20,6 +20,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "the machines of a pool, and the agent of this one",
     load: async () => (await import("./node.js")).registerNode,
   },
+  boot: {
+    summary: "machines without an operating system: their image, and one in QEMU",
+    load: async () => (await import("./boot.js")).registerBoot,
+  },
   control: {
     summary: "the daemon that looks after a pool",
     load: async () => (await import("./control.js")).registerControl,

@@ -1,6 +1,6 @@
 // Sizes, counts and durations as people type them.
 //
-// - K, M and G are powers of 1024. A duration is seconds unless it ends in ms, s or m.
+// - K, M and G are powers of 1024. A duration is seconds unless it ends in ms, s, m, h or d.
 
 import { usageError } from "../kernel/errors.js";
 
@@ -18,6 +18,13 @@ export function parseSize(text: string, most: number): number {
     );
   }
   return size;
+}
+
+/** Bytes a second: `50M`, also with `/s` behind it; 0 only when that means something. Throws a usage error. */
+export function parseRate(text: string, least = 1): number {
+  const rate = parseSize(text.replace(/\/s$/, ""), 1024 ** 4);
+  if (rate >= least) return rate;
+  throw usageError(`with ${text} bytes a second it would never end`, "a rate is like 50M", "SIZE_INVALID");
 }
 
 /** A number of bytes as parseSize takes it, in the largest unit that it is whole in. */
@@ -42,13 +49,16 @@ export function parseCount(text: string, most = 1e9): number {
   return count;
 }
 
-const durations: Readonly<Record<string, number>> = { ms: 1, "": 1000, s: 1000, m: 60_000 };
+const durations: Readonly<Record<string, number>> = {
+  ...{ ms: 1, "": 1000, s: 1000, m: 60_000 },
+  ...{ h: 3_600_000, d: 86_400_000 },
+};
 
-/** Milliseconds: `500ms`, `5s`, `5`, `2m`. Throws a usage error. */
-export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|)$/.exec(text);
+/** Milliseconds, of a day unless more may be: `500ms`, `5s`, `5`, `2m`, `7d`. Throws a usage error. */
+export function parseDuration(text: string, mostMs = 86_400_000): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|)$/.exec(text);
   const value = match === null ? Number.NaN : Number(match[1]) * (durations[match[2] ?? ""] ?? 1000);
-  if (!(value >= 1 && value <= 86_400_000)) {
+  if (!(value >= 1 && value <= mostMs)) {
     throw usageError(`"${text}" is not a duration`, "a duration is like 500ms, 5s or 2m", "DURATION_INVALID");
   }
   return value;

@@ -1,20 +1,27 @@
 // The disk server of a machine: media that are members of storages, and the storages that it serves.
 //
 // - Under the machine's own port: media are attached, storages created and listed; each medium is
-//   an object that a storage's server calls (control/server/disk/member/port.ts, one to one).
-//   A record travels as the bytes that lie on a medium (member/record-codec.ts).
+//   an object that a storage's server calls (disk-medium.ts).
 // - A storage has a port and capabilities of its own, which follow from its secret: storage.ts.
-// - One call moves DISK_TRANSFER_BYTES, with an 8-byte digest of each block of DISK_BLOCK_BYTES.
 // - Rights of a medium: read (look, digests), write, admin (detach). Of the server: admin.
+// - A machine keeps branches: what members had that lost a split brain (disk/branch/). They are named by
+//   the storage's age and an id; whoever may read the server may read them.
 // - Numbers are ours: 2800 to 2829. The original has no such server.
 
 import { z } from "zod";
-import { inBuffer, inExtra, inOffsetUnsigned, inPrivate } from "./fields.js";
-import { operation, type StatusName } from "./operation.js";
+import {
+  block,
+  DISK_TRANSFER_BYTES,
+  digestsMax,
+  mediumOperations,
+  ofMedium,
+  ofWrites,
+} from "./disk-medium.js";
+import { inBuffer, inExtra, inPrivate } from "./fields.js";
+import { operation } from "./operation.js";
 import { defineServer } from "./table.js";
 import {
   blob,
-  boolean,
   bytes,
   capability,
   document,
@@ -23,47 +30,19 @@ import {
   raw,
   record,
   string,
-  uint16,
   uint32,
   uint64,
 } from "./types.js";
 
-export const DISK_BLOCK_BYTES = 4096;
-/** Most bytes of a disk in one call. */
-export const DISK_TRANSFER_BYTES = 1024 * 1024;
-const digestsMax = (8 * DISK_TRANSFER_BYTES) / DISK_BLOCK_BYTES;
-/** More digests than data can go with: they are asked for alone. */
-export const DIGESTS_BLOCKS_MAX = 65536;
-/** Of writes: answer when it is on the medium. */
-export const DISK_DURABLE = 1;
-/** Of ZERO: the room may be given back. */
-export const DISK_PUNCH = 2;
-/** Of READ: the bytes as they are, compared with nothing. */
-export const DISK_RAW = 1;
-/** Of DIGESTS: computed from the bytes, which are read for it. */
-export const DIGESTS_READ = 1;
-
-type Errors = Readonly<Partial<Record<StatusName, string>>>;
-
-/** What the medium of a member, or a member, may answer to anything. */
-const ofMedium: Errors = {
-  DISK_MEDIUM: "the medium cannot read or write, or a flush has failed",
-  DISK_GONE: "the medium was taken away, or is opened anew",
-  DISK_FENCED: "a later epoch is known, or another server has it still",
-  DISK_FOREIGN: "the medium is not of this storage, or of none",
-};
-const ofWrites: Errors = {
-  ...ofMedium,
-  STD_NOSPACE: "what the medium lies on is full",
-  STD_WRITEPROT: "the medium is read-only",
-  DISK_TRANSFER: "the bytes are not those of the digests",
-  DISK_ROT: "stored bytes are not those that were written",
-};
-
-const block = () => inOffsetUnsigned("first block");
-const blocks = () => inBuffer(uint32, "how many blocks");
-const epoch = () => inBuffer(uint32, "epoch of the server that asks");
-const count64 = (what: string) => inBuffer(uint64, what);
+export {
+  DIGESTS_BLOCKS_MAX,
+  DIGESTS_READ,
+  DISK_BLOCK_BYTES,
+  DISK_DURABLE,
+  DISK_PUNCH,
+  DISK_RAW,
+  DISK_TRANSFER_BYTES,
+} from "./disk-medium.js";
 
 /** A medium of this machine, as LIST tells of it. */
 const medium = z.object({
@@ -93,6 +72,36 @@ const knownStorage = z.object({
 export const knownStoragesSchema = z.object({ node: z.string(), storages: z.array(knownStorage) });
 export type KnownStorage = z.infer<typeof knownStorage>;
 
+/** A branch that a machine keeps, as BRANCHES tells of it. */
+const keptBranch = z.object({
+  id: z.string(),
+  age: z.string(),
+  /** Of the disk, and of the member whose history it is. */
+  name: z.string(),
+  node: z.string(),
+  path: z.string(),
+  /** Of the history that is kept, and of the one that went on. */
+  generation: z.string(),
+  other: z.string(),
+  /** Bytes of the disk as the member had it, and how many of them are kept. */
+  size: z.number(),
+  kept: z.number(),
+  /** When the two histories met: milliseconds since 1970. */
+  time: z.number(),
+  state: z.enum(["saving", "kept"]),
+  /** How much was looked at. */
+  percent: z.number(),
+});
+export const keptBranchesSchema = z.object({ node: z.string(), branches: z.array(keptBranch) });
+export type KeptBranch = z.infer<typeof keptBranch>;
+
+/** Of blocks of a branch: what became of each. */
+export const BRANCH_SAME = 0;
+export const BRANCH_KEPT = 1;
+export const BRANCH_HOLE = 2;
+/** Blocks that BRANCH answers for. */
+export const BRANCH_BLOCKS = 256;
+
 /** A member that a storage is to have. */
 export const givenMemberSchema = z.object({
   node: z.string().max(64),
@@ -102,6 +111,21 @@ export const givenMemberSchema = z.object({
   witness: z.boolean().optional(),
 });
 export type GivenMember = z.infer<typeof givenMemberSchema>;
+
+const milliseconds = z.number().int().nonnegative();
+/** How patient a storage is with members, and what goes on in its background; what is missing stays. */
+export const storageSettingsSchema = z.object({
+  /** A storage's requests wait 30 s: members have to be given up long before. */
+  memberTimeoutMs: milliseconds.min(1000).max(20_000).optional(),
+  /** While others use the disk, resync rests so many times as long as it works. */
+  resyncRest: z.number().int().min(0).max(1000).optional(),
+  /** 0: as many as it can. */
+  resyncBytesPerSecond: z.number().int().nonnegative().optional(),
+  /** 0: only when somebody asks for one. */
+  scrubEveryMs: milliseconds.optional(),
+  scrubBytesPerSecond: z.number().int().positive().optional(),
+});
+export type StorageSettings = z.infer<typeof storageSettingsSchema>;
 
 /** What CREATE is asked for. */
 export const newStorageSchema = z.object({
@@ -114,8 +138,25 @@ export const newStorageSchema = z.object({
   serve: z.enum(["majority", "any"]),
   onSplit: z.enum(["keep", "ask"]),
   members: z.array(givenMemberSchema).min(1).max(8),
+  settings: storageSettingsSchema.optional(),
 });
 export type NewStorage = z.infer<typeof newStorageSchema>;
+
+/** What EXPORT is asked for; files are the machine's own. */
+export const wantedExportSchema = z.object({
+  /** Of the storage, and of the export. */
+  name: z.string().min(1).max(64),
+  /** `unix:PATH` or `tcp:HOST:PORT`. */
+  nbd: z.string().max(1024),
+  readOnly: z.boolean(),
+  tls: z.object({ cert: z.string(), key: z.string(), authority: z.string().optional() }).optional(),
+});
+export type WantedExport = z.infer<typeof wantedExportSchema>;
+
+/** What a machine exports, as EXPORTS tells of it. */
+const exportDocument = z.object({ name: z.string(), address: z.string(), readOnly: z.boolean() });
+export const exportsSchema = z.object({ exports: z.array(exportDocument) });
+export type ExportDocument = z.infer<typeof exportDocument>;
 
 export const diskTable = defineServer({
   name: "disk",
@@ -229,125 +270,96 @@ export const diskTable = defineServer({
       errors: { ...ofMedium, STD_NOSPACE: "what it lies on has no room" },
       example: "MEDIUM --bytes 2147483648",
     }),
-    look: operation({
-      number: 2810,
-      summary: "what is on a medium",
-      rights: ["read"],
-      reply: {
-        blocks: inBuffer(uint32, "what it can hold for a storage"),
-        empty: inBuffer(boolean, "it is known to hold nothing"),
-        record: inBuffer(bytes, "the member's record; empty: it is none"),
-      },
-      errors: ofMedium,
+    take: operation({
+      number: 2809,
+      summary: "serve the storage of a medium as soon as the machine that serves it lets it go",
+      rights: ["admin"],
+      errors: { ...ofMedium, STD_NOTFOUND: "the medium is of no storage" },
       example: "MEDIUM",
     }),
-    fence: operation({
-      number: 2811,
-      summary: "bind a member to the server of an epoch: older ones are refused from now on",
-      rights: ["write"],
-      arguments: {
-        epoch: epoch(),
-        server: count64("the server's id"),
-        age: inBuffer(raw(16), "the storage's age"),
-      },
-      reply: { record: inBuffer(bytes, "the member's record") },
-      errors: ofMedium,
-      example: "MEDIUM --epoch 2 --server 1 --age hex:00112233445566778899aabbccddeeff",
+    branches: operation({
+      number: 2820,
+      summary: "the branches that this machine keeps: what members had that lost a split brain",
+      subject: "server",
+      rights: ["read"],
+      reply: { branches: inBuffer(document, "each with its disk, its member and its size") },
+      errors: { DISK_MEDIUM: "the state folder cannot be read" },
+      example: "n1",
     }),
-    adopt: operation({
-      number: 2812,
-      summary: "make a medium a member, whatever was on it",
-      rights: ["write"],
-      arguments: { record: inBuffer(bytes, "its record") },
-      errors: { ...ofWrites, DISK_SHORT: "the medium is smaller than the storage" },
-      example: "MEDIUM --record @record",
-    }),
-    update: operation({
-      number: 2813,
-      summary: "replace what the server of the storage says in a member's record",
-      rights: ["write"],
-      arguments: { record: inBuffer(bytes, "the record") },
-      errors: ofWrites,
-      example: "MEDIUM --record @record",
-    }),
-    renew: operation({
-      number: 2814,
-      summary: "the server lives, and has all sequences below one done",
-      rights: ["write"],
-      arguments: { epoch: epoch(), done: count64("every sequence below it has ended on all members") },
-      errors: ofMedium,
-      example: "MEDIUM --epoch 2 --done 17",
-    }),
-    read: operation({
-      number: 2815,
-      summary: "blocks with their digests; without data when some of them have rotted",
+    branch: operation({
+      number: 2821,
+      summary: "blocks of a branch, up to 256 from a multiple of it on",
+      subject: "server",
       rights: ["read"],
       arguments: {
         block: block(),
-        flags: inExtra("1: as they are, compared with nothing", { otherwise: 0 }),
-        epoch: epoch(),
-        blocks: blocks(),
+        age: inBuffer(raw(16), "the storage's age"),
+        branch: inBuffer(string(255), "its id"),
       },
       reply: {
-        rotten: inBuffer(list(uint16, 256), "blocks behind the first that are not what was written"),
-        digests: inBuffer(blob(digestsMax), "of each block"),
-        data: inBuffer(bytes, "the blocks"),
+        states: inBuffer(
+          blob(BRANCH_BLOCKS),
+          "of each block: 0 it was as the disk's, 1 kept, 2 held nothing",
+        ),
+        digests: inBuffer(blob(digestsMax), "of each block as the member had it"),
+        data: inBuffer(bytes, "those that are kept"),
       },
-      errors: ofMedium,
-      example: "MEDIUM --block 0 --epoch 2 --blocks 1",
+      errors: {
+        STD_NOTFOUND: "no such branch is kept here, or it is not whole",
+        DISK_ROT: "what was kept is not what was written",
+        DISK_MEDIUM: "the state folder cannot be read",
+      },
+      example: "n1 --block 0 --age hex:00112233445566778899aabbccddeeff --branch n2-00c0ffee",
     }),
-    write: operation({
-      number: 2816,
-      summary: "write blocks, once for each sequence",
-      rights: ["write"],
+    debranch: operation({
+      number: 2822,
+      summary: "delete a branch: what it keeps is gone",
+      subject: "server",
+      rights: ["admin"],
       arguments: {
-        block: block(),
-        flags: inExtra("1: answer when it is on the medium", { otherwise: 0 }),
-        epoch: epoch(),
-        sequence: count64("its number within the epoch"),
-        done: count64("every sequence below it has ended on all members"),
-        digests: inBuffer(blob(digestsMax), "of each block"),
-        data: inBuffer(bytes, "the blocks"),
+        age: inBuffer(raw(16), "the storage's age"),
+        branch: inBuffer(string(255), "its id"),
       },
-      errors: ofWrites,
-      example: "MEDIUM --block 0 --epoch 2 --sequence 1 --done 1 --digests hex:00 --data hello",
-    }),
-    zero: operation({
-      number: 2817,
-      summary: "make blocks zeros, once for each sequence",
-      rights: ["write"],
-      arguments: {
-        block: block(),
-        flags: inExtra("1: answer when it is on the medium; 2: give the room back", { otherwise: 0 }),
-        epoch: epoch(),
-        sequence: count64("its number within the epoch"),
-        done: count64("every sequence below it has ended on all members"),
-        blocks: blocks(),
+      errors: {
+        STD_NOTFOUND: "no such branch is kept here",
+        DISK_GONE: "it is being written",
+        DISK_MEDIUM: "the state folder cannot be written",
       },
-      errors: ofWrites,
-      example: "MEDIUM --block 0 --epoch 2 --sequence 1 --done 1 --blocks 8",
+      example: "n1 --age hex:00112233445566778899aabbccddeeff --branch n2-00c0ffee",
     }),
-    flush: operation({
-      number: 2818,
-      summary: "answer when all that was written before is on the medium",
-      rights: ["write"],
-      arguments: { epoch: epoch() },
-      errors: ofMedium,
-      example: "MEDIUM --epoch 2",
+    ...mediumOperations,
+    export: operation({
+      number: 2826,
+      summary: "export a storage over NBD from this machine, until its process ends",
+      subject: "server",
+      rights: ["admin"],
+      arguments: { export: inBuffer(document, "name, address, and files for TLS") },
+      reply: { address: inBuffer(string(1024), "where clients connect") },
+      errors: {
+        STD_EXISTS: "it is exported from here already",
+        STD_NOTFOUND: "no medium of such a storage is here, or no such file for TLS",
+        STD_DENIED: "nothing can listen there, or the certificate is none; the machine's log says why",
+        DISK_SILENT: "nobody serves the storage",
+      },
+      example: 'n1 --export \'{"name":"d","nbd":"unix:/run/d.sock","readOnly":false}\'',
     }),
-    digests: operation({
-      number: 2819,
-      summary: "digests of blocks, 8 bytes each; 0: nothing is stored there",
+    unexport: operation({
+      number: 2827,
+      summary: "end an export of this machine",
+      subject: "server",
+      rights: ["admin"],
+      arguments: { name: inBuffer(string(64), "of the storage") },
+      reply: { address: inBuffer(string(1024), "where it was") },
+      errors: { STD_NOTFOUND: "it is not exported from here" },
+      example: "n1 --name d",
+    }),
+    exports: operation({
+      number: 2828,
+      summary: "what this machine exports over NBD",
+      subject: "server",
       rights: ["read"],
-      arguments: {
-        block: block(),
-        flags: inExtra("1: computed from the bytes", { otherwise: 0 }),
-        epoch: epoch(),
-        blocks: blocks(),
-      },
-      reply: { digests: inBuffer(bytes, "of each block") },
-      errors: { ...ofMedium, DISK_ROT: "stored bytes are not those that were written" },
-      example: "MEDIUM --block 0 --epoch 2 --blocks 8",
+      reply: { exports: inBuffer(document, "each with its address") },
+      example: "n1",
     }),
   },
 });

@@ -65,12 +65,13 @@ export const poolTable = defineServer({
   },
 });
 
-const purposes = { announce: 0x61, group: 0x67, meeting: 0x6d } as const;
+/** What a port that follows from the name of a pool is for: the fifth byte of what it is made of. */
+export const poolPurposes = { announce: 0x61, group: 0x67, meeting: 0x6d } as const;
 
 /** A port that everybody can compute who knows the pool's name: six bytes at a time, one-way. */
-function derived(kernel: Kernel, pool: string, purpose: keyof typeof purposes): Uint8Array {
+function derived(kernel: Kernel, pool: string, purpose: keyof typeof poolPurposes): Uint8Array {
   const bytes = new TextEncoder().encode(pool);
-  let port = Uint8Array.of(0x70, 0x6f, 0x6f, 0x6c, purposes[purpose], bytes.length & 0xff); // pool
+  let port = Uint8Array.of(0x70, 0x6f, 0x6f, 0x6c, poolPurposes[purpose], bytes.length & 0xff); // pool
   for (let at = 0; at < bytes.length; at += PORT_BYTES)
     port = kernel.publicPort(port.map((byte, i) => byte ^ (bytes[at + i] ?? 0))) as Uint8Array<ArrayBuffer>;
   return port;

@@ -9,7 +9,7 @@
 // - Numbers are ours: 2830 to 2849.
 
 import { z } from "zod";
-import { DISK_BLOCK_BYTES, extentType, givenMemberSchema } from "./disk.js";
+import { DISK_BLOCK_BYTES, extentType, givenMemberSchema, storageSettingsSchema } from "./disk.js";
 import { inBuffer, inExtra, inOffsetUnsigned } from "./fields.js";
 import { operation, type StatusName } from "./operation.js";
 import { defineServer } from "./table.js";
@@ -55,6 +55,20 @@ export type StorageJob = z.infer<typeof job>;
 /** What CHANGE answers: the operation has ended, or goes on; `describe` tells of it. */
 export const changedSchema = z.object({ job });
 
+/** How it treats members, and its scrubs: as the members' records have it, times since 1970, 0: none. */
+const upkeep = storageSettingsSchema.required().extend({
+  scrub: z.object({
+    beganAt: count,
+    percent: z.number().min(0).max(100),
+    mended: count,
+    bytesPerSecond: count,
+    endedAt: count,
+    lastMended: count,
+    dueAt: count,
+  }),
+});
+export type UpkeepDocument = z.infer<typeof upkeep>;
+
 /** What DESCRIBE answers: the document, and what is for us. */
 export const describedSchema = z.object({
   storage: storageDocumentSchema,
@@ -72,6 +86,7 @@ export const describedSchema = z.object({
   remarks: z.array(z.string()),
   /** What was begun by CHANGE, the last one last. */
   jobs: z.array(job),
+  upkeep,
 });
 export type Described = z.infer<typeof describedSchema>;
 
@@ -84,10 +99,12 @@ export const storageChangeSchema = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("detach"), member: which }),
   z.object({ operation: z.literal("replace"), member: which, by: givenMemberSchema }),
   z.object({ operation: z.literal("grow"), size: z.number().int().positive() }),
-  z.object({ operation: z.literal("scrub") }),
+  z.object({ operation: z.literal("scrub"), bytesPerSecond: z.number().int().positive().optional() }),
   z.object({ operation: z.literal("verify") }),
   z.object({ operation: z.literal("resync"), member: which }),
   z.object({ operation: z.literal("heal"), keep: which.optional() }),
+  z.object({ operation: z.literal("settings"), settings: storageSettingsSchema }),
+  z.object({ operation: z.literal("move"), node: z.string().min(1).max(64) }),
   z.object({ operation: z.literal("mark"), member: which, as: z.enum(["clean", "dirty"]) }),
 ]);
 export type StorageChange = z.infer<typeof storageChangeSchema>;
@@ -201,7 +218,7 @@ export const storageTable = defineServer({
     }),
     change: operation({
       number: 2837,
-      summary: "attach, detach, replace members; grow, scrub, verify, resync, heal, mark",
+      summary: "attach, detach, replace members; grow, move, scrub, verify, resync, heal, mark, settings",
       rights: ["admin"],
       arguments: { change: inBuffer(document, "the operation and what it takes") },
       reply: { result: inBuffer(document, "what came of it") },

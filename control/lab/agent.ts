@@ -1,7 +1,8 @@
 // The agent of a pool machine, as the lab starts it: `proteus node start`, detached,
 // its words in agent.log. It serves when it has written the file named by
 // PROTEUS_READY_FILE: JSON with at least {pid}. On a control daemon's machine it is
-// `proteus control start`, which serves when its socket is there.
+// `proteus control start`, which serves when its socket is there; on one without an operating
+// system `proteus boot run`, whose words are the machine's console.
 //
 // - Its metrics are at a socket in the node's folder, which is reached from outside of the
 //   node as well. Its state is in a folder there, so that its servers are the same after a power
@@ -15,7 +16,7 @@ import { type Listen, parseListen } from "../node/config/listen.js";
 import { daemonEnvironment, daemonSocket, isDaemon } from "./daemons.js";
 import { directoryNodes, shareDirectorySecret } from "./directory.js";
 import { nodeCommand } from "./exec.js";
-import { interfacesOf } from "./plan.js";
+import { interfacesOf, type LabInterface } from "./plan.js";
 import { type ProcessId, processOf, waitUntil } from "./processes.js";
 import { type LabState, nodeFolder } from "./state.js";
 import type { LabNode, LabReplication } from "./topology.js";
@@ -29,6 +30,10 @@ export function metricsOf(lab: string, node: string): Listen {
 
 /** Where a node keeps what outlives a power cut. */
 export const nodeState = (lab: string, node: string): string => join(nodeFolder(lab, node), "state");
+
+/** Where the console of a metal machine is (boot/console.ts). */
+export const consoleSocket = (lab: string, node: string): string =>
+  join(nodeFolder(lab, node), "console.sock");
 
 /** Off where the path is longer than a socket's may be. */
 function metricsText(lab: string, node: string): string {
@@ -69,21 +74,42 @@ interface Program {
 /** What runs on a machine of a lab. */
 function programOf(
   lab: string,
-  { name, bullet, replication }: LabNode,
+  node: LabNode,
+  interfaces: readonly LabInterface[],
   directory: readonly string[],
 ): Program {
+  const { name, bullet, replication } = node;
+  const names = interfaces.flatMap(({ name }) => ["--interface", name]);
   if (isDaemon({ name })) {
     const socket = daemonSocket(lab, name);
     return {
-      words: ["control", "start"],
+      words: ["control", "start", ...names],
       environment: daemonEnvironment(lab, name),
       ready: socket,
       serves: () => existsSync(socket),
     };
   }
   const ready = join(nodeFolder(lab, name), "ready.json");
+  const serves = (): boolean => {
+    try {
+      return typeof JSON.parse(readFileSync(ready, "utf8")) === "object";
+    } catch {
+      return false;
+    }
+  };
+  if (node.kind === "metal") {
+    const pool = process.env.PROTEUS_POOL || "pool";
+    const macs = interfaces.flatMap(({ mac }) => ["--mac", mac]);
+    const words = ["boot", "run", "--name", name, "--pool", pool, ...names, ...macs];
+    return {
+      words,
+      environment: { PROTEUS_READY_FILE: ready, PROTEUS_CONSOLE_SOCKET: consoleSocket(lab, name) },
+      ready,
+      serves,
+    };
+  }
   return {
-    words: ["node", "start"],
+    words: ["node", "start", ...names],
     environment: {
       ...{ PROTEUS_READY_FILE: ready, PROTEUS_METRICS_LISTEN: metricsText(lab, name) },
       PROTEUS_STATE: nodeState(lab, name),
@@ -95,13 +121,7 @@ function programOf(
         : replicationOf(lab, replication, directory)),
     },
     ready,
-    serves: () => {
-      try {
-        return typeof JSON.parse(readFileSync(ready, "utf8")) === "object";
-      } catch {
-        return false;
-      }
-    },
+    serves,
   };
 }
 
@@ -130,11 +150,11 @@ export async function startAgent(state: LabState, node: LabNode, options: AgentS
   const folder = nodeFolder(lab, node.name);
   const directory = directoryNodes(state.topology);
   if (directory.includes(node.name)) shareDirectorySecret(lab, nodeState(lab, node.name));
-  const { words, environment: own, ready, serves } = programOf(lab, node, directory);
+  const interfaces = interfacesOf(state.topology, node);
+  const { words, environment: own, ready, serves } = programOf(lab, node, interfaces, directory);
   const logPath = join(folder, "agent.log");
   rmSync(ready, { force: true });
-  const interfaces = interfacesOf(state.topology, node).flatMap(({ name }) => ["--interface", name]);
-  const { command, environment } = nodeCommand(state, node, [...options.proteus, ...words, ...interfaces]);
+  const { command, environment } = nodeCommand(state, node, [...options.proteus, ...words]);
   const [program = "", ...rest] = command;
   const log = openSync(logPath, "w", 0o600); // what the agent says has capabilities in it
   const child = spawn(program, rest, {

@@ -116,7 +116,7 @@ export function graphDot(graph: LabGraph): string {
     return `${quote(networkId(network.name))} ${attributes(look)}`;
   });
   const nodes = graph.nodes.map((node) => {
-    const shape = { pool: "ellipse", router: "diamond", host: "box" }[node.kind];
+    const shape = { pool: "ellipse", router: "diamond", host: "box", metal: "hexagon" }[node.kind];
     const down = { style: "filled,dashed", fillcolor: "#eeeeee", fontcolor: grey };
     const look = { shape, label: label(node.name, nodeNote(node)), ...(node.state === "down" ? down : {}) };
     return `${quote(nodeId(node.name))} ${attributes(look)}`;
@@ -146,6 +146,7 @@ export function graphMermaid(graph: LabGraph): string {
     pool: ["([", "])"],
     router: ["{{", "}}"],
     host: ["[", "]"],
+    metal: ["[[", "]]"],
   };
   const nodes = graph.nodes.map((node) => {
     const [open, close] = shapes[node.kind];

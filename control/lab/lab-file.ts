@@ -17,6 +17,7 @@ import {
   type LinkImpairments,
   mtuMax,
   mtuMin,
+  type NodeKind,
   networksMax,
   nodesMax,
   type Topology,
@@ -77,7 +78,7 @@ const replication = z.preprocess(
 
 const node = z.strictObject(
   {
-    kind: z.enum(["pool", "router", "host"], { error: "must be pool, router or host" }),
+    kind: z.enum(["pool", "router", "host", "metal"], { error: "must be pool, router, host or metal" }),
     networks: z
       .array(z.string({ error: "must be the name of a network" }), {
         error: "must be a list of networks such as [lan0]",
@@ -148,17 +149,18 @@ const file = z
     }
     for (const [each, facts] of Object.entries(value.nodes)) {
       const { kind, networks: on, bullet: files, directory, replication: copies } = facts;
-      if (kind === "host" && directory === true)
-        complain(["nodes", each, "directory"], "a host has no agent and no servers; write kind: pool");
+      const lacks = serverless[kind];
+      if (lacks !== undefined && directory === true) complain(["nodes", each, "directory"], lacks);
       if (copies !== undefined) {
-        const why = kind === "host" ? "a host has no agent and no servers; write kind: pool" : undefined;
+        const why = lacks;
         const hasNames = Object.values(value.nodes).some((other) => other.directory === true);
         const fault = why ?? (hasNames ? undefined : "no node has directory: true, so no file has a name");
         if (fault !== undefined) complain(["nodes", each, "replication"], fault);
       }
       if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
-      if (kind === "host" && files !== undefined)
-        complain(["nodes", each, "bullet"], "a host has no agent and no servers; write kind: pool");
+      if (lacks !== undefined && files !== undefined) complain(["nodes", each, "bullet"], lacks);
+      if (kind === "metal" && on.length > metalNetworksMax)
+        complain(["nodes", each, "networks"], `a metal machine is on ${metalNetworksMax} networks at most`);
       if (kind === "router" && on.length < 2)
         complain(
           ["nodes", each, "networks"],
@@ -183,6 +185,15 @@ const file = z
         complain(["impairments", target], `${each} has no link to "${to}"; it is on ${on.join(", ")}`);
     }
   });
+
+/** Why kinds of machines have no such server. */
+const serverless: Readonly<Partial<Record<NodeKind, string>>> = {
+  host: "a host has no agent and no servers; write kind: pool",
+  metal: "a metal machine has only the servers echo and sys; write kind: pool",
+};
+
+/** As many as boot/metal/networks.ts takes. */
+const metalNetworksMax = 4;
 
 /** Is `n1:TO` a link of a node on these networks? By the name of a network or of its interface. */
 function isLinkOf(networks: readonly string[], to: string): boolean {

@@ -12,8 +12,9 @@ import { isName, nameRule } from "./names.js";
 
 export { isName };
 
-/** What a machine of the lab is: `host` has no agent, `router` is a pool machine on several networks. */
-export type NodeKind = "pool" | "router" | "host";
+/** What a machine of the lab is: `host` has no agent, `router` is a pool machine on several networks,
+ * `metal` one without an operating system, in QEMU. */
+export type NodeKind = "pool" | "router" | "host" | "metal";
 
 export interface LabNetwork {
   readonly name: string;

@@ -2,7 +2,7 @@
 // serves when nobody else does.
 //
 // - Media are kept in the machine's state folder and are there again when it starts; nothing else of
-//   a storage is kept here: all of it is on the media.
+//   a storage is kept here, but for branches: all of it is on the media.
 // - A member of this machine is asked directly, one elsewhere by RPC.
 // - Ends in order: storages say goodbye to their members, then media close.
 
@@ -29,8 +29,11 @@ import { DiskServer } from "../server/disk/server.js";
 import { overRpc } from "../server/disk/statuses.js";
 import { stub } from "../stub/client.js";
 import { Refused, refuse } from "../stub/refused.js";
+import type { BranchStore } from "./disk/branch-store.js";
 import { createStorage, openMember, openStorage, type StorageMachine } from "./disk/engine.js";
+import { MachineExports } from "./disk/exports.js";
 import { type Host, Hosts } from "./disk/hosting.js";
+import { branchesIn, servedBranches } from "./disk/kept-branches.js";
 import { Media } from "./disk/media.js";
 import { mediaFile } from "./disk/media-file.js";
 import { type OpenDevice, openFile } from "./disk/medium.js";
@@ -44,6 +47,8 @@ export interface NodeDisksOptions {
   /** The machine's state folder; empty: media are forgotten when it ends. */
   readonly state: string;
   readonly secrets: (server: string) => ServerSecrets;
+  /** Told whenever a disk is being used: what the machine waits for then are files and sockets. */
+  readonly used?: () => void;
   readonly failed: (error: unknown) => void;
   readonly log: (line: string) => void;
 }
@@ -61,34 +66,47 @@ export interface DisksUsage {
 const memberCall = { locateTimeoutMs: 700, pollMs: 300, deadMs: 1500 };
 const belowCall = { locateTimeoutMs: 2000, pollMs: 300, deadMs: 1500 };
 const belowWaitMs = 5000;
+/** Who asked for a disk to be moved has the answer after so long. */
+const answeredMs = 50;
 
 export class NodeDisks {
   readonly #options: NodeDisksOptions;
   readonly #media: Media;
   readonly #hosts: Hosts;
   readonly #server: DiskServer;
-
+  readonly #exports: MachineExports;
   readonly #machine: StorageMachine;
 
-  private constructor(options: NodeDisksOptions, media: Media, hosts: Hosts, machine: StorageMachine) {
+  private constructor(
+    options: NodeDisksOptions,
+    media: Media,
+    hosts: Hosts,
+    machine: StorageMachine,
+    branches: BranchStore | undefined,
+  ) {
     const { kernel, name, secrets, failed } = options;
     const { getPort, key, own } = secrets("disk");
     this.#options = options;
     this.#media = media;
     this.#hosts = hosts;
     this.#machine = machine;
+    this.#exports = new MachineExports({ kernel, failed, host: (named) => hosts.get(named) });
     this.#server = new DiskServer({
       ...{ kernel, getPort, key, own, failed },
       machine: {
-        ...{ name, media },
+        ...{ name, media, ...servedBranches(branches) },
         attach: (path, bytes, storage) => this.#attach(path, bytes, storage),
         detach: (object) => media.detach(object),
         listMedia: () => media.list(),
         create: (storage) => this.#create(storage),
         extend: (object, bytes) => media.extend(object, bytes),
+        take: (object) => this.#take(object),
         forget: (age) => this.#forget(age),
         serves: (age) =>
           hosts.all().some(({ isServing, record }) => isServing && sameBytes(record.storage.age, age)),
+        addExport: (wanted) => this.#exports.add(wanted),
+        removeExport: (named) => this.#exports.remove(named),
+        listExports: () => this.#exports.list(),
         storages: (rights) => this.#hosts.all().map((host) => known(host, rights)),
       },
     });
@@ -96,27 +114,30 @@ export class NodeDisks {
 
   /** Opens the media and begins to serve. Rejects with DISK_MEDIA_FILE, SECRET_FILE. */
   static async start(options: NodeDisksOptions): Promise<NodeDisks> {
-    const { kernel, state, secrets, failed, log } = options;
+    const { kernel, state, secrets, failed, log, used = () => undefined } = options;
     let disks: NodeDisks | null = null;
     const started = (): NodeDisks => {
       if (disks !== null) return disks;
       throw new DiskError("DISK_GONE", "the machine's disks are being opened");
     };
+    const branches = branchesIn(state, kernel);
     const machine: StorageMachine = {
       ...{ kernel, after, random: randomBytes, now: () => performance.now(), log },
       connect: (entry) => started().#connect(entry),
-      branches: undefined,
+      wall: () => Date.now(),
+      branches,
     };
     const hosts = new Hosts({
       ...{ kernel, after, random: randomBytes, failed },
       open: (record, host, winner) =>
         new Served(openStorage(record, machine, winner), {
-          ...{ node: options.name, after, random: randomBytes },
+          ...{ node: options.name, after, random: randomBytes, used },
           agesOf: (entry) => started().#agesBelow(entry),
           detachMedium: (entry) => started().#detachMedium(entry),
           extendMedium: (entry, blocks) => started().#extendMedium(entry, blocks),
           isReady: () => host.isServing,
           reopen: (member) => host.reopen(member),
+          moveTo: (entry) => started().#moveTo(host, entry),
         }),
       isElsewhere: (record) => started().#isElsewhere(record),
       noticed: (name, what, why) => log(`storage ${name} ${what} here${why === "" ? "" : `: ${why}`}`),
@@ -127,12 +148,13 @@ export class NodeDisks {
       openDevice: (path, bytes, storage) =>
         storage === undefined ? openFile(pathOf(path, state), bytes) : openRemote(kernel, storage),
       openMember: (device, path) => openMember(device, path, machine),
+      used,
       agesOf: (storage) => agesOf(kernel, storage),
       changed: () => {
         if (disks !== null) disks.#found();
       },
     });
-    disks = new NodeDisks(options, media, hosts, machine);
+    disks = new NodeDisks(options, media, hosts, machine, branches);
     disks.#found();
     return disks;
   }
@@ -213,6 +235,33 @@ export class NodeDisks {
       );
   }
 
+  async #take(object: number): Promise<void> {
+    const found = this.#media.records().find((each) => each.object === object);
+    const host = found === undefined ? undefined : this.#hosts.of(found.record.storage.age);
+    if (host === undefined) refuse(STD_NOTFOUND);
+    host.take();
+  }
+
+  /** Another machine stands by, then it is let go here: after the answer to who asked for it. */
+  async #moveTo(host: Host, { capability, node }: MemberEntry): Promise<void> {
+    const { kernel, failed, log } = this.#options;
+    const { age, name } = host.record.storage;
+    await overRpc(() => stub(kernel, diskTable, capability, belowCall).take());
+    const there = stub(kernel, diskTable, portOnly(capability.port), memberCall);
+    const isServedThere = async (): Promise<boolean> => {
+      try {
+        return (await there.serving({ age })).serves === 1;
+      } catch (error) {
+        if (error instanceof ProteusError) return false;
+        throw error;
+      }
+    };
+    log(`storage ${name} moves to ${node}`);
+    after(answeredMs, () => {
+      host.letGo(isServedThere).catch(failed);
+    });
+  }
+
   async #create(wanted: NewStorage): Promise<KnownStorage> {
     if (this.#hosts.get(wanted.name) !== undefined) refuse(STD_EXISTS);
     const record = await createStorage(wanted, this.#machine);
@@ -248,6 +297,7 @@ export class NodeDisks {
   }
 
   async close(): Promise<void> {
+    await this.#exports.close();
     await this.#hosts.close();
     this.#server.close();
     await this.#media.close();

@@ -9,6 +9,8 @@
 // - A program that only listens to a stream (a member of a busy group that sends nothing) is
 //   not woken for every frame: after a few in quick succession that it had no answer to, it
 //   dozes for a millisecond and takes what has gathered.
+// - A program that waits for files and sockets more than for frames says so (`calm`): it sleeps as
+//   soon as nothing is there, since what it waits for comes only between two looks.
 // - A program that has a clock of its own to watch (an open loop of calls) may ask to be called
 //   after every turn: then nothing waits or sleeps until it has enough.
 // - One thread: kernel, rings and servers. An idle machine costs a timer now and then.
@@ -28,6 +30,9 @@ const yieldEveryUs = 1000;
 const quietTurns = 6;
 /** Turns in a row without letting microtasks run, while callbacks alone keep the calls going. */
 const turnsInARow = 8;
+
+/** No looks for so long after something outside the network was used. */
+const calmUs = 100_000;
 
 /** Woken again within this time by a frame, */
 const streamUs = 500;
@@ -49,6 +54,7 @@ export class Loop {
   readonly #kernel: Kernel;
   /** Looks at the ring for a while before it sleeps; off: sleeps as soon as nothing is there. */
   spins = true;
+  #calmUntil = 0;
   #turning = false;
   #closed = false;
   #watching = false;
@@ -92,6 +98,11 @@ export class Loop {
     this.#wake();
   }
 
+  /** Files or sockets are being used: for a while it does not look at the ring, and sleeps at once. */
+  calm(): void {
+    this.#calmUntil = microseconds() + calmUs;
+  }
+
   #wake(): void {
     this.#turns = quietTurns; // whoever called has something to send: no need to wait for it
     if (this.#turning || this.#closed) return;
@@ -106,7 +117,8 @@ export class Loop {
     try {
       const kernel = this.#kernel;
       for (let row = 1; !this.#closed; row++) {
-        const waits = this.spins && this.#turns >= quietTurns && this.#everyTurn === null;
+        const spins = this.spins && kernel.turnedAt > this.#calmUntil;
+        const waits = spins && this.#turns >= quietTurns && this.#everyTurn === null;
         const work = kernel.turn(waits ? spinTurnUs : 0);
         const now = kernel.turnedAt;
         if (this.#everyTurn !== null && !this.#everyTurn()) this.#everyTurn = null;
@@ -118,7 +130,7 @@ export class Loop {
         } else if (
           this.#turns >= quietTurns &&
           this.#everyTurn === null &&
-          (!this.spins || this.#looksOver(now))
+          (!spins || this.#looksOver(now))
         ) {
           this.#sleep();
           return;
@@ -133,7 +145,7 @@ export class Loop {
         }
         if (!sends || row >= turnsInARow) {
           // One that waits comes behind all that promises have to do, however many steps that takes.
-          if (this.spins && this.#turns >= quietTurns) process.nextTick(this.#step);
+          if (spins && this.#turns >= quietTurns) process.nextTick(this.#step);
           else void resolved.then(this.#step);
           return;
         }

@@ -30,6 +30,13 @@ export function parseNbdAddress(text: string): NbdAddress {
   });
 }
 
+/** As people write it. */
+export function nbdAddressText(address: NbdAddress): string {
+  if (address.kind === "unix") return `unix:${address.path}`;
+  const { host = "127.0.0.1", port } = address;
+  return `tcp:${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /** What a client is given for an export. */
 export function nbdUri(address: NbdAddress, name: string, hasTls = false): string {
   const scheme = hasTls ? "nbds" : "nbd";

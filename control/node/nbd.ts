@@ -17,7 +17,7 @@ import { Buffers } from "../server/disk/nbd/buffers.js";
 import { NbdConnection } from "../server/disk/nbd/connection.js";
 import { type NbdExport, NbdExports } from "../server/disk/nbd/exports.js";
 import { removeLeftSocket } from "./left-socket.js";
-import type { NbdAddress } from "./nbd-address.js";
+import { type NbdAddress, nbdAddressText } from "./nbd-address.js";
 import { NbdSocket } from "./nbd-socket.js";
 
 export type NbdListen =
@@ -224,9 +224,8 @@ function listenOptions(listen: Exclude<NbdListen, { kind: "unix" }>): ListenOpti
 
 function addressOf(bound: string | AddressInfo | null): string {
   if (bound === null) return "";
-  if (typeof bound === "string") return `unix:${bound}`;
-  const { address, port } = bound;
-  return `tcp:${address.includes(":") ? `[${address}]` : address}:${port}`;
+  if (typeof bound === "string") return nbdAddressText({ kind: "unix", path: bound });
+  return nbdAddressText({ kind: "tcp", host: bound.address, port: bound.port });
 }
 
 function tlsOptions({ cert, key, clientAuthority }: NbdTls): TlsOptions {

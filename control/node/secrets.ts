@@ -11,23 +11,20 @@ import {
   closeSync,
   constants,
   fstatSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
-  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { newSecrets, parseSecrets, type SecretBytes, Secrets, secretsText } from "../capability/secrets.js";
 import { type ExitCode, exitCodes, ProteusError } from "../kernel/errors.js";
+import { replaceDurably, syncFolder, unfinishedMark, writeBeside } from "./durable-file.js";
 
 const othersBits = 0o077;
 const fileBytesMax = 4096;
-const unfinishedMark = ".new."; // and the program's number
 
 /** The folder of secrets in a machine's state folder. */
 export const secretsFolder = (state: string): string => join(state, "secrets");
@@ -103,32 +100,9 @@ export function readSecrets(path: string): SecretBytes {
   }
 }
 
-function syncFolder(folder: string): void {
-  const names = openSync(folder, "r"); // the name of a new file is the folder's content
-  try {
-    fsyncSync(names);
-  } finally {
-    closeSync(names);
-  }
-}
-
-/** A file beside `path` with the bytes, durable but for its name. */
-function writeBeside(path: string, bytes: SecretBytes): string {
-  const unfinished = `${path}${unfinishedMark}${process.pid}`;
-  rmSync(unfinished, { force: true }); // of a program that was killed
-  const descriptor = openSync(unfinished, "wx", 0o600);
-  try {
-    writeFileSync(descriptor, secretsText(bytes));
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  return unfinished;
-}
-
 /** Makes the file unless another program was faster. */
 function makeFile(path: string, bytes: SecretBytes): void {
-  const unfinished = writeBeside(path, bytes);
+  const unfinished = writeBeside(path, secretsText(bytes));
   try {
     linkSync(unfinished, path);
   } catch (error) {
@@ -137,10 +111,9 @@ function makeFile(path: string, bytes: SecretBytes): void {
   rmSync(unfinished, { force: true });
 }
 
-function replaceFile(folder: string, path: string, bytes: SecretBytes): void {
+function replaceFile(path: string, bytes: SecretBytes): void {
   try {
-    renameSync(writeBeside(path, bytes), path);
-    syncFolder(folder);
+    replaceDurably(path, secretsText(bytes));
   } catch (cause) {
     throw explain(path, cause);
   }
@@ -185,5 +158,5 @@ export function openSecrets(folder: string, server: string, random: (bytes: numb
   } catch (cause) {
     throw explain(path, cause);
   }
-  return new Secrets(readSecrets(path), random, (bytes) => replaceFile(folder, path, bytes));
+  return new Secrets(readSecrets(path), random, (bytes) => replaceFile(path, bytes));
 }

@@ -26,6 +26,8 @@ export interface RunningKernel {
   readonly interfaces: readonly Device[];
   /** Whether it looks for frames again and again for a while before it sleeps; on from the start. */
   spin(on: boolean): void;
+  /** Files or sockets are being used: no spinning for the next tenth of a second. */
+  calm(): void;
   /** Loop.everyTurn: calls `look` after every turn until it answers false. */
   everyTurn(look: () => boolean): void;
   /** Waits until no call owes an acknowledgement, at most a tenth of a second, and closes. */
@@ -86,7 +88,8 @@ export async function startKernel(options: StartOptions): Promise<RunningKernel>
       loop.spins = on;
     };
     const everyTurn = (look: () => boolean) => loop.everyTurn(look);
-    return { kernel, interfaces: devices, spin, everyTurn, finish, close: () => loop.close() };
+    const calm = () => loop.calm();
+    return { kernel, interfaces: devices, spin, calm, everyTurn, finish, close: () => loop.close() };
   } catch (error) {
     for (const device of devices) device.close();
     throw error;

@@ -7,13 +7,16 @@
 //   that flushes write blocks alone, and not where they lie, which costs several times as much.
 // - The medium is open twice: what goes through the second opening (O_DSYNC) is on the medium when
 //   the write ends. One call of the system instead of two, and one wait for a thread.
+// - A small write goes to the system's cache at once, without a thread, as long as that is quick: the
+//   two waits for a thread cost ten times as much. One that had to wait sends the next ones to threads.
 // - A flush that fails leaves open what the medium has, and the kernel may have forgotten what it
 //   should have written: from then on the device is gone (BLOCK_GONE) until it is opened again.
 // - No checksums: what is above has them. Opening throws the system's errors, or FileBlockError.
 
 import { spawnSync } from "node:child_process";
-import { constants, readFileSync } from "node:fs";
+import { constants, readFileSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
 import { type BlockDevice, BlockError, type BlockErrorCode, checkBlocks, SECTOR_BYTES } from "../block.js";
 
 /** Why a file or partition cannot be a device. */
@@ -34,6 +37,12 @@ const blockBytesDefault = 4096;
 const pieceBytes = 1024 * 1024;
 /** Writes of so many bytes are not small: filling would double them. */
 const smallBytes = 256 * 1024;
+/** Writes of so many bytes at most may be done at once; */
+const atOnceBytes = 32 * 1024;
+/** one that took longer than this, milliseconds, */
+const slowMs = 2;
+/** has the others go to threads for so long. */
+const threadsMs = 1000;
 const zeros = Buffer.alloc(pieceBytes);
 const lockTimeoutMs = 5000;
 /** errno of a medium that is not there any more. */
@@ -71,6 +80,8 @@ export class FileBlockDevice implements BlockDevice {
   /** Pieces that have their room, or are being given it; null for a partition, which has all of it. */
   readonly #pieces: Map<number, Promise<void> | null> | null;
   #gone: string | null = null;
+  /** Until when small writes go to threads too. */
+  #threadsUntil = 0;
 
   private constructor({ file, through }: Opened, isFile: boolean, blockBytes: number, blocks: number) {
     this.#file = file;
@@ -152,13 +163,24 @@ export class FileBlockDevice implements BlockDevice {
     const room = this.#giveRoom(from, data.length);
     if (room !== undefined) await room;
     try {
-      for (let done = 0; done < data.length; ) {
+      let done = file === this.#file && data.length <= atOnceBytes ? this.#writeAtOnce(data, from) : 0;
+      while (done < data.length) {
         const { bytesWritten } = await file.write(data, done, data.length - done, from + done);
         done += bytesWritten;
       }
     } catch (error) {
       throw this.#mapped(error, "BLOCK_UNWRITABLE", block);
     }
+  }
+
+  /** Answers how many bytes were written: none while writes have to wait. */
+  #writeAtOnce(data: Uint8Array, from: number): number {
+    const begun = performance.now();
+    if (begun < this.#threadsUntil) return 0;
+    const written = writeSync(this.#file.fd, data, 0, data.length, from);
+    const ended = performance.now();
+    if (ended - begun > slowMs) this.#threadsUntil = ended + threadsMs;
+    return written;
   }
 
   /**

@@ -4,6 +4,7 @@
 import { usageError } from "../../control/kernel/errors.js";
 import { callsWorkload } from "./calls.js";
 import { directoriesWorkload } from "./directories.js";
+import { disksWorkload } from "./disks.js";
 import { filesWorkload } from "./files.js";
 import { groupsWorkload } from "./groups.js";
 import { mixedWorkload } from "./mixed.js";
@@ -16,6 +17,7 @@ import type { Workload } from "./workload.js";
 const builders: Readonly<Record<string, () => Workload>> = {
   calls: () => callsWorkload(),
   directories: () => directoriesWorkload(),
+  disks: () => disksWorkload(),
   files: () => filesWorkload(),
   groups: () => groupsWorkload(),
   mixed: () => mixedWorkload(),

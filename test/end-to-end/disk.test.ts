@@ -81,6 +81,24 @@ describe("a disk of three machines", () => {
   );
 
   it(
+    "is exported by the machine that serves it, and by one that does not, alike",
+    async () => {
+      const server = await served();
+      for (const node of [server, server === "n1" ? "n2" : "n1"]) {
+        const path = join(lab.folder, `${node}.sock`);
+        await lab.must(["disk", "export", "d", "--nbd", `unix:${path}`, "--on", node]);
+        const again = await lab.run(["disk", "export", "d", "--nbd", `unix:${path}`, "--on", node]);
+        expect(again.stderr).toContain("exported from here already");
+        await program("nbdcopy", [`nbd+unix:///d?socket=${path}`, `${path}.copy`]);
+        expect(readFileSync(`${path}.copy`).equals(contents("n3"))).toBe(true);
+        await lab.must(["disk", "unexport", "d", "--on", node]);
+        expect((await lab.run(["disk", "unexport", "d", "--on", node])).status).not.toBe(0);
+      }
+    },
+    longMs,
+  );
+
+  it(
     "goes on when the machine that serves it dies, without an error for the client",
     async () => {
       const before = await served();

@@ -161,8 +161,12 @@ export class Programs {
 
   /** The file that a machine's agent has written. */
   ready(node: string): Ready {
-    const path = join(this.lab.state, this.#name, "nodes", node, "ready.json");
-    return JSON.parse(readFileSync(path, "utf8")) as Ready;
+    return JSON.parse(readFileSync(join(this.folderOf(node), "ready.json"), "utf8")) as Ready;
+  }
+
+  /** Where the lab keeps what it knows of a machine. */
+  folderOf(node: string): string {
+    return join(this.lab.state, this.#name, "nodes", node);
   }
 
   /** An echo server; resolves once it listens. */

@@ -6,13 +6,14 @@
 // - The one thing that a member alone cannot see is a write whose blocks and digests were both lost:
 //   then it is whole as it was before. Other copies know (a resync by digests).
 
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { DiskError } from "../../control/server/disk/errors.js";
 import { digestSeed, type Member } from "../../control/server/disk/member/member.js";
 import { SeededRandom } from "../../drivers/fault/random.js";
 import { VirtualDisk } from "../../simulation/disk/disk.js";
 import { type DiskFaults, noDiskFaults } from "../../simulation/disk/faults.js";
 import { digests } from "../unit/server/disk/kernel.js";
+import { mediaFaults, met } from "./disk-counts.js";
 import { contentOf, openOn, outRecord, VirtualTime } from "./disk-member.js";
 import { forEachSeed, perTier } from "./seeds.js";
 
@@ -76,13 +77,16 @@ class Judged {
 }
 
 describe("a medium that lies", () => {
+  let media = 0;
+  afterAll(() => met("media that lie", { media }));
+
   it.each(faults)("by %o is never believed", async (kinds) => {
     const tally = { rotten: 0, good: 0 };
-    await forEachSeed(file, 1, perTier({ quick: 2, long: 40, nightly: 1000 }), async (seed) => {
+    await forEachSeed(file, 1, perTier({ quick: 2, long: 70, nightly: 1000 }), async (seed) => {
       const random = new SeededRandom(seed);
       const time = new VirtualTime();
       const disk = new VirtualDisk({ blocks: 640, random: new SeededRandom(seed + 1), clock: time.disk });
-      const made = await openOn(disk, time);
+      const made = await openOn(disk, time, true);
       await made.adopt(outRecord(blocks));
       const judged = new Judged(made, random, tally);
       for (let step = 0; step < 40; step++) await judged.write(random.below(40) * 15, 1);
@@ -93,6 +97,7 @@ describe("a medium that lies", () => {
         else if (!(await judged.read(block, 1))) await judged.write(block, 1);
       }
       disk.faults = noDiskFaults;
+      media += mediaFaults(disk.counts);
       await made.close();
       const again = await openOn(disk, time);
       if ((await again.look()).kind === "blank") {

@@ -26,7 +26,7 @@ async function written(seed: number) {
   const time = new VirtualTime();
   const disk = new VirtualDisk({ blocks: longer, random: new SeededRandom(seed), clock: time.disk });
   const life = new Life(new SeededRandom(seed + 1), time, blocks);
-  const made = await openOn(frontOf(disk), time);
+  const made = await openOn(frontOf(disk), time, true);
   await made.adopt(outRecord(blocks));
   await made.close();
   const member = await life.judge(frontOf(disk));

@@ -9,6 +9,7 @@ import type { BlockDevice } from "../../drivers/block.js";
 import { SeededRandom } from "../../drivers/fault/random.js";
 import { VirtualDisk } from "../../simulation/disk/disk.js";
 import { wayTo } from "./bullet-disk.js";
+import { mediaFaults, met } from "./disk-counts.js";
 import { Life, openOn, outRecord, VirtualTime } from "./disk-member.js";
 import { forEachSeed, perTier } from "./seeds.js";
 
@@ -33,7 +34,7 @@ async function world(seed: number, size = blocks): Promise<World> {
     random: new SeededRandom(seed + 1),
     clock: time.disk,
   });
-  const member = await openOn(disk, time);
+  const member = await openOn(disk, time, true);
   await member.adopt(outRecord(size));
   await member.close();
   return { disk, time, life: new Life(random, time, size) };
@@ -66,6 +67,8 @@ describe("a power cut", () => {
   it("in many lives loses nothing that was acknowledged, and says where something may be half-done", async () => {
     let rotten = 0;
     let done = 0;
+    let cuts = 0;
+    let media = 0;
     await forEachSeed(file, 1, perTier({ quick: 4, long: 80, nightly: 5000 }), async (seed) => {
       const here = await world(seed);
       const { life, disk } = here;
@@ -82,11 +85,14 @@ describe("a power cut", () => {
         const member = await life.judge(disk);
         await member.close();
       }
+      cuts += disk.counts.powerCut;
+      media += mediaFaults(disk.counts);
       done += life.done;
       rotten += life.rotten;
     });
     expect(done).toBeGreaterThan(100);
     expect(rotten).toBeGreaterThan(0);
+    met("lives of members", { cuts, media });
   });
 
   it("at each write and flush of making a storage larger and of updates leaves the old record or the new", async () => {
@@ -111,20 +117,28 @@ describe("a power cut", () => {
       }
     }
     expect(cuts).toBeGreaterThan(10);
+    met("growth of members", { cuts });
   });
 
   it.each([
-    ["updates of the record", async (life: Life, member: Member) => life.update(member, {})],
+    [
+      "updates of the record",
+      "updates of records",
+      perTier({ quick: 2, long: 360, nightly: 2000 }),
+      async (life: Life, member: Member) => life.update(member, {}),
+    ],
     [
       "writes that are left alone until their extents cool",
+      "cooling of extents",
+      perTier({ quick: 1, long: 10, nightly: 200 }),
       async (life: Life, member: Member) => {
         await life.write(member, 0, 1, false);
         await life.time.pause(8000);
       },
     ],
-  ])("at each write and flush of %s does so", async (_, step) => {
+  ] as const)("at each write and flush of %s does so", async (_, share, seeds, step) => {
     let cuts = 0;
-    for (let seed = 1; seed <= perTier({ quick: 2, long: 20, nightly: 200 }); seed++)
+    for (let seed = 1; seed <= seeds; seed++)
       for (let cutAt = 0, wasCut = true; wasCut; cutAt++) {
         const here = await world(3000 * seed + cutAt);
         const { life, disk } = here;
@@ -136,6 +150,7 @@ describe("a power cut", () => {
         await (await life.judge(disk)).close();
       }
     expect(cuts).toBeGreaterThan(20);
+    met(share, { cuts });
   });
 
   it("at each write and flush of an adoption leaves the member that there was, or a blank medium", async () => {

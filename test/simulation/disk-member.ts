@@ -64,8 +64,9 @@ export class VirtualTime {
   }
 }
 
-export const openOn = (device: BlockDevice, time: VirtualTime): Promise<Member> =>
-  Member.open({ device, name: "m", digests, after: time.after, now: time.now });
+/** `isEmpty`: the disk was just made; an adoption has nothing to overwrite, which would take most of a test's time. */
+export const openOn = (device: BlockDevice, time: VirtualTime, isEmpty = false): Promise<Member> =>
+  Member.open({ device, name: "m", digests, after: time.after, now: time.now, isEmpty });
 
 const seed = digestSeed(recordOf(1).storage);
 /** What a value stands for: 0 is a block of zeros. */

@@ -3,45 +3,16 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { FakeOptions } from "../unit/server/disk/fake-storage.js";
-import { RealMember, realDigests } from "./disk-medium.js";
-import { DiskLife } from "./disks.js";
+import { met } from "./disk-counts.js";
+import { kinds, live, real } from "./disk-lives.js";
 import { forEachSeed, perTier } from "./seeds.js";
 
 const file = "test/simulation/disks.test.ts";
 
-const kinds: readonly FakeOptions[] = [
-  { members: 3 },
-  { members: 2, witnesses: 1 },
-  { members: 3, facts: { ack: "quorum" } },
-  { members: 4, witnesses: 1, facts: { ack: "quorum" } },
-];
-
-/** Members on disks: everything but the wire is what runs on machines. */
-const real: FakeOptions = {
-  blocks: 2048,
-  medium: (time, random, blocks) => new RealMember(time, random, blocks),
-  digests: realDigests,
-};
-
-async function live(options: FakeOptions, faults: number): Promise<DiskLife> {
-  const life = new DiskLife({ ...options, policy: { retryMaxMs: 1000 } });
-  try {
-    await life.run(faults);
-    return life;
-  } catch (error) {
-    const log = life.servers.flatMap((each, at) => each.log.map((line) => `${line} (server ${at + 1})`));
-    const events = life.trace.filter((line) => !line.includes("request failed"));
-    const lines = [...events, ...log].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
-    const status = JSON.stringify(life.current.storage.status().members);
-    throw new Error([String(error), ...lines.slice(-90), ...life.media(), status].join("\n"), {
-      cause: error,
-    });
-  }
-}
-
 const kept = JSON.parse(readFileSync(new URL("seeds.json", import.meta.url), "utf8")) as {
   readonly disks: readonly number[];
+  /** With members on disks. */
+  readonly realDisks: readonly number[];
 };
 
 describe("a storage whose servers, members and links fail", () => {
@@ -49,21 +20,31 @@ describe("a storage whose servers, members and links fail", () => {
     await live({ ...kinds[seed % kinds.length], seed }, 12);
   });
 
+  it.each(kept.realDisks)("still holds for seed %i with members on disks", async (seed) => {
+    await live({ ...kinds[seed % kinds.length], ...real, seed }, 8);
+  });
+
   it("loses nothing that was acknowledged, and is whole again at the end", async () => {
-    const total = { runs: 0, writes: 0, reads: 0, faults: 0, takeovers: 0 };
+    const total = { runs: 0, writes: 0, reads: 0, faults: 0, takeovers: 0, cuts: 0, media: 0 };
     await forEachSeed(file, 1, perTier({ quick: 24, long: 400, nightly: 4000 }), async (seed) => {
       const life = await live({ ...kinds[seed % kinds.length], seed }, 12);
       total.runs++;
-      for (const key of ["writes", "reads", "faults", "takeovers"] as const) total[key] += life.counts[key];
+      for (const key of ["writes", "reads", "faults", "takeovers", "cuts", "media"] as const)
+        total[key] += life.counts[key];
     });
     expect(total.writes).toBeGreaterThan(10 * total.runs);
     expect(total.takeovers).toBeGreaterThan(total.runs);
+    met("mirrors in memory", total);
   });
 
   it("does so with members on disks that lose power", async () => {
+    const total = { cuts: 0, media: 0 };
     await forEachSeed(file, 5001, perTier({ quick: 6, long: 100, nightly: 1000 }), async (seed) => {
       const life = await live({ ...kinds[seed % kinds.length], ...real, seed }, 8);
       expect(life.counts.writes).toBeGreaterThan(0);
+      total.cuts += life.counts.cuts;
+      total.media += life.counts.media;
     });
+    met("mirrors on disks", total);
   });
 });

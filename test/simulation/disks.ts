@@ -8,11 +8,15 @@
 
 import { BLOCK_BYTES } from "../../control/server/disk/disk.js";
 import { DiskError } from "../../control/server/disk/errors.js";
+import { type Algorithm, algorithmOf } from "../../control/server/disk/storage/algorithm.js";
 import { SECTOR_BYTES } from "../../drivers/block.js";
 import type { SeededRandom } from "../../drivers/fault/random.js";
 import type { Reachable } from "../unit/server/disk/fake-link.js";
 import { goodLink } from "../unit/server/disk/fake-link.js";
 import { type FakeOptions, type FakeServer, FakeWorld } from "../unit/server/disk/fake-storage.js";
+import { classic, type Fault } from "./disk-faults.js";
+import { RealMember } from "./disk-medium.js";
+import { TreeMember } from "./disk-tree.js";
 
 interface Known {
   /** What a read may answer. */
@@ -36,7 +40,11 @@ export class DiskLife {
   readonly world: FakeWorld<Reachable>;
   readonly random: SeededRandom;
   readonly servers: FakeServer[] = [];
-  readonly counts = { writes: 0, reads: 0, failed: 0, faults: 0, takeovers: 0 };
+  readonly counts = {
+    ...{ writes: 0, reads: 0, failed: 0, faults: 0, takeovers: 0 },
+    /** Faults of media; moments at which members lost power; servers, sources or targets that fell in a resync. */
+    ...{ media: 0, cuts: 0, inResync: 0, together: 0 },
+  };
   readonly trace: string[] = [];
   readonly #known = new Map<number, Known>();
   readonly #places: number[];
@@ -45,12 +53,17 @@ export class DiskLife {
   #value = 0;
   #isDamaged = false;
   /** Some block has one good copy less: nothing else fails until it was repaired. */
-  #isRotten = false;
+  #isAlone = false;
+  /** Faults under way. */
+  #active = 0;
   #isOver = false;
   #failure: unknown = null;
 
-  constructor(options: FakeOptions) {
+  readonly #faults: readonly Fault[];
+
+  constructor(options: FakeOptions, faults: readonly Fault[] = classic) {
     this.world = new FakeWorld(options);
+    this.#faults = faults;
     this.random = this.world.random;
     const { blocks } = this.world.record.storage;
     this.#places = Array.from({ length: 24 }, (_, at) => (at * 173 + (at % 3)) % blocks);
@@ -183,7 +196,7 @@ export class DiskLife {
     if (error.code === "DISK_ROT" || error.code === "DISK_MEDIUM" || error.code === "DISK_RANGE") throw error;
   }
 
-  // ---- faults ----------------------------------------------------------------------------
+  // ---- faults (disk-faults.ts) --------------------------------------------------------------
 
   serve(): void {
     this.servers.push(this.world.serve(this.world.members.map(() => this.#link())));
@@ -195,86 +208,89 @@ export class DiskLife {
     return { ...goodLink(), loss: 0.01, copies: 0.02, maxMs: 3 };
   }
 
-  #crash(member: Reachable): void {
-    member.crash();
+  pause(milliseconds: number): Promise<void> {
+    return this.world.time.pause(milliseconds);
+  }
+
+  /** What was acknowledged and not flushed may be lost. */
+  widen(): void {
     for (const known of this.#known.values()) for (const value of known.stored) known.allowed.add(value);
+  }
+
+  crash(member: Reachable): void {
+    member.crash();
+    this.counts.cuts++;
+    this.widen();
   }
 
   /** One fault, and after a while its end. */
   async fault(): Promise<void> {
-    if (this.#isRotten) return;
+    if (this.#isAlone) return;
     this.counts.faults++;
-    const { time, members } = this.world;
+    const { members } = this.world;
     const place = this.random.below(members.length);
     const member = members[place] as Reachable;
     const server = this.current;
-    const kind = this.random.below(9);
+    const fault = this.pick(this.#faults);
     const lasting = this.pick([100, 800, 2500, 6000]);
-    if (kind <= 1) {
-      if (!member.isOn) return;
-      this.say(`member ${place} loses power for ${lasting}`);
-      this.#crash(member);
-      await time.pause(lasting);
-      member.start();
-    } else if (kind <= 3) {
-      const link = server.links[place];
-      if (link === undefined) return;
-      this.say(`link ${place} is cut for ${lasting}`);
-      link.isCut = true;
-      await time.pause(lasting);
-      link.isCut = false;
-    } else if (kind === 4) {
-      this.say(`the server is killed`);
-      server.storage.stop();
-      await time.pause(lasting / 4);
-      this.serve();
-    } else if (kind === 5) {
-      this.say(`the server is cut off for ${lasting}, another one starts`);
-      for (const link of server.links) link.isCut = true;
-      this.serve();
-      await time.pause(lasting);
-      for (const link of server.links) link.isCut = false;
-    } else if (kind === 6) {
-      this.say("everybody loses power, one by one");
-      for (const each of members) {
-        if (each.isOn) this.#crash(each);
-        await time.pause(this.random.below(3000));
-      }
-      for (const each of [...members].sort(() => this.random.below(3) - 1)) {
-        each.start();
-        await time.pause(this.random.below(3000));
-      }
-    } else if (kind === 7)
-      await this.#damage(place, () => this.#blank(member, lasting), "is changed for a blank one");
-    else await this.#damage(place, () => this.#rot(member), "rots");
+    this.#active++;
+    await fault({ life: this, place, member, server, lasting });
+    this.#active--;
   }
 
-  /** Only while all is in sync, and nothing else until it is again. */
-  async #damage(place: number, work: () => Promise<void>, what: string): Promise<void> {
-    if (this.#isDamaged || this.current.storage.status().state !== "ok") return;
+  /** Damages a medium: only while all is in sync, or no other is damaged, and nothing else until it is again. */
+  async damage(place: number, what: string, work: () => Promise<void>, isAnytime = false): Promise<void> {
+    const isOk = this.current.storage.status().state === "ok";
+    if (this.#isDamaged || !(isOk || isAnytime)) return;
     this.#isDamaged = true;
     this.say(`medium ${place} ${what}`);
     await work();
+    await this.#whole();
+    this.#isDamaged = false;
+  }
+
+  /** Damages a medium while nothing else is the matter, and nothing else happens until it is repaired. */
+  async quietly(place: number, what: string, work: () => Promise<void>): Promise<void> {
+    if (!this.isQuiet || this.#active > 1) return;
+    await this.damage(place, what, async () => {
+      this.#isAlone = true;
+      await work();
+      await this.#whole();
+      this.#isAlone = false;
+    });
+  }
+
+  /** All members have power and their links. */
+  get isQuiet(): boolean {
+    const { members } = this.world;
+    return members.every(({ isOn }) => isOn) && this.current.links.every(({ isCut }) => !isCut);
+  }
+
+  async #whole(): Promise<void> {
     while (this.current.storage.status().state !== "ok" && !this.#isOver) {
       await this.world.time.pause(100);
       if (this.servers.every(({ storage }) => storage.hasEnded)) this.serve();
     }
-    this.#isDamaged = false;
   }
 
-  async #blank(member: Reachable, lasting: number): Promise<void> {
-    this.#crash(member);
-    member.blank();
+  /** A blank medium in the place of a member's, of so many blocks; none: of as many as before. */
+  async exchange(member: Reachable, lasting: number, blocks?: number): Promise<void> {
+    this.crash(member);
+    member.blank(blocks);
+    this.counts.media++;
     await this.world.time.pause(lasting);
     member.start();
+    await this.world.time.pause(3000); // until somebody has noticed: then it is not `ok` before it is whole
   }
 
-  async #rot(member: Reachable): Promise<void> {
-    const isQuiet =
-      this.world.members.every(({ isOn }) => isOn) && this.current.links.every(({ isCut }) => !isCut);
-    if (!isQuiet) return;
-    this.#isRotten = true;
-    for (const place of this.#places.slice(0, 3)) member.rot(place);
+  /** Some blocks of a member rot; nothing else fails until they were repaired. */
+  async rotAndScrub(member: Reachable): Promise<void> {
+    const isInner = this.#isAlone;
+    this.#isAlone = true;
+    for (const place of this.#places.slice(0, 3)) {
+      member.rot(place);
+      this.counts.media++;
+    }
     for (const place of this.#places.slice(0, 3)) {
       const known = this.#known.get(place);
       if (known === undefined || known.isBusy) continue;
@@ -282,9 +298,13 @@ export class DiskLife {
       await this.read(place, known);
       known.isBusy = false;
     }
+    await this.scrub();
+    this.#isAlone = isInner;
+  }
+
+  async scrub(): Promise<void> {
     await this.current.storage.scrub({ bytesPerSecond: 1e9 }).catch((error) => this.#failed(error));
     await this.world.time.pause(1000);
-    this.#isRotten = false;
   }
 
   // ---- a run -----------------------------------------------------------------------------
@@ -321,7 +341,10 @@ export class DiskLife {
   }
 
   async #heal(): Promise<void> {
-    for (const member of this.world.members) member.start();
+    for (const member of this.world.members) {
+      if (member instanceof TreeMember) member.heal();
+      member.start();
+    }
     const last = this.current;
     for (const server of this.servers) if (server !== last) server.storage.stop();
     for (const { links } of this.servers) for (const link of links) Object.assign(link, goodLink());
@@ -329,23 +352,32 @@ export class DiskLife {
     await this.world.time.until(() => {
       if (this.#failure !== null) throw this.#failure;
       if (this.current.storage.hasEnded) this.serve();
-      return this.current.storage.status().state === "ok";
+      const isWhole = (each: Reachable) => !(each instanceof TreeMember) || each.state === "ok";
+      return this.current.storage.status().state === "ok" && this.world.members.every(isWhole);
     }, 180_000);
   }
 
   async #check(): Promise<void> {
     const { time, members, record } = this.world;
     await time.during(this.#flush()); // hears of writes that the only copy may have lost, once
+    await time.run(3000); // those that need not have it before it is acknowledged get it too
     await time.during(this.current.storage.flush());
+    await time.run(1000);
+    const { parts } = algorithmOf(record.storage.algorithm) as Algorithm;
     for (const [place, known] of this.#known) {
       await time.during(this.read(place, known));
       const [value = 0] = known.allowed;
-      for (const [at, entry] of record.members.entries()) {
-        const data = members[at]?.stored(place).data;
-        if (entry.isWitness || data === undefined) continue;
-        if (Buffer.compare(data, this.#content(value)) !== 0)
-          throw new Error(`block ${place} of member ${at} is ${numberIn(data)}, not ${value}`);
-      }
+      for (const { memberBlock, members: places } of parts(record.members, place, 1))
+        for (const at of places) {
+          const data = members[at]?.stored(memberBlock).data;
+          if (data !== undefined && Buffer.compare(data, this.#content(value)) !== 0)
+            throw new Error(`block ${place} of member ${at} is ${numberIn(data)}, not ${value}`);
+        }
     }
+    for (const member of members)
+      if (member instanceof RealMember) {
+        const { torn, lostWrite, misdirectedWrite, badBlock } = member.counts();
+        this.counts.media += torn + lostWrite + misdirectedWrite + badBlock;
+      }
   }
 }

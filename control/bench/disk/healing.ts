@@ -3,15 +3,18 @@
 // - blank: a member's medium is taken away while its machine is off; the time from the power to `ok`,
 //   beside a plain copy of the same bytes: the slower of a copy on the same disk and of calls of
 //   1 MiB over the same wire.
-// - identical: all of a member is marked dirty though it is not; what its machine hears meanwhile, as
-//   a part of the disk.
+// - identical: all of a member is marked dirty though it is not; what its machine hears and says
+//   meanwhile, as a part of the disk.
 // - foreground: 4 KiB writes and reads, one at a time, while nothing else happens and while the blank
 //   member is made whole.
+// - checksums: what the digests of a request's bytes take, the way into the kernel's memory included.
 // - failover: the machine that serves loses its power under writes; the longest of them.
 
+import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { type DigestHost, Digests } from "../../kernel/digests.js";
 import { runTool } from "../../lab/tools.js";
 import { median } from "../samples.js";
 import type { Ratio, Run } from "../types.js";
@@ -19,17 +22,14 @@ import { runFio } from "./fio.js";
 import type { OurDisk } from "./ours.js";
 import type { HealingResult, HealingTest } from "./types.js";
 
-const healMs = 600_000;
 const noticeMs = 60_000;
 const shortMs = 500;
-
-const isWhole = ({ state, members }: { state: string; members: readonly { state: string }[] }): boolean =>
-  state === "ok" && members.every((member) => member.state === "in-sync");
 
 interface Given {
   readonly disk: OurDisk;
   readonly milliseconds: number;
   readonly abort: AbortSignal;
+  readonly kernel: () => DigestHost;
 }
 
 /** Figures of one run, by name. */
@@ -51,6 +51,9 @@ async function takeMedium(given: Given, node: string): Promise<void> {
   await disk.until(isDown, noticeMs, abort);
   rmSync(disk.fileOf(node));
 }
+
+const isSyncing = (shown: { members: readonly { state: string }[] }): boolean =>
+  shown.members.some(({ state }) => state === "resyncing");
 
 const secondsOf = async (work: () => Promise<unknown>): Promise<number> => {
   const begun = performance.now();
@@ -91,18 +94,29 @@ async function blank(given: Given): Promise<Figures> {
   const [copy, wire] = [await copyRate(given, node), await wireRate(given, await disk.server(), node)];
   await takeMedium(given, node);
   await disk.command("lab", "start", node);
-  const seconds = (await disk.until(isWhole, healMs, abort)) / 1000;
-  const plain = disk.place.bytes / Math.min(copy, wire);
-  return { "time to whole, s": seconds, "plain copy, s": plain, "times a plain copy": seconds / plain };
+  const begun = (await disk.until(isSyncing, noticeMs, abort)) / 1000;
+  const seconds = (await disk.whole()) / 1000;
+  const slower = Math.min(copy, wire);
+  const [plain, rate] = [disk.place.bytes / slower, disk.place.bytes / seconds];
+  return {
+    ...{ "time to whole, s": begun + seconds, "plain copy, s": plain },
+    "times a plain copy": (begun + seconds) / plain,
+    ...{
+      "resync, MB/s": rate / 1e6,
+      "copy of the medium, MB/s": copy / 1e6,
+      "calls of 1 MiB, MB/s": wire / 1e6,
+    },
+    "resync / the slower of them": rate / slower,
+  };
 }
 
 async function identical(given: Given): Promise<Figures> {
-  const { disk, abort } = given;
+  const { disk } = given;
   const node = await otherOf(given);
-  const before = await disk.heard(node);
-  await disk.command("disk", "mark", "dirty", "bench", "--member", `${node}:${disk.fileOf(node)}`);
-  const seconds = (await disk.until(isWhole, healMs, abort)) / 1000;
-  const moved = (await disk.heard(node)) - before;
+  const before = await disk.moved(node);
+  await disk.command("disk", "mark", "bench", `${node}:${disk.fileOf(node)}`, "dirty");
+  const seconds = (await disk.whole()) / 1000;
+  const moved = (await disk.moved(node)) - before;
   return { "time to whole, s": seconds, "moved, % of the disk": (100 * moved) / disk.place.bytes };
 }
 
@@ -118,12 +132,10 @@ async function foreground(given: Given): Promise<Figures> {
   const node = await otherOf(given);
   await takeMedium(given, node);
   await disk.command("lab", "start", node);
-  const isSyncing = (shown: { members: readonly { state: string }[] }) =>
-    shown.members.some(({ state }) => state === "resyncing");
   await disk.until(isSyncing, noticeMs, abort);
   const busy = { write: await small({ ...given, milliseconds: shortMs }, "write") };
   const still = isSyncing(await disk.show());
-  await disk.until(isWhole, healMs, abort);
+  await disk.whole();
   if (!still) throw new Error("the disk was whole before the measurement ended: take a larger --size");
   return {
     "write p99 idle, µs": idle.write.p99Us ?? 0,
@@ -136,19 +148,36 @@ async function failover(given: Given): Promise<Figures> {
   const { disk, abort } = given;
   const server = await disk.server();
   const running = runFio(
-    { test: "write", depth: 1, uri: disk.uri, bytes: disk.place.bytes, milliseconds: 15_000 },
+    { test: "write", depth: 1, uri: disk.lastingUri, bytes: disk.place.bytes, milliseconds: 15_000 },
     abort,
   );
   running.catch(() => undefined); // awaited below
   await disk.command("lab", "kill", server);
   const { longestUs } = await running;
   await disk.command("lab", "start", server);
-  await disk.until(isWhole, healMs, abort);
+  await disk.whole();
   return { "longest write, s": (longestUs ?? Number.NaN) / 1e6 };
 }
 
+const [blockBytes, mebibyte, digestRuns] = [4096, 1024 * 1024, 400];
+
+/** What a checksum costs a request: of each block when it is written, and again when it is read. */
+async function checksums({ kernel }: Given): Promise<Figures> {
+  const digests = new Digests(kernel());
+  const median1 = (bytes: number): number => {
+    const data = randomBytes(bytes);
+    const took = Array.from({ length: digestRuns }, () => {
+      const begun = performance.now();
+      digests.of(data, 1n);
+      return 1000 * (performance.now() - begun);
+    });
+    return median(took);
+  };
+  return { "of 4 KiB, µs": median1(blockBytes), "of 1 MiB, µs": median1(mebibyte) };
+}
+
 const plays: Readonly<Record<HealingTest, (given: Given) => Promise<Figures>>> = {
-  ...{ blank, identical, foreground, failover },
+  ...{ blank, identical, foreground, failover, checksums },
 };
 
 export interface HealingOptions extends Omit<Given, "disk"> {
@@ -196,19 +225,20 @@ export function middles(runs: readonly Figures[]): HealingResult["figures"] {
 }
 
 /** What is wanted of a figure. */
-const goals = [
+const goals: readonly [HealingTest, string, string, number, Ratio["better"]?][] = [
   ["blank", "times a plain copy", "a blanked member whole again / a plain copy", 1.3],
+  ["blank", "resync / the slower of them", "resync / the slower of a plain copy and the wire", 0.8, "higher"],
   ["identical", "moved", "bytes moved to an identical member, % of the disk", 1],
   ["foreground", "times idle", "write p99 while resynchronising / idle", 2],
   ["failover", "longest write", "longest write over a power cut of the serving machine, s", 5],
-] as const;
+];
 
 /** The goals of which there are figures. Pure. */
 export function healingRatiosOf(results: readonly HealingResult[]): Ratio[] {
-  return goals.flatMap(([test, figure, name, goal]) => {
+  return goals.flatMap(([test, figure, name, goal, better = "lower"]) => {
     const found = results.find((each) => each.test === test)?.figures.find((each) => each.name === figure);
     if (found === undefined || !Number.isFinite(found.value)) return [];
     const { value } = found;
-    return [{ name, value, better: "lower" as const, goal, met: value <= goal }];
+    return [{ name, value, better, goal, met: better === "lower" ? value <= goal : value >= goal }];
   });
 }

@@ -33,6 +33,8 @@ const disks = z.object({ disks: z.array(z.object({ name: z.string(), node: z.str
 const listed = z.object({
   nodes: z.array(z.object({ name: z.string(), servers: z.record(z.string(), z.string()).optional() })),
 });
+const counted = z.object({ bytes: z.number() });
+const movedSchema = z.tuple([z.object({ stats64: z.object({ rx: counted, tx: counted }) })]);
 export type ShownDisk = z.infer<typeof shown>;
 
 /** A lab with a disk on it. */
@@ -42,7 +44,10 @@ export class OurDisk implements ServedDisk {
 
   private constructor(
     readonly place: OurPlace,
+    /** Of the machine that serves it, as long as that runs. */
     readonly uri: string,
+    /** Of a program that stays when machines go. */
+    readonly lastingUri: string,
     lab: string,
     stopped: () => void,
   ) {
@@ -53,9 +58,10 @@ export class OurDisk implements ServedDisk {
   /** Makes lab and disk, and exports it; in sync when it answers. `stopped` is told when it is gone. */
   static async make(place: OurPlace, stopped: () => void = () => undefined): Promise<OurDisk> {
     const { folder, bytes, members } = place;
-    const lab = `bench-disk-${process.pid}`;
-    const socket = join(folder, "nbd");
-    const disk = new OurDisk(place, `nbd+unix:///${diskName}?socket=${socket}`, lab, stopped);
+    const lab = `bd-${process.pid}`;
+    const [near, lasting] = [join(folder, "nbd"), join(folder, "lasting")];
+    const uri = (socket: string) => `nbd+unix:///${diskName}?socket=${socket}`;
+    const disk = new OurDisk(place, uri(near), uri(lasting), lab, stopped);
     const nodes = Array.from({ length: members }, (_, index) => `m${index + 1}`);
     const file = join(folder, "lab.yaml");
     const lines = nodes.map((node) => `  ${node}: { kind: pool, networks: [lan0] }`);
@@ -65,7 +71,8 @@ export class OurDisk implements ServedDisk {
       const places = nodes.flatMap((node) => ["--member", `${node}:${disk.fileOf(node)}`]);
       await disk.command("disk", "create", diskName, "--size", `${bytes}`, ...places);
       await disk.command("disk", "show", diskName, "--wait", "in-sync", "--timeout", "120s");
-      await disk.command("disk", "export", diskName, "--nbd", `unix:${socket}`);
+      await disk.command("disk", "export", diskName, "--nbd", `unix:${near}`, "--on", nodes[0] ?? "");
+      await disk.command("disk", "export", diskName, "--nbd", `unix:${lasting}`);
     } catch (error) {
       await disk.stop();
       throw error;
@@ -103,6 +110,13 @@ export class OurDisk implements ServedDisk {
     }
   }
 
+  /** Waits, by one command that looks now and then, until it is whole; milliseconds that it took. */
+  async whole(): Promise<number> {
+    const begun = performance.now();
+    await this.command("disk", "show", diskName, "--wait", "in-sync", "--timeout", "600s");
+    return performance.now() - begun;
+  }
+
   /** Runs a command on the lab; what it says on stdout. Throws with its words when it fails. */
   async command(...words: readonly string[]): Promise<string> {
     const on = words[0] === "lab" && words[1] !== "kill" && words[1] !== "start" ? [] : ["--lab", this.#lab];
@@ -125,10 +139,12 @@ export class OurDisk implements ServedDisk {
     return port;
   }
 
-  /** Bytes that the machine's interface has received. */
-  async heard(node: string): Promise<number> {
-    const command = ["cat", "/sys/class/net/eth0/statistics/rx_bytes"];
-    return Number(await this.command("lab", "exec", node, "--lab", this.#lab, "--", ...command));
+  /** Bytes that the machine's interface has received and sent. */
+  async moved(node: string): Promise<number> {
+    const command = ["ip", "-json", "-statistics", "link", "show", "dev", "eth0"]; // sysfs is the host's
+    const said = await this.command("lab", "exec", node, "--lab", this.#lab, "--", ...command);
+    const { rx, tx } = movedSchema.parse(JSON.parse(said))[0].stats64;
+    return rx.bytes + tx.bytes;
   }
 
   async stop(): Promise<void> {

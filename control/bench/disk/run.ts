@@ -7,6 +7,7 @@
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { DigestHost } from "../../kernel/digests.js";
 import { runTool } from "../../lab/tools.js";
 import { fileSystemOf, machine } from "../environment.js";
 import { install, versionOf } from "../programs.js";
@@ -29,6 +30,8 @@ export interface DiskBenchOptions extends DiskWanted {
   readonly folder: string;
   readonly version: string;
   readonly milliseconds: number;
+  /** A kernel without a network, for its digests. */
+  readonly kernel: () => DigestHost;
   readonly progress: (each: DiskCase | HealingTest, done: number, all: number) => void;
   readonly abort: AbortSignal;
 }
@@ -108,10 +111,11 @@ export async function runDiskBench(options: DiskBenchOptions): Promise<DiskRepor
   const measured = new Map<DiskCase, Run[]>(cases.map((each) => [each, []]));
   const problems = new Map<DiskCase, string>();
   let done = 0;
+  const all = (cases.length + options.healing.length) * runs;
   for (let round = 0; round < runs; round++)
     for (const each of cases) {
       abort.throwIfAborted();
-      options.progress(each, done++, cases.length * runs);
+      options.progress(each, done++, all);
       const lacks = programs[each.system].find((program) => found[program] === null);
       if (lacks !== undefined) problems.set(each, install(lacks, packages[lacks]));
       if (problems.has(each)) continue;
@@ -125,7 +129,8 @@ export async function runDiskBench(options: DiskBenchOptions): Promise<DiskRepor
   const healing = await runHealing({
     ...{ tests: options.healing, runs, milliseconds: options.milliseconds, abort },
     make: () => makeHealing(options),
-    progress: (test) => options.progress(test, cases.length * runs, cases.length * runs),
+    kernel: options.kernel,
+    progress: (test) => options.progress(test, done++, all),
   });
   const results = [...measured].map(([each, those]) => resultOf(each, those, problems.get(each)));
   return {

@@ -15,7 +15,7 @@ export const diskTests = ["write-durable", "write", "read", "write-large", "read
 export type DiskTest = (typeof diskTests)[number];
 
 /** What is measured of a disk that heals itself; healing.ts says how. */
-export const healingTests = ["blank", "identical", "foreground", "failover"] as const;
+export const healingTests = ["blank", "identical", "foreground", "failover", "checksums"] as const;
 export type HealingTest = (typeof healingTests)[number];
 
 export interface HealingResult {

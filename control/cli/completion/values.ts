@@ -84,6 +84,8 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "disk create --algorithm": words(["mirror", "linear"]),
   "disk create --ack": words(["all", "quorum", "one"]),
   "disk create --serve": words(["majority", "any"]),
+  "disk export --on": node,
+  "disk unexport --on": node,
   "disk create --on-split": words(["keep", "ask"]),
   "disk heal --keep": node,
   "disk show --wait": words(["in-sync"]),

@@ -1,5 +1,5 @@
-// `proteus disk attach`, `detach`, `replace`, `grow`, `scrub`, `verify`, `resync`, `heal`, `mark`: what is
-// done to a disk that is there, while it is used.
+// `proteus disk attach`, `detach`, `replace`, `grow`, `move`, `scrub`, `verify`, `resync`, `heal`, `mark`:
+// what is done to a disk that is there, while it is used.
 //
 // - A member is named NODE, when the disk has one there, or NODE:PATH.
 // - What takes a new medium attaches it first, and detaches it when the disk does not take it.
@@ -9,7 +9,8 @@ import type { GivenMember } from "../../interface/disk.js";
 import { changedSchema, type StorageChange, type StorageJob } from "../../interface/storage.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { emit } from "../output.js";
-import { parseSize } from "../quantity.js";
+import { parseRate, parseSize } from "../quantity.js";
+import { findBranches } from "./branches.js";
 import { confirm } from "./confirm.js";
 import { attachMedium, detachMedia, parsePlace, type RoomOptions, roomOf, sizeMost } from "./create.js";
 import { withLoop } from "./loop.js";
@@ -64,7 +65,12 @@ async function memberOf(session: DiskSession, storage: FoundStorage, text: strin
   });
 }
 
-async function send(session: DiskSession, storage: FoundStorage, change: StorageChange): Promise<object> {
+/** Has something done, and waits for it; answers what came of it. */
+export async function send(
+  session: DiskSession,
+  storage: FoundStorage,
+  change: StorageChange,
+): Promise<object> {
   const calls = storageCalls(session, capabilityOfStorage(storage));
   const { result } = await patiently(session, () => calls.change({ change }, { deadMs: changeMs }));
   return ended(session, storage, changedSchema.parse(result).job);
@@ -159,10 +165,53 @@ export const grow = (name: string, options: ChangeOptions & { readonly size: str
     send(session, storage, { operation: "grow", size: parseSize(options.size, sizeMost) }),
   );
 
-export const scrub = (name: string, options: ChangeOptions): Promise<void> =>
-  done({ command: "scrub", name, said: `${name} is being scrubbed`, options }, (session, storage) =>
-    send(session, storage, { operation: "scrub" }),
+/** Ends when the other machine serves it. */
+async function untilServedBy(session: DiskSession, storage: FoundStorage, node: string): Promise<object> {
+  const end = Date.now() + session.patienceMs;
+  let at = "nobody";
+  while (Date.now() < end) {
+    const left = Math.max(1, Math.min(2000, end - Date.now()));
+    const found = await describe({ ...session, patienceMs: left }, storage).catch((error: unknown) => {
+      if (error instanceof ProteusError) return null; // between the two
+      throw error;
+    });
+    at = found?.node ?? "nobody";
+    if (at === node) return { node };
+    await pause(againMs);
+  }
+  throw new ProteusError({
+    code: "DISK_WAIT",
+    exit: exitCodes.degraded,
+    message: `${storage.name} is not served by ${node}`,
+    why: `${at} serves it`,
+    unchanged: "what is on it",
+    hint: `proteus disk show ${storage.name}; then try again`,
+  });
+}
+
+export const move = (name: string, node: string, options: ChangeOptions): Promise<void> =>
+  done({ command: "move", name, said: `${node} serves ${name}`, options }, async (session, storage) => {
+    const { storage: document, witnesses } = await describe(session, storage);
+    const nodes = [...document.members, ...witnesses].map((each) => each.node);
+    if (!nodes.includes(node))
+      throw new ProteusError({
+        code: "DISK_MEMBER",
+        exit: exitCodes.notFound,
+        message: `${node} has no member of ${name}`,
+        why: `its members are on ${[...new Set(nodes)].join(", ")}, and one of these serves it`,
+        unchanged: "nothing was done",
+        hint: `proteus disk attach ${name} ${node}:/PATH, then move it`,
+      });
+    await send(session, storage, { operation: "move", node });
+    return untilServedBy(session, storage, node);
+  });
+
+export const scrub = (name: string, options: ChangeOptions & { readonly rate?: string }): Promise<void> => {
+  const rate = options.rate === undefined ? {} : { bytesPerSecond: parseRate(options.rate) };
+  return done({ command: "scrub", name, said: `${name} is being scrubbed`, options }, (session, storage) =>
+    send(session, storage, { operation: "scrub", ...rate }),
   );
+};
 
 export const verify = (name: string, options: ChangeOptions): Promise<void> =>
   done(
@@ -183,14 +232,36 @@ export interface HealOptions extends ChangeOptions {
   readonly keep?: string | undefined;
 }
 
-export const heal = (name: string, options: HealOptions): Promise<void> =>
-  done({ command: "heal", name, said: `${name} is being healed`, options }, async (session, storage) => {
-    const { keep, yes = false } = options;
-    if (keep === undefined) return send(session, storage, { operation: "heal" });
-    const member = await memberOf(session, storage, keep);
-    await confirm(name, `Of two histories of ${name} that of ${member} counts from now on`, yes);
-    return send(session, storage, { operation: "heal", keep: member });
+export async function heal(name: string, options: HealOptions): Promise<void> {
+  const { keep, yes = false } = options;
+  const said = keep === undefined ? `${name} has one history` : `${name} has one history: ${keep}'s`;
+  await done({ command: "heal", name, said, options }, async (session, storage) => {
+    const member = keep === undefined ? undefined : await memberOf(session, storage, keep);
+    const what = member === undefined ? "the one that is served" : `that of ${member}`;
+    await confirm(name, `Of two histories of ${name} ${what} counts from now on`, yes);
+    if (member !== undefined) await checkNotGone(session, storage, member);
+    return send(session, storage, { operation: "heal", ...(member === undefined ? {} : { keep: member }) });
   });
+}
+
+/** A history that went already cannot be kept; it lies in a branch. */
+async function checkNotGone(session: DiskSession, storage: FoundStorage, member: string): Promise<void> {
+  const { storage: document } = await describe(session, storage);
+  if (document.state === "split-brain" || document.state === "failed") return;
+  const branches = await findBranches(session);
+  const kept = branches.findLast(
+    ({ age, node, path, state }) => age === storage.age && `${node}:${path}` === member && state === "kept",
+  );
+  if (kept === undefined) return;
+  throw new ProteusError({
+    code: "DISK_BRANCH",
+    exit: exitCodes.failed,
+    message: `${storage.name} is healed already, and goes on with another history than that of ${member}`,
+    why: `what ${member} had of its own is kept as branch ${kept.id} on ${kept.holder.node}`,
+    unchanged: "nothing was done",
+    hint: `proteus disk branch export ${storage.name} ${kept.id} -o FILE; take files from it, or write it to the disk`,
+  });
+}
 
 export async function mark(name: string, text: string, as: string, options: ChangeOptions): Promise<void> {
   if (as !== "clean" && as !== "dirty")

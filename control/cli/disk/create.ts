@@ -23,6 +23,7 @@ import {
   onDisks,
   serverOf,
 } from "./session.js";
+import { type SettingOptions, settingsOf } from "./settings.js";
 
 /** Bytes of a disk at most. */
 export const sizeMost = 8 * 1024 ** 4;
@@ -35,7 +36,7 @@ export interface RoomOptions {
 export const roomOf = ({ room }: RoomOptions, bytes: number): number =>
   room === undefined ? bytes : Math.max(bytes, parseSize(room, sizeMost));
 
-export interface CreateOptions extends DiskOptions, RoomOptions {
+export interface CreateOptions extends DiskOptions, RoomOptions, SettingOptions {
   readonly size: string;
   readonly member: readonly string[];
   readonly witness: readonly string[];
@@ -111,6 +112,7 @@ export async function create(name: string, options: CreateOptions): Promise<void
     serve: oneOf("way to serve", ["majority", "any"] as const, options.serve),
     onSplit: oneOf("way to treat a split brain", ["keep", "ask"] as const, options.onSplit),
   };
+  const settings = settingsOf(options);
   await onDisks(options, async (session) => {
     const taken = await findStorages(session);
     if (taken.some((each) => each.name === name))
@@ -126,7 +128,7 @@ export async function create(name: string, options: CreateOptions): Promise<void
     try {
       const bytes = roomOf(options, algorithm === "linear" ? Math.ceil(size / members.length) : size);
       for (const place of places) attached.push(await attachMedium(session, place, bytes));
-      const storage: NewStorage = { name, size, algorithm, ...policies, members: attached };
+      const storage: NewStorage = { name, size, algorithm, ...policies, members: attached, settings };
       await diskCalls(session, host).create({ storage }, { deadMs: 30_000 });
     } catch (error) {
       await detachMedia(session, attached);

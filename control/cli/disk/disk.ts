@@ -1,9 +1,17 @@
 // `proteus disk`: disks made of media on several machines, which heal themselves; exported by NBD.
 //
-// - What each command does is beside this file: create.ts, show.ts, export.ts, change.ts.
+// - What each command does is beside this file: create.ts, show.ts, export.ts, change.ts, branch.ts.
 
 import type { Command } from "@commander-js/extra-typings";
 import { collect } from "../foreground.js";
+import {
+  type BranchDeleteOptions,
+  type BranchExportOptions,
+  deleteBranch,
+  exportBranch,
+  listBranches,
+  showBranch,
+} from "./branch.js";
 import {
   attach,
   type ChangeOptions,
@@ -12,14 +20,17 @@ import {
   type HealOptions,
   heal,
   mark,
+  move,
   replace,
   resync,
   scrub,
   verify,
 } from "./change.js";
 import { type CreateOptions, create, type DeleteOptions, remove } from "./create.js";
-import { type ExportOptions, exportTo, unexport } from "./export.js";
+import { exportTo, unexport } from "./export.js";
+import type { ExportOptions, UnexportOptions } from "./export-on.js";
 import { type DiskOptions, diskExitHelp, diskHelp, withDisks } from "./session.js";
+import { type SettingOptions, settings } from "./settings.js";
 import { list, type ShowOptions, show } from "./show.js";
 
 const createHelp = `
@@ -32,7 +43,8 @@ one does.
   --ack        when a write is acknowledged: all members in sync have it, a quorum, or one
   --serve      who may serve it: a majority of the members and witnesses, or any with a copy
   --witness    a machine that has a vote and no data: with two members it breaks the tie
-  --on-split   keep or ask; pool machines do not keep branches yet: a person decides, by heal
+  --on-split   two sides have written (--serve any): keep saves what the loser has of its own as a
+               branch, and goes on; ask serves nothing until a person says which side counts, by heal
 ${diskHelp}
 
 Examples:
@@ -61,11 +73,16 @@ const exportHelp = `
 Returns once the socket accepts; the export's name is NAME. It goes on while the machine that serves
 the disk changes, until unexport, or the end of the lab. A TCP socket is open to whoever reaches
 it: without TLS leave it at 127.0.0.1.
+
+Two ways: a program of its own on this machine, which lives on when pool machines go; or, with --on
+NODE, that pool machine itself, which is several times faster where NODE serves the disk, and ends
+with NODE.
 ${diskHelp}
 
 Examples:
   proteus disk export d --nbd unix:/tmp/d.sock
   nbdinfo nbd+unix:///d?socket=/tmp/d.sock
+  proteus disk export d --nbd unix:/tmp/fast.sock --on n1
   proteus disk export d --nbd tcp:127.0.0.1:10809 --read-only
 ${diskExitHelp}`;
 
@@ -108,6 +125,18 @@ ${diskExitHelp}`;
 const roomWords =
   "make the files of members for a disk of this size, so that it can grow; holes take no room";
 
+/** How patient a disk is, and what goes on in its background. */
+const settingOptions = (of: unknown): Command =>
+  (of as Command)
+    .option("--member-timeout <duration>", "a member that is silent for so long is down; 2s at first")
+    .option(
+      "--resync-rest <number>",
+      "while the disk is used, resync rests so many times as it works; 3 at first",
+    )
+    .option("--resync-rate <bytes>", "resync does so many a second at most; 0, no limit, at first")
+    .option("--scrub-every <duration>", "scrub by itself so often, or never; 7d at first")
+    .option("--scrub-rate <bytes>", "a scrub does so many a second of the disk; 64M at first");
+
 /** Adds what is done to a disk that is there. */
 function registerChanges(disk: Command): void {
   const command = (name: string, words: string) =>
@@ -143,10 +172,42 @@ function registerChanges(disk: Command): void {
     ),
     grow,
   );
-  done<[string, ChangeOptions]>(
-    command("scrub", "read all copies in the background, and mend what has rotted"),
-    changeHelp("scrub d"),
+  done<[string, string, ChangeOptions]>(
+    command("move", "have another machine serve a disk, while it is used").argument(
+      "<node>",
+      "a machine that has a member or a witness of it",
+    ),
+    changeHelp(
+      "move d n2",
+      "\nWhat was written is on the media first. Requests wait for a moment, and go on there.",
+    ),
+    move,
+    "20s",
+  );
+  done<[string, ChangeOptions & { rate?: string }]>(
+    command("scrub", "read all copies in the background, and mend what has rotted").option(
+      "--rate <bytes>",
+      "so many a second of the disk; else as its settings say",
+    ),
+    changeHelp(
+      "scrub d --rate 50M",
+      "\nWhen one is under way it goes on, at the new rate. proteus disk show says how far it is.",
+    ),
     scrub,
+  );
+  done<[string, DiskOptions & SettingOptions]>(
+    settingOptions(command("settings", "show or change how patient a disk is, and its scrubs")),
+    `
+Without an option the settings are shown, and how the scrubs fare. They are kept on the members.
+With --resync-rest 3 resync works a quarter of the time while others use the disk, and all of it when
+nobody does.
+${diskHelp}
+
+Examples:
+  proteus disk settings d
+  proteus disk settings d --member-timeout 5s --scrub-every 30d --scrub-rate 20M
+${diskExitHelp}`,
+    settings,
   );
   done<[string, ChangeOptions]>(
     command("verify", "compare the members, and say what differs"),
@@ -163,11 +224,14 @@ function registerChanges(disk: Command): void {
   );
   done<[string, HealOptions]>(
     command("heal", "end a split brain")
-      .option("--keep <member>", "the member whose history counts; without it: say what there is")
-      .option("--yes", "do not ask for the disk's name", false),
+      .option("--keep <member>", "the member whose history counts; without it: the one that is served")
+      .option("--yes", "do not ask for the disk's name", false)
+      .option("--wait", waiting, false),
     changeHelp(
       "heal d --keep n1",
-      "\nThe blocks of the other history are overwritten: copy its member's file first if they matter.",
+      `
+What the other side has of its own is saved as a branch first (proteus disk branch list NAME). It may
+be said on any machine of the pool.`,
     ),
     heal,
   );
@@ -178,6 +242,54 @@ function registerChanges(disk: Command): void {
       .option("--yes", "do not ask for the disk's name", false),
     changeHelp("mark d n2 dirty"),
     mark,
+  );
+}
+
+const branchWords = `
+A branch is what a member had of its own when two sides of a disk had written and the other one went
+on. It lies in the state folder of the machine that served then, and is found from anywhere.`;
+
+const branchHelp = (example: string, words = ""): string => `${branchWords}${words}
+${diskHelp}
+
+Example:
+  proteus disk branch ${example}
+${diskExitHelp}`;
+
+function registerBranches(disk: Command): void {
+  const branch = disk.command("branch").description("what members had that lost a split brain");
+  const command = (name: string, description: string) =>
+    branch.command(name).description(description).argument("<name>", "the disk");
+  const which = ["<branch>", "its id, or MACHINE:ID"] as const;
+  done<[string, DiskOptions]>(
+    command("list", "list what is kept of a disk"),
+    branchHelp("list d --json"),
+    listBranches,
+  );
+  done<[string, string, DiskOptions]>(
+    command("show", "show a branch").argument(...which),
+    branchHelp("show d n2-1c0ffee5"),
+    showBranch,
+  );
+  done<[string, string, BranchExportOptions]>(
+    command("export", "write a branch as a whole disk, as the member had it")
+      .argument(...which)
+      .requiredOption("-o, --output <file>", "the file, which must not be there"),
+    branchHelp(
+      "export d n2-1c0ffee5 -o /tmp/lost.img",
+      `
+What the member had in common with the disk is taken from the disk. What was written there since is
+counted, and makes it exit with 6: export soon, or stop the disk's users first.`,
+    ),
+    exportBranch,
+    "1m",
+  );
+  done<[string, string, BranchDeleteOptions]>(
+    command("delete", "delete a branch: what it keeps is gone")
+      .argument(...which)
+      .option("--yes", "do not ask for its id", false),
+    branchHelp("delete d n2-1c0ffee5"),
+    deleteBranch,
   );
 }
 
@@ -196,6 +308,7 @@ export function registerDisk(program: Command): void {
     .option("--ack <policy>", "all, quorum or one", "all")
     .option("--serve <policy>", "majority or any", "majority")
     .option("--on-split <policy>", "keep or ask", "keep");
+  settingOptions(createCommand);
   done<[string, CreateOptions]>(createCommand, createHelp, create, "30s");
   done<[DiskOptions]>(disk.command("list").description("list the disks of the pool"), listHelp, list);
   const showCommand = disk
@@ -210,6 +323,7 @@ export function registerDisk(program: Command): void {
     .description("export a disk over NBD, from this machine")
     .argument("<name>", "the disk")
     .requiredOption("--nbd <place>", "where: unix:PATH or tcp:HOST:PORT")
+    .option("--on <node>", "a pool machine exports it itself, until it ends; the address is that machine's")
     .option("--read-only", "clients cannot write", false)
     .option("--tls-cert <file>", "PEM file with its certificate: nothing is served without TLS then")
     .option("--tls-key <file>", "PEM file with the certificate's key")
@@ -218,9 +332,11 @@ export function registerDisk(program: Command): void {
   const unexportCommand = disk
     .command("unexport")
     .description("end an export of this machine")
-    .argument("<name>", "the disk");
-  done<[string, DiskOptions]>(unexportCommand, unexportHelp, unexport);
+    .argument("<name>", "the disk")
+    .option("--on <node>", "the pool machine that exports it itself");
+  done<[string, UnexportOptions]>(unexportCommand, unexportHelp, unexport);
   registerChanges(disk as unknown as Command);
+  registerBranches(disk as unknown as Command);
   const deleteCommand = disk
     .command("delete")
     .description("end a disk on all its members")

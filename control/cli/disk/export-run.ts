@@ -51,6 +51,7 @@ export async function runExport(): Promise<void> {
   try {
     job = jobSchema.parse(JSON.parse(readFileSync(0, "utf8")));
     running = job.access === null ? await startOn(job.interfaces, stopped.fail) : null;
+    running?.spin(false); // most of what it waits for comes by its sockets
     served = await start(job, running?.kernel ?? findControl(job.access ?? {}).client.call);
     const own = processOf(process.pid);
     if (own === null) throw new Error("this program is not there");

@@ -12,7 +12,7 @@ import { stateRoot } from "../../lab/state.js";
 const schema = z.object({
   schema: z.literal(1),
   name: z.string(),
-  /** The lab that it is of. */
+  /** The lab that it is of, or LAB@MACHINE for one of a machine of it. */
   lab: z.string().nullable(),
   process: z.object({ pid: z.number(), started: z.number() }),
   address: z.string(),

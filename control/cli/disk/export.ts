@@ -9,11 +9,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { capabilityHex } from "../../capability/capability.js";
-import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
+import { exitCodes, ProteusError } from "../../kernel/errors.js";
 import { daemonNodes } from "../../lab/daemons.js";
 import { nodeCommand } from "../../lab/exec.js";
 import { requireLab, runningLabs } from "../../lab/lab.js";
@@ -21,34 +20,36 @@ import { interfacesOf } from "../../lab/plan.js";
 import { isAlive } from "../../lab/processes.js";
 import { type LabState, readNode } from "../../lab/state.js";
 import type { LabNode } from "../../lab/topology.js";
-import { type NbdAddress, parseNbdAddress } from "../../node/nbd-address.js";
+import type { NbdAddress } from "../../node/nbd-address.js";
 import { ownNetwork } from "../control-access.js";
 import { emit } from "../output.js";
+import {
+  type ExportOptions,
+  ended,
+  exportOn,
+  placeOf,
+  tlsFiles,
+  type UnexportOptions,
+  unexportOn,
+} from "./export-on.js";
 import type { ExportJob } from "./export-run.js";
 import { exportsHere, findExport } from "./export-state.js";
 import { capabilityOfStorage, type DiskOptions, findStorage, onDisks } from "./session.js";
-
-export interface ExportOptions extends DiskOptions {
-  readonly nbd: string;
-  readonly readOnly: boolean;
-  readonly tlsCert?: string | undefined;
-  readonly tlsKey?: string | undefined;
-  readonly tlsCa?: string | undefined;
-}
 
 const startMs = 40_000;
 const endMs = 10_000;
 /** Where the listening socket is among the program's descriptors. */
 const listenAt = 4;
 
-/** A socket's path counts from here, whatever folder the program is in. */
-function placeOf(text: string): NbdAddress {
-  const address = parseNbdAddress(text);
-  return address.kind === "unix" ? { ...address, path: resolve(address.path) } : address;
-}
-
 const labOf = ({ lab }: DiskOptions): LabState | null =>
   lab !== undefined || process.env.PROTEUS_LAB || runningLabs().length > 0 ? requireLab(lab) : null;
+
+/** What the exports of a lab are known by: those of a machine of it are that machine's own. */
+function whereIn(lab: LabState | null): string | null {
+  if (lab === null) return null;
+  const node = process.env.PROTEUS_NODE;
+  return node ? `${lab.topology.name}@${node}` : lab.topology.name;
+}
 
 /** Where in a lab a program that only calls has its place: at a control daemon, else at a machine. */
 function placeIn(lab: LabState): LabNode {
@@ -66,9 +67,10 @@ function placeIn(lab: LabState): LabNode {
 }
 
 export async function exportTo(name: string, options: ExportOptions): Promise<void> {
+  if (options.on !== undefined) return exportOn(options.on, name, options);
   const address = placeOf(options.nbd);
   const lab = labOf(options);
-  const labName = lab?.topology.name ?? null;
+  const labName = whereIn(lab);
   const storage = await onDisks(options, (session) => findStorage(session, name));
   const before = findExport(labName, storage.name);
   if (before !== undefined)
@@ -95,17 +97,12 @@ export async function exportTo(name: string, options: ExportOptions): Promise<vo
   }
 }
 
-function tlsOf({ tlsCert, tlsKey, tlsCa }: ExportOptions): Pick<ExportJob, "tls"> {
-  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return {};
-  if (tlsCert === undefined || tlsKey === undefined)
-    throw usageError("TLS takes a certificate and its key", "--tls-cert FILE --tls-key FILE");
+function tlsOf(options: ExportOptions): Pick<ExportJob, "tls"> {
+  const { tls } = tlsFiles(options);
+  if (tls === undefined) return {};
   const read = (path: string): string => readFileSync(path, "utf8");
-  return {
-    tls: {
-      ...{ cert: read(tlsCert), key: read(tlsKey), required: true },
-      ...(tlsCa === undefined ? {} : { clientAuthority: read(tlsCa) }),
-    },
-  };
+  const asked = tls.authority === undefined ? {} : { clientAuthority: read(tls.authority) };
+  return { tls: { cert: read(tls.cert), key: read(tls.key), required: true, ...asked } };
 }
 
 /** How the program calls: on interfaces, or through a control daemon. */
@@ -214,8 +211,9 @@ async function answered(from: Readable): Promise<{ address: string } | { error: 
   };
 }
 
-export async function unexport(name: string, options: DiskOptions): Promise<void> {
-  const lab = labOf(options)?.topology.name ?? null;
+export async function unexport(name: string, options: UnexportOptions): Promise<void> {
+  if (options.on !== undefined) return unexportOn(options.on, name, options);
+  const lab = whereIn(labOf(options));
   const found = findExport(lab, name);
   if (found === undefined)
     throw new ProteusError({
@@ -230,12 +228,7 @@ export async function unexport(name: string, options: DiskOptions): Promise<void
   const end = Date.now() + endMs;
   while (isAlive(found.process) && Date.now() < end) await new Promise((done) => setTimeout(done, 20));
   if (isAlive(found.process)) process.kill(found.process.pid, "SIGKILL"); // a client does not let go
-  emit(
-    "disk unexport",
-    options.json,
-    { name, address: found.address },
-    () => `${name} is not exported any more`,
-  );
+  emit("disk unexport", options.json, { name, address: found.address }, () => ended(name));
 }
 
 function exported(lab: string | null): string {

@@ -15,6 +15,7 @@ import type { CallOptions, Transact } from "../../kernel/calls.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { requireLab, runningLabs } from "../../lab/lab.js";
+import { isPassing } from "../../server/disk/statuses.js";
 import { stub } from "../../stub/client.js";
 import { type CallingOptions, calling } from "../calling.js";
 import { withAccess } from "../control-access.js";
@@ -178,16 +179,6 @@ export async function findStorage(session: DiskSession, name: string): Promise<F
 export const capabilityOfStorage = ({ capability }: Pick<KnownStorage, "capability">): Capability =>
   parseCapability(offlineKernel(), capability);
 
-/** The server of a storage changes, or is looked for. */
-const passing = new Set([
-  "RPC_NOTFOUND",
-  "RPC_FAILURE",
-  "RPC_TRYAGAIN",
-  "DISK_FENCED",
-  "DISK_GONE",
-  "DISK_SILENT",
-]);
-
 /** Asks again while the machine that serves is another one, for as long as the session waits. */
 export async function patiently<Result>(
   { patienceMs }: DiskSession,
@@ -198,8 +189,7 @@ export async function patiently<Result>(
     try {
       return await ask();
     } catch (error) {
-      const isPassing = error instanceof ProteusError && passing.has(error.code);
-      if (!isPassing || Date.now() + againMs >= end) throw error;
+      if (!isPassing(error) || Date.now() + againMs >= end) throw error;
     }
     await pause(againMs);
   }

@@ -1,6 +1,7 @@
 // `proteus disk list` and `show`: which disks there are, and how one fares.
 //
 // - `show --json` is a document for programs: what it has is fixed (control/interface/storage.ts).
+// - Both tell of branches: what members had that lost a split brain (branches.ts).
 // - `--wait in-sync` ends when the disk is ok and every member has everything.
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -10,6 +11,7 @@ import { bytesText } from "../files/report.js";
 import { emit, narrate } from "../output.js";
 import { sizeText } from "../quantity.js";
 import { table } from "../table.js";
+import { branchDocument, branchRemark, findBranches } from "./branches.js";
 import {
   type DiskOptions,
   type DiskSession,
@@ -19,12 +21,15 @@ import {
   onDisks,
 } from "./session.js";
 
+import { scrubText } from "./settings.js";
+
 const watchMs = 1000;
 const waitMs = 250;
 
 export async function list(options: DiskOptions): Promise<void> {
   await onDisks(options, async (session) => {
     const found = await findStorages(session);
+    const branches = await findBranches(session);
     const disks = await Promise.all(
       found.map(async (each) => {
         const { name, age, nodes } = each;
@@ -32,6 +37,7 @@ export async function list(options: DiskOptions): Promise<void> {
         return {
           ...{ name, age, nodes, size: known?.storage.size ?? null, state: known?.storage.state ?? "failed" },
           node: known?.node ?? null,
+          branches: branches.filter((branch) => branch.age === age).length,
         };
       }),
     );
@@ -39,9 +45,9 @@ export async function list(options: DiskOptions): Promise<void> {
       disks.length === 0
         ? ""
         : table(
-            ["NAME", "SIZE", "STATE", "SERVED BY", "AGE"],
-            disks.map(({ name, size, state, node, age }) => [
-              ...[name, size === null ? "?" : sizeText(size), state, node ?? "nobody", age],
+            ["NAME", "SIZE", "STATE", "SERVED BY", "BRANCHES", "AGE"],
+            disks.map(({ name, size, state, node, branches: kept, age }) => [
+              ...[name, size === null ? "?" : sizeText(size), state, node ?? "nobody", kept, age],
             ]),
           ),
     );
@@ -64,8 +70,10 @@ export async function show(name: string, options: ShowOptions): Promise<void> {
     if (wait !== undefined) await untilWhole(session, name);
     const storage = await findStorage(session, name);
     for (;;) {
-      const described = await describe(session, storage);
-      emit("disk show", json, described.storage, () => text(described));
+      const [described, kept] = await Promise.all([describe(session, storage), findBranches(session)]);
+      const branches = kept.filter(({ age }) => age === storage.age);
+      const document = { ...described.storage, branches: branches.map(branchDocument) };
+      emit("disk show", json, document, () => [text(described), ...branches.map(branchRemark)].join("\n"));
       if (!watch) {
         if (described.storage.state !== "ok") process.exitCode = exitCodes.degraded;
         return;
@@ -106,7 +114,7 @@ export async function untilWhole(session: DiskSession, name: string): Promise<vo
   });
 }
 
-function text({ storage, node, algorithm, epoch, witnesses, dirtyMap, remarks }: Described): string {
+function text({ storage, node, algorithm, epoch, witnesses, dirtyMap, remarks, upkeep }: Described): string {
   const { name, age, size, state, generation, members } = storage;
   const rows = members.map((each) => [
     ...[each.node, each.path, each.state, bytesText(each.dirtyBytes), `${Math.floor(each.percent)} %`],
@@ -116,6 +124,7 @@ function text({ storage, node, algorithm, epoch, witnesses, dirtyMap, remarks }:
     `age ${age}, generation ${generation}`,
     table(["MACHINE", "PATH", "STATE", "LACKS", "IN SYNC"], rows),
     ...witnesses.map((each) => `witness ${each.node} ${each.path}`),
+    scrubText(upkeep),
     ...(dirtyMap === "" || /^\.*$/.test(dirtyMap) ? [] : ["", picture(dirtyMap)]),
     ...remarks,
   ].join("\n");

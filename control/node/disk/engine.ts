@@ -8,10 +8,16 @@ import { STD_NOTFOUND } from "../../../core-wasm/status.js";
 import { KEYED_KEY_BYTES } from "../../../core-wasm/wire/formats.js";
 import { type Capability, capabilityOf } from "../../capability/capability.js";
 import type { After } from "../../group/timer.js";
-import { DISK_BLOCK_BYTES, type GivenMember, type NewStorage } from "../../interface/disk.js";
+import {
+  DISK_BLOCK_BYTES,
+  type GivenMember,
+  type NewStorage,
+  type StorageSettings,
+} from "../../interface/disk.js";
 import { fromHex, view } from "../../kernel/bytes.js";
 import { Digests } from "../../kernel/digests.js";
 import type { Kernel } from "../../kernel/kernel.js";
+import { DirtyMap } from "../../server/disk/dirty-map.js";
 import { digestSeed, Member } from "../../server/disk/member/member.js";
 import type { MemberPort } from "../../server/disk/member/port.js";
 import {
@@ -25,6 +31,7 @@ import { algorithmOf } from "../../server/disk/storage/algorithm.js";
 import type { Branches } from "../../server/disk/storage/branches.js";
 import { generationIn } from "../../server/disk/storage/decision.js";
 import { format, Storage } from "../../server/disk/storage/storage.js";
+import { newUpkeep, type Settings } from "../../server/disk/storage/upkeep.js";
 import { refuse } from "../../stub/refused.js";
 import type { OpenDevice, OpenMember } from "./medium.js";
 
@@ -40,7 +47,7 @@ export interface Machine {
 const digestsOf = new WeakMap<Kernel, Digests>();
 
 /** The digests of a kernel: one object for all media, as each has memory of its own. */
-function digests(kernel: Kernel): Digests {
+export function digests(kernel: Kernel): Digests {
   const known = digestsOf.get(kernel);
   if (known !== undefined) return known;
   const made = new Digests(kernel);
@@ -58,16 +65,19 @@ export interface StorageMachine extends Machine {
   readonly connect: (entry: MemberEntry) => MemberPort;
   readonly branches: Branches | undefined;
   readonly log: (line: string) => void;
+  /** Milliseconds since 1970. */
+  readonly wall: () => number;
 }
 
 /** Begins to open a storage; it waits for its members by itself. */
 export function openStorage(record: MemberRecord, machine: StorageMachine, winner?: Uint8Array): Storage {
-  const { kernel, after, random, now, connect, log, branches } = machine;
+  const { kernel, after, random, now, wall, connect, log, branches } = machine;
   const seed = digestSeed(record.storage);
   return Storage.open(
     {
-      ...{ record, connect, clock: now, after, random, log },
+      ...{ record, connect, clock: now, wall, after, random, log },
       digests: (data) => digests(kernel).of(data, seed),
+      bits: (size) => new DirtyMap(kernel, size),
       ...(branches === undefined ? {} : { branches }),
     },
     winner,
@@ -93,6 +103,10 @@ export function capabilityIn({ capability }: Pick<GivenMember, "capability">): C
   if (bytes === undefined) throw new Error("a capability is hex"); // its schema has seen to that
   return capabilityOf(bytes);
 }
+
+/** Those that are given. */
+export const settingsIn = (settings: StorageSettings = {}): Partial<Settings> =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 
 /** How many blocks each member gets: all of them, or of a linear storage its part. */
 function sizesOf({ algorithm, members }: NewStorage, blocks: number): number[] {
@@ -129,6 +143,7 @@ export async function createStorage(
   const record: MemberRecord = {
     ...{ storage, members, member: first.id, epoch: 0, server: 0n, generation, history: [] },
     ...{ isClean: true, activity: new Uint8Array(mapBytesOf(blocks)) },
+    upkeep: newUpkeep(settingsIn(wanted.settings)),
   };
   await format(record, connect);
   return record;

@@ -7,6 +7,8 @@
 // - One that cannot be served yet gets its port all the same after a while: who asks is told how it is,
 //   or waits. It ends when another machine has it.
 // - One that serves ends when it is fenced: it closes its port, and watches.
+// - It is moved in use: the next machine stands by, then this one ends in order and keeps its port until
+//   the next one serves, so that nobody else takes it meanwhile; requests come again, there.
 
 import type { Capability } from "../../capability/capability.js";
 import { type After, pause } from "../../group/timer.js";
@@ -41,7 +43,10 @@ const rankMs = 250;
 const waitingMs = 4000;
 const elsewhereMs = 1000;
 /** A storage that was just made is served within. */
-const [madeStepMs, madeMs] = [50, 15_000];
+const madeMs = 15_000;
+/** Who stands by for a storage that is let go does so for so long; who lets it go waits as long. */
+const takingMs = 10_000;
+const lookMs = 50;
 const asking = { locateTimeoutMs: 500, pollMs: 200, deadMs: 800, replyBytesMax: 256 };
 
 /** What one machine does about one storage. */
@@ -55,6 +60,9 @@ export class Host {
   #isReady = false;
   #forget: () => void = () => undefined;
   #closed = false;
+  /** It is about to serve what another machine lets go; it is letting go. */
+  #isTaking = false;
+  #isLeaving = false;
 
   constructor(options: HostOptions, record: MemberRecord, rank: number) {
     this.#options = options;
@@ -65,6 +73,11 @@ export class Host {
   /** It has the storage: its members have given themselves to this machine. */
   get isServing(): boolean {
     return this.#isReady;
+  }
+
+  /** The storage, while it is served here. */
+  get serving(): Served | null {
+    return this.#isReady ? this.#served : null;
   }
 
   /** It is being opened, or served. */
@@ -133,6 +146,34 @@ export class Host {
     return served;
   }
 
+  /** Stands by to serve it as soon as the machine that does lets it go. */
+  take(): void {
+    if (this.#closed || this.#isReady) return;
+    this.#isTaking = true;
+    this.#options.after(takingMs, () => {
+      this.#isTaking = false;
+    });
+    this.#forget();
+    if (this.#served === null) this.open();
+  }
+
+  /** Ends it in order, and closes its port once the machine that stands by for it serves it. */
+  async letGo(isServedThere: () => Promise<boolean>): Promise<void> {
+    const served = this.#served;
+    if (served === null || this.#isLeaving) return;
+    this.#isLeaving = true;
+    try {
+      await served.storage.close();
+      for (let waitedMs = 0; waitedMs < takingMs && !this.#closed; waitedMs += lookMs) {
+        if (await isServedThere()) break;
+        await pause(this.#options.after, lookMs);
+      }
+    } finally {
+      this.#isLeaving = false;
+      this.#ended(served, "it was moved");
+    }
+  }
+
   /** Ends it here and opens it anew: of two histories that of this member counts. */
   async reopen(winner: Uint8Array): Promise<void> {
     this.#letGo()?.storage.stop();
@@ -149,8 +190,8 @@ export class Host {
       const isElsewhere = this.#server === null ? this.#isServed() : this.#options.isElsewhere(this.record);
       isElsewhere.then((found) => {
         if (isOver()) return;
-        if (found) served.storage.stop();
-        else if (this.#server === null && waitedMs + stepMs >= waitingMs) this.#listen(served);
+        if (found && !this.#isTaking) served.storage.stop();
+        else if (!found && this.#server === null && waitedMs + stepMs >= waitingMs) this.#listen(served);
         this.#standBy(served, waitedMs + stepMs);
       }, this.#options.failed);
     });
@@ -176,7 +217,7 @@ export class Host {
   }
 
   #ended(served: Served, why: string): void {
-    if (this.#served !== served) return;
+    if (this.#served !== served || this.#isLeaving) return;
     const wasReady = this.#isReady;
     this.#letGo();
     if (wasReady) this.#options.noticed(this.record.storage.name, "ended", why);
@@ -254,10 +295,10 @@ export class Hosts {
     const host = this.#hosts.get(age) ?? new Host(this.#options, record, 0);
     this.#hosts.set(age, host);
     if (!host.isOpen) host.open();
-    for (let waited = 0; !host.isServing && !(await isElsewhere(record)); waited += madeStepMs) {
+    for (let waited = 0; !host.isServing && !(await isElsewhere(record)); waited += lookMs) {
       if (waited >= madeMs)
         throw new DiskError("DISK_NO_QUORUM", `${host.why}; it is made and not served yet`);
-      await pause(after, madeStepMs);
+      await pause(after, lookMs);
     }
     return host;
   }
@@ -274,6 +315,10 @@ export class Hosts {
     } finally {
       this.#ending.delete(key);
     }
+  }
+
+  of(age: Uint8Array): Host | undefined {
+    return this.#hosts.get(toHex(age));
   }
 
   get(name: string): Host | undefined {

@@ -5,10 +5,11 @@
 //   on the disk: there whole, before or after, whenever the machine ends.
 // - A file that cannot be read is an error, and never replaced: capabilities hang on it.
 
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { exitCodes, ProteusError } from "../../kernel/errors.js";
+import { replaceDurably } from "../durable-file.js";
 
 const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 
@@ -51,23 +52,9 @@ export function readMedia(path: string): MediaState {
 
 /** Replaces the file; it is durable when this returns. Throws DISK_MEDIA_FILE. */
 export function writeMedia(path: string, state: MediaState): void {
-  const unfinished = `${path}.new`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const file = openSync(unfinished, "w", 0o600);
-    try {
-      writeSync(file, `${JSON.stringify(state)}\n`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(unfinished, path);
-    const folder = openSync(dirname(path), "r"); // the name is the folder's content
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
+    replaceDurably(path, `${JSON.stringify(state)}\n`);
   } catch (error) {
     throw unusable(path, error);
   }

@@ -30,6 +30,8 @@ export interface MediaOptions {
   readonly agesOf: (storage: Capability) => Promise<readonly Uint8Array[]>;
   /** Told when a record was found on a medium, or has come there. */
   readonly changed: () => void;
+  /** Told of every request to a member. */
+  readonly used: () => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -77,14 +79,14 @@ export class Media implements ObjectTable<DiskMedium> {
   }
 
   #make(entry: MediumEntry): Kept {
-    const { openDevice, openMember, agesOf, changed, failed } = this.#options;
+    const { openDevice, openMember, agesOf, changed, used, failed } = this.#options;
     const storage = storageOf(entry);
     const found = (what: MemberFound) => {
       kept.record = what.kind === "member" ? what.record : null;
       changed();
     };
     const medium = new Medium({
-      ...{ path: entry.path, found, failed },
+      ...{ path: entry.path, found, used, failed },
       openMember: (device) => openMember(device, entry.path),
       openDevice: () => openDevice(kept.entry.path, kept.entry.bytes, storage),
     });

@@ -45,6 +45,8 @@ export interface MediumOptions {
   readonly openMember: (device: OpenDevice) => Promise<OpenMember>;
   /** Told when it was opened, and when it has become the member of a storage. */
   readonly found: (found: MemberFound) => void;
+  /** Told of every request to its member. */
+  readonly used: () => void;
   /** Told why it was closed. */
   readonly failed: (error: unknown) => void;
 }
@@ -180,6 +182,7 @@ export class Medium implements MemberPort {
   // ---- the member ------------------------------------------------------------------------
 
   async #ask<Result>(work: (member: OpenMember) => Promise<Result>): Promise<Result> {
+    this.#options.used();
     const member = this.#member;
     if (member === null) throw new DiskError("DISK_GONE", `${this.path} is closed: ${this.#why}`);
     try {

@@ -7,19 +7,22 @@
 import { STD_EXISTS, STD_NOTFOUND } from "../../../core-wasm/status.js";
 import { type After, pause } from "../../group/timer.js";
 import type { GivenMember } from "../../interface/disk.js";
-import type { Described, StorageChange } from "../../interface/storage.js";
+import type { Described, StorageChange, UpkeepDocument } from "../../interface/storage.js";
 import { sameBytes, toHex } from "../../kernel/bytes.js";
 import { BLOCK_BYTES, type DiskExtent, type WriteOptions, type ZeroOptions } from "../../server/disk/disk.js";
 import { DiskError } from "../../server/disk/errors.js";
 import type { MemberEntry } from "../../server/disk/member/record.js";
 import type { ScrubReport } from "../../server/disk/storage/scrub.js";
+import type { SplitStatus } from "../../server/disk/storage/status.js";
 import type { Storage } from "../../server/disk/storage/storage.js";
 import type { ServedStorage } from "../../server/disk/storage-server.js";
 import { refuse } from "../../stub/refused.js";
-import { entryFor } from "./engine.js";
+import { entryFor, settingsIn } from "./engine.js";
 import { Jobs, type Progress, type Result } from "./jobs.js";
 
 export interface ServedOptions {
+  /** Told of every request for its blocks. */
+  readonly used: () => void;
   readonly after: After;
   /** This machine's name. */
   readonly node: string;
@@ -34,17 +37,39 @@ export interface ServedOptions {
   readonly isReady: () => boolean;
   /** Opens it anew: of two histories that of this member counts. */
   readonly reopen: (winner: Uint8Array) => Promise<void>;
+  /** Has the machine of a member serve it; ends when that stands by, before it is let go here. */
+  readonly moveTo: (entry: MemberEntry) => Promise<void>;
 }
 
-const remarksOf = (state: string): string[] =>
-  state === "split-brain"
-    ? ["its members have two histories: proteus disk heal NAME --keep MEMBER says which counts"]
-    : [];
+const nameOf = ({ node, path }: Pick<MemberEntry, "node" | "path">): string => `${node}:${path}`;
 
-const reported = ({ blocks, members }: ScrubReport): Result => ({
-  blocks,
+/** What a person has to know of a split brain, and the one command that ends it. */
+function remarksOf(name: string, { sides, apart }: SplitStatus): string[] {
+  const [first, ...others] = sides.map((members) => members.map(nameOf).join(", "));
+  const ofAll =
+    first === undefined
+      ? []
+      : [
+          `two histories, that of ${first} and that of ${others.join(" and that of ")}: nothing is served`,
+          `proteus disk heal ${name} keeps the first and saves the other as a branch; --keep MEMBER: another`,
+        ];
+  if (apart.length === 0) return ofAll;
+  const each = apart.map(({ entry, why }) => `split brain: ${nameOf(entry)}: ${why}`);
+  const heal = `proteus disk heal ${name} keeps what is served now; --keep MEMBER: what that member has`;
+  return [...ofAll, ...each, heal];
+}
+
+const reported = ({ blocks, mended, members }: ScrubReport): Result => ({
+  ...{ blocks, mended },
   members: members.map(({ node, path, rotten, differing }) => ({ node, path, rotten, differing })),
 });
+
+function upkeepOf(storage: Storage): UpkeepDocument {
+  const { scrub, ...settings } = storage.upkeep();
+  const { block, ...state } = scrub;
+  const percent = Math.min(100, Math.floor((100 * block) / Math.max(1, storage.blocks)));
+  return { ...settings, scrub: { ...state, percent } };
+}
 
 /** How long members that were opened anew are waited for. */
 const [settleMs, settleTries] = [500, 60];
@@ -71,10 +96,12 @@ export class Served implements ServedStorage {
   }
 
   read(block: number, buffer: Uint8Array): Promise<void> {
+    this.#options.used();
     return this.storage.read(block, buffer);
   }
 
   write(block: number, data: Uint8Array, options: WriteOptions): Promise<void> {
+    this.#options.used();
     return this.storage.write(block, data, options);
   }
 
@@ -83,6 +110,7 @@ export class Served implements ServedStorage {
   }
 
   flush(): Promise<void> {
+    this.#options.used();
     return this.storage.flush();
   }
 
@@ -91,9 +119,10 @@ export class Served implements ServedStorage {
   }
 
   async describe(): Promise<Described> {
+    if (this.storage.hasEnded) throw new DiskError("DISK_GONE", "it is served elsewhere, or will be");
     const record = this.storage.record();
     const document = this.storage.status();
-    const isDirty = document.members.some(({ dirtyBytes }) => dirtyBytes > 0);
+    const isDirty = this.#options.isReady() && document.members.some(({ dirtyBytes }) => dirtyBytes > 0);
     return {
       ...{
         storage: document,
@@ -104,8 +133,9 @@ export class Served implements ServedStorage {
       witnesses: record.members.flatMap(({ isWitness, node, path }) => (isWitness ? [{ node, path }] : [])),
       ages: (await this.#ages(record.members)).map(toHex),
       dirtyMap: isDirty ? await this.#picture() : "",
-      remarks: remarksOf(document.state),
+      remarks: remarksOf(document.name, this.storage.split()),
       jobs: this.#jobs.all(),
+      upkeep: upkeepOf(this.storage),
     };
   }
 
@@ -179,8 +209,10 @@ export class Served implements ServedStorage {
         await this.#makeRoom(Math.ceil(change.size / BLOCK_BYTES));
         await storage.grow(Math.ceil(change.size / BLOCK_BYTES));
         return { size: storage.blocks * BLOCK_BYTES };
-      case "scrub":
-        return reported(await storage.scrub({ progress: (blocks) => progress({ blocks }) }));
+      case "scrub": {
+        const { bytesPerSecond = 0 } = change;
+        return reported(await storage.scrub({ bytesPerSecond, progress: (blocks) => progress({ blocks }) }));
+      }
       case "verify":
         return reported(await storage.verify({ progress: (blocks) => progress({ blocks }) }));
       case "resync":
@@ -191,9 +223,23 @@ export class Served implements ServedStorage {
         await (change.as === "dirty" ? storage.markDirty(id) : storage.markClean(id));
         return {};
       }
+      case "settings":
+        await storage.settings(settingsIn(change.settings));
+        return { ...upkeepOf(storage) };
+      case "move":
+        return this.#move(change.node);
       case "heal":
         return this.#heal(change.keep);
     }
+  }
+
+  async #move(node: string): Promise<Result> {
+    if (node === this.#options.node) return { node };
+    if (!this.#options.isReady())
+      throw new DiskError("DISK_NO_QUORUM", "it is not served yet; nothing was changed");
+    const { members } = this.storage.record();
+    await this.#options.moveTo(members.find((entry) => entry.node === node) ?? refuse(STD_NOTFOUND));
+    return { node };
   }
 
   /** One member after the other: each is gone for a moment. */
@@ -213,7 +259,7 @@ export class Served implements ServedStorage {
 
   #member(name: string): MemberEntry {
     const { members } = this.storage.record();
-    return members.find(({ node, path }) => `${node}:${path}` === name) ?? refuse(STD_NOTFOUND);
+    return members.find((each) => nameOf(each) === name) ?? refuse(STD_NOTFOUND);
   }
 
   async #newMember(given: GivenMember): Promise<MemberEntry> {
@@ -224,17 +270,22 @@ export class Served implements ServedStorage {
     return entry;
   }
 
-  /** Without `keep`: the histories that there are. With it: that member's counts. */
+  /** Of two histories that of `keep` counts, else the one that is served, or would be. */
   async #heal(keep: string | undefined): Promise<Result> {
-    const { members } = this.storage.status();
-    const apart = members.filter(({ state }) => state === "dirty").map(({ node, path }) => `${node}:${path}`);
-    if (keep === undefined) return { apart, keep: "name a member whose history counts" };
-    const winner = this.#member(keep);
-    if (apart.includes(keep) || !this.#options.isReady()) {
+    const { sides, apart } = this.storage.split();
+    const named = keep === undefined ? undefined : this.#member(keep);
+    const isApart = named !== undefined && apart.some(({ entry }) => sameBytes(entry.id, named.id));
+    if (isApart || !this.#options.isReady()) {
+      const winner = named ?? sides[0]?.[0];
+      if (winner === undefined)
+        throw new DiskError(
+          "DISK_NO_QUORUM",
+          "it is not served, and has no second history; start its members",
+        );
       await this.#options.reopen(winner.id);
-      return { keeps: keep };
+      return { keeps: nameOf(winner) };
     }
-    for (const name of apart) await this.storage.heal(this.#member(name).id);
-    return { keeps: keep, healed: apart };
+    for (const { entry } of apart) await this.storage.heal(entry.id);
+    return { healed: apart.map(({ entry }) => nameOf(entry)) };
   }
 }

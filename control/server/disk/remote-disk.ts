@@ -19,9 +19,9 @@ import type { CallOptions, Transact } from "../../kernel/calls.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { type Stub, stub } from "../../stub/client.js";
 import { BLOCK_BYTES, type Disk, type DiskExtent, type WriteOptions, type ZeroOptions } from "./disk.js";
-import { DiskError, type DiskErrorCode } from "./errors.js";
+import { DiskError } from "./errors.js";
 import { Ranges } from "./ranges.js";
-import { overRpc } from "./statuses.js";
+import { isPassing, overRpc } from "./statuses.js";
 
 export interface RemoteDiskOptions {
   readonly via: Kernel | Transact;
@@ -36,8 +36,6 @@ export interface RemoteDiskOptions {
 }
 
 const callDefaults: CallOptions = { locateTimeoutMs: 1000, pollMs: 250, deadMs: 1000 };
-/** The machine that serves is another one, or will be. */
-const passing = new Set<DiskErrorCode>(["DISK_SILENT", "DISK_FENCED", "DISK_GONE", "DISK_TRANSFER"]);
 const [firstPauseMs, longestPauseMs] = [50, 500];
 /** Calls under way at the same time; a server has threads for a few more. */
 const atOnceMax = 14;
@@ -214,8 +212,7 @@ export class RemoteDisk implements Disk {
       try {
         return await overRpc(ask);
       } catch (error) {
-        const isPassing = error instanceof DiskError && passing.has(error.code);
-        if (!isPassing || now() + wait >= end) throw error;
+        if (!isPassing(error) || now() + wait >= end) throw error;
       }
       await pause(after, wait);
     }

@@ -5,7 +5,7 @@
 //   takes requests apart and gives them to the member of the medium that a capability names.
 // - Data travels from the request's buffer to the medium without a copy of it.
 
-import { STD_ARGBAD } from "../../../core-wasm/status.js";
+import { STD_ARGBAD, STD_NOTFOUND } from "../../../core-wasm/status.js";
 import type { Capability } from "../../capability/capability.js";
 import type { ServerIdentity } from "../../capability/secrets.js";
 import {
@@ -17,20 +17,26 @@ import {
   DISK_RAW,
   DISK_TRANSFER_BYTES,
   diskTable,
+  type ExportDocument,
+  type KeptBranch,
   type KnownStorage,
   type MediumDocument,
   type NewStorage,
   newStorageSchema,
+  type WantedExport,
+  wantedExportSchema,
 } from "../../interface/disk.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import type { ObjectTable } from "../../stub/objects.js";
 import { refuse } from "../../stub/refused.js";
 import { type Handlers, Server } from "../../stub/serving.js";
+import { keptBytes } from "./branch/branch.js";
 import { DiskError } from "./errors.js";
 import { DIGEST_BYTES, type MemberPort } from "./member/port.js";
 import type { MemberRecord } from "./member/record.js";
 import { recordBytes, recordFrom } from "./record-wire.js";
 import { refusedFor, refusing } from "./statuses.js";
+import type { BranchPiece } from "./storage/branches.js";
 
 /** A medium of this machine. */
 export interface DiskMedium {
@@ -51,9 +57,20 @@ export interface DiskMachine {
   listMedia(): readonly MediumDocument[];
   create(storage: NewStorage): Promise<KnownStorage>;
   extend(object: number, bytes: number): Promise<void>;
+  /** Stands by to serve the storage of a medium. */
+  take(object: number): Promise<void>;
   serves(age: Uint8Array): boolean;
+  /** Begins to export a storage over NBD; answers where. */
+  addExport(wanted: WantedExport): Promise<string>;
+  removeExport(name: string): Promise<string>;
+  listExports(): readonly ExportDocument[];
   /** Ends what it does for a storage; answers how many media it had of it. */
   forget(age: Uint8Array): Promise<number>;
+  branches(): Promise<readonly KeptBranch[]>;
+  /** Blocks of a branch; null: no such one is kept. */
+  branch(age: Uint8Array, id: string, block: number): Promise<BranchPiece | null>;
+  /** Whether there was one. */
+  deleteBranch(age: Uint8Array, id: string): Promise<boolean>;
   /** @param rights that the capabilities are to give */
   storages(rights: number): readonly KnownStorage[];
 }
@@ -93,7 +110,14 @@ type OfServer =
   | "storages"
   | "serving"
   | "forget"
-  | "extend";
+  | "extend"
+  | "export"
+  | "unexport"
+  | "exports"
+  | "take"
+  | "branches"
+  | "branch"
+  | "debranch";
 type OfMembers = Exclude<keyof Handled, OfServer>;
 
 /** What servers of storages ask of a member: member/port.ts, one to one. */
@@ -184,10 +208,32 @@ export class DiskServer {
           storages: { node: machine.name, storages: machine.storages(rights) },
         }),
         extend: ({ object }, { bytes }) => done(() => machine.extend(object, Number(bytes))),
+        take: ({ object }) => done(() => machine.take(object)),
         serving: (_asked, { age }) => ({ serves: machine.serves(age) ? 1 : 0 }),
+        export: async (_asked, { export: document }) => {
+          const wanted = wantedExportSchema.safeParse(document);
+          if (!wanted.success) refuse(STD_ARGBAD);
+          return { address: await refusing(() => machine.addExport(wanted.data)) };
+        },
+        unexport: async (_asked, { name }) => ({
+          address: await refusing(() => machine.removeExport(name)),
+        }),
+        exports: () => ({ exports: { exports: machine.listExports() } }),
         forget: async (_asked, { age }) => {
           const gone = age.slice();
           return { media: await refusing(() => machine.forget(gone)) };
+        },
+        branches: async () => ({
+          branches: { node: machine.name, branches: await refusing(() => machine.branches()) },
+        }),
+        branch: async (_asked, { block, age, branch }) => {
+          const piece = await refusing(() => machine.branch(age, branch, block));
+          if (piece === null) return refuse(STD_NOTFOUND);
+          return { states: piece.states, digests: piece.digests, data: keptBytes(piece) };
+        },
+        debranch: async (_asked, { age, branch }) => {
+          if (!(await refusing(() => machine.deleteBranch(age, branch)))) refuse(STD_NOTFOUND);
+          return {};
         },
         ...memberHandlers,
       },

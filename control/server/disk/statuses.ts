@@ -62,6 +62,15 @@ export function diskErrorOf(error: unknown): unknown {
   return new DiskError(code, why, [], { cause: error });
 }
 
+const passingCodes = new Set([
+  ...["RPC_NOTFOUND", "RPC_FAILURE", "RPC_TRYAGAIN"],
+  ...["DISK_SILENT", "DISK_FENCED", "DISK_GONE", "DISK_TRANSFER"],
+]);
+
+/** A storage did not answer, or not whole, or is served by another machine or will be: ask again. */
+export const isPassing = (error: unknown): boolean =>
+  (error instanceof DiskError || error instanceof ProteusError) && passingCodes.has(error.code);
+
 /** Does something elsewhere; rejects with DiskError. */
 export async function overRpc<Result>(work: () => Promise<Result>): Promise<Result> {
   try {

@@ -28,7 +28,7 @@ describe("a mistake on the command line", () => {
     [["serve", "echo", "--port", "abc", "--threads", "65"], 2, "from 1 to 64"],
     [["serve"], 2, "a subcommand is missing"],
     [["serve", "ecko"], 2, "Did you mean echo?"],
-    [["node", "status", "--port", port, "--timeout", "1h"], 2, '"1h" is not a duration'],
+    [["node", "status", "--port", port, "--timeout", "1y"], 2, '"1y" is not a duration'],
     [["metrix"], 2, "Did you mean metrics?"],
     [["port", "publik"], 2, "Did you mean public?"],
   ])("%j ends with %d and says: %s", async (words, status, message) => {

@@ -32,6 +32,7 @@ export const typescriptArrows: readonly string[] = [
 ];
 
 export const assemblyScriptArrows: readonly string[] = [
+  "build/metal/interface", // made from control/interface: scripts/build-metal.mjs
   "core-wasm/host",
   "core-wasm/memory",
   "core-wasm/crypto",
@@ -44,9 +45,11 @@ export const assemblyScriptArrows: readonly string[] = [
   "core-wasm/tables",
   "core-wasm/kernel",
   "core-wasm/bench",
+  "drivers/virtio",
   "drivers/virtio-net",
   "drivers/virtio-blk",
   "drivers/uart",
+  "boot/metal",
   "test/kernel",
 ];
 

@@ -7,7 +7,7 @@ import { errorCodes } from "../../../control/cli/manual/errors.js";
 import { statusMeanings } from "../../../control/kernel/errors.js";
 import { lineOf, parse, type Source, sourcesBelow, walk } from "./sources.js";
 
-const sources = ["control", "drivers", "simulation"].flatMap((folder) => sourcesBelow(folder));
+const sources = ["boot", "control", "drivers", "simulation"].flatMap((folder) => sourcesBelow(folder));
 
 /** Texts that look like a code and are none: names of variables, capabilities, options, statuses. */
 const others =

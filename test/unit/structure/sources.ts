@@ -61,7 +61,7 @@ export function lineOf(node: ts.Node): number {
 /** True for files that AssemblyScript compiles and TypeScript does not. */
 export function isAssemblyScript(path: string): boolean {
   if (isConstants(path)) return false;
-  return /^(core-wasm|test\/kernel|drivers\/(virtio-net|virtio-blk|uart))\//.test(path);
+  return /^(core-wasm|test\/kernel|drivers\/(virtio|virtio-net|virtio-blk|uart)|boot\/metal)\//.test(path);
 }
 
 /** True for the plain constants that both languages compile. */

@@ -13,7 +13,6 @@ import { DIGEST_BYTES } from "./port.js";
 
 interface Page {
   readonly bytes: Uint8Array;
-  isDirty: boolean;
   isBeingWritten: boolean;
 }
 
@@ -28,7 +27,8 @@ export class DigestTable {
   readonly #pages = new Map<number, Page>();
   readonly #loading = new Map<number, Promise<void>>();
   readonly #pagesMax: number;
-  #dirty = 0;
+  /** Numbers of pages that wait to be written. */
+  readonly #dirty = new Set<number>();
 
   constructor(device: BlockDevice, most = pagesMax) {
     this.#device = device;
@@ -37,12 +37,12 @@ export class DigestTable {
 
   /** Whether something waits to be written. */
   get isDirty(): boolean {
-    return this.#dirty > 0;
+    return this.#dirty.size > 0;
   }
 
   /** More waits than should: somebody should write it, and flush. */
   get isCrowded(): boolean {
-    return this.#dirty > this.#pagesMax / 2;
+    return this.#dirty.size > this.#pagesMax / 2;
   }
 
   /** Whether the digests of these blocks are in memory. */
@@ -76,14 +76,14 @@ export class DigestTable {
       bytes.fill(0xff);
     }
     this.#evict(this.#pagesMax - 1);
-    this.#pages.set(page, { bytes, isDirty: false, isBeingWritten: false });
+    this.#pages.set(page, { bytes, isBeingWritten: false });
   }
 
   /** Gives up pages that nobody has used for the longest, until so many are left. */
   #evict(left: number): void {
     if (this.#pages.size <= left) return;
     for (const [number, page] of this.#pages) {
-      if (page.isDirty || page.isBeingWritten) continue;
+      if (this.#dirty.has(number) || page.isBeingWritten) continue;
       this.#pages.delete(number);
       if (this.#pages.size <= left) return;
     }
@@ -100,17 +100,16 @@ export class DigestTable {
 
   /** Changes the digests of blocks that are in memory. */
   set(block: number, digests: Uint8Array): void {
-    this.#each(block, digests.length / DIGEST_BYTES, (page, from, bytes, at) => {
+    this.#each(block, digests.length / DIGEST_BYTES, (page, from, bytes, at, number) => {
       page.bytes.set(digests.subarray(at, at + bytes), from);
-      if (!page.isDirty) this.#dirty++;
-      page.isDirty = true;
+      this.#dirty.add(number);
     });
   }
 
   #each(
     block: number,
     blocks: number,
-    work: (page: Page, from: number, bytes: number, at: number) => void,
+    work: (page: Page, from: number, bytes: number, at: number, number: number) => void,
   ): void {
     for (let done = 0; done < blocks; ) {
       const number = pageOf(block + done);
@@ -120,16 +119,15 @@ export class DigestTable {
       this.#pages.set(number, page);
       const place = (block + done) % DIGESTS_A_PAGE;
       const count = Math.min(blocks - done, DIGESTS_A_PAGE - place);
-      work(page, place * DIGEST_BYTES, count * DIGEST_BYTES, done * DIGEST_BYTES);
+      work(page, place * DIGEST_BYTES, count * DIGEST_BYTES, done * DIGEST_BYTES, number);
       done += count;
     }
   }
 
   /** Writes what was set before it began; one call at a time. It is on the medium after a flush. */
   async write(): Promise<void> {
-    if (this.#dirty === 0) return;
-    const numbers = [...this.#pages].filter(([, page]) => page.isDirty).map(([number]) => number);
-    const runs = runsOf(numbers.sort((a, b) => b - a));
+    if (this.#dirty.size === 0) return;
+    const runs = runsOf([...this.#dirty].sort((a, b) => b - a));
     await Promise.all(runs.map((run) => this.#writeRun(run)));
     this.#evict(this.#pagesMax);
   }
@@ -138,11 +136,10 @@ export class DigestTable {
   async #writeRun(run: readonly number[]): Promise<void> {
     const bytes = new Uint8Array(run.length * BLOCK_BYTES);
     const pages = run.flatMap((number) => this.#pages.get(number) ?? []);
+    for (const number of run) this.#dirty.delete(number);
     for (const [index, page] of pages.entries()) {
       bytes.set(page.bytes, index * BLOCK_BYTES);
-      page.isDirty = false;
       page.isBeingWritten = true;
-      this.#dirty--;
     }
     await this.#device.write(pageBlock(this.#device.blocks, run[0] ?? 0), bytes);
     for (const page of pages) page.isBeingWritten = false;

@@ -50,7 +50,7 @@ export interface MemberOptions {
 }
 
 /** What digests of a storage's blocks begin with: no two storages have the same. */
-export const digestSeed = ({ age }: StorageFacts): bigint => view(age).getBigUint64(0, true);
+export const digestSeed = ({ age }: Pick<StorageFacts, "age">): bigint => view(age).getBigUint64(0, true);
 
 /** What a member keeps while it is one. */
 interface Serving {

@@ -24,6 +24,7 @@ import {
   type MemberRecord,
   mapBytesOf,
   type StorageFacts,
+  type Upkeep,
 } from "./record.js";
 
 /** Bytes of text at most; a node's path is the longest that fits for eight members. */
@@ -119,6 +120,19 @@ const memberEntry: WireType<MemberEntry> = types.record({
   lacks: mapOrNull,
 });
 
+const counted = whole(Number.MAX_SAFE_INTEGER);
+const upkeep: WireType<Upkeep> = types.record({
+  memberTimeoutMs: counted,
+  resyncRest: counted,
+  resyncBytesPerSecond: counted,
+  scrubEveryMs: counted,
+  scrubBytesPerSecond: counted,
+  scrub: types.record({
+    ...{ beganAt: counted, block: counted, mended: counted, bytesPerSecond: counted },
+    ...{ endedAt: counted, lastMended: counted, dueAt: counted },
+  }),
+});
+
 /** A record on the wire and on a medium. Bytes that it reads are copies. */
 export const memberRecord: WireType<MemberRecord> = types.record({
   storage: storageFacts,
@@ -130,6 +144,7 @@ export const memberRecord: WireType<MemberRecord> = types.record({
   history: types.list(types.uint64, HISTORY_MAX),
   isClean: types.boolean,
   activity: map,
+  upkeep: types.optional(upkeep),
 });
 
 /** A record as a medium keeps it. */

@@ -20,7 +20,7 @@ export const EXTENTS_MAX = 8192;
 /** Blocks of an extent at least: 4 MiB. */
 export const EXTENT_BLOCKS_MIN = 1024;
 
-/** How a storage is to be treated; the same for its whole life but for what `grow` and settings change. */
+/** How a storage is to be treated; the same for its whole life but for what `grow` changes. */
 export interface StorageFacts {
   /** 128 random bits, given when it is made. */
   readonly age: Uint8Array;
@@ -35,6 +35,32 @@ export interface StorageFacts {
   readonly serve: "majority" | "any";
   /** What is done about two histories: `keep` saves the loser's blocks as a branch, `ask` waits for a person. */
   readonly onSplit: "keep" | "ask";
+}
+
+/** The scrub under way, the last one and the next; times are milliseconds since 1970, 0: none. */
+export interface ScrubState {
+  readonly beganAt: number;
+  /** Of the one under way: what it looks at next, how many blocks it has mended, its own rate or 0. */
+  readonly block: number;
+  readonly mended: number;
+  readonly bytesPerSecond: number;
+  readonly endedAt: number;
+  readonly lastMended: number;
+  readonly dueAt: number;
+}
+
+/** How patient a storage is, and what goes on in its background (storage/upkeep.ts has the defaults). */
+export interface Upkeep {
+  /** A member that is silent for so long is down. */
+  readonly memberTimeoutMs: number;
+  /** While others use the disk, resync rests so many times as long as it works. */
+  readonly resyncRest: number;
+  /** 0: as many as it can. */
+  readonly resyncBytesPerSecond: number;
+  /** Between two scrubs; 0: only when somebody asks for one. */
+  readonly scrubEveryMs: number;
+  readonly scrubBytesPerSecond: number;
+  readonly scrub: ScrubState;
 }
 
 /** Of a member, as the storage sees it. */
@@ -83,6 +109,8 @@ export interface MemberRecord {
    * (as a fence answered them) that it has not settled yet; the member forgets its others of these.
    */
   readonly activity: Uint8Array;
+  /** Missing in records of before there was any: the defaults. */
+  readonly upkeep?: Upkeep | undefined;
 }
 
 /** Blocks that one bit of a storage's maps stands for: a power of two, at least 1024. */

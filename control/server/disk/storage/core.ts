@@ -13,16 +13,25 @@ import { type After, pause } from "../../../group/timer.js";
 import type { DiskErrorCode } from "../errors.js";
 import { DiskError } from "../errors.js";
 import { LEASE_MS, type MemberPort } from "../member/port.js";
-import { HISTORY_MAX, type MemberEntry, type MemberRecord, type StorageFacts } from "../member/record.js";
+import {
+  HISTORY_MAX,
+  type MemberEntry,
+  type MemberRecord,
+  type StorageFacts,
+  type Upkeep,
+} from "../member/record.js";
 import { Ranges } from "../ranges.js";
 import { type Algorithm, algorithmOf } from "./algorithm.js";
 import type { Branches } from "./branches.js";
 import { type Decision, generationIn, votesNeeded } from "./decision.js";
+import type { MakeBits } from "./dirty-map.js";
 import { runsOf, union } from "./extents.js";
 import { MemberLink } from "./member-link.js";
 import { defaultPolicy, type StoragePolicy } from "./policy.js";
 import { Records } from "./records.js";
+import { Scrubbing } from "./scrubbing.js";
 import { Signal } from "./signal.js";
+import { newUpkeep, policyOf } from "./upkeep.js";
 
 export interface StorageOptions {
   /** Any record of the storage, however old: it says where the members are. */
@@ -35,6 +44,11 @@ export interface StorageOptions {
   readonly random: (bytes: number) => Uint8Array;
   /** Of whole blocks, with the storage's seed, as its members compute them (port.ts). */
   readonly digests: (data: Uint8Array) => Uint8Array;
+  /** Where the maps of what members lack have their bits; default: in plain memory. */
+  readonly bits?: MakeBits;
+  /** Milliseconds since 1970; without it nothing is scrubbed by itself. */
+  readonly wall?: () => number;
+  /** Counts more than what the records say. */
   readonly policy?: Partial<StoragePolicy>;
   /** Where the blocks of a history that lost are kept; without it a split brain waits for a person. */
   readonly branches?: Branches;
@@ -73,10 +87,13 @@ export class Core {
   doubts = 0;
   /** Of what is not acknowledged yet: sends it again to a member that has forgotten it. */
   readonly unacked = new Set<(member: MemberLink) => void>();
+  /** One object for all who have it: what the records say of it is changed in place. */
   readonly policy: StoragePolicy;
+  upkeep: Upkeep;
   readonly changed = new Signal();
   readonly locks = new Ranges();
   readonly records = new Records(this);
+  readonly scrubbing = new Scrubbing(this);
   #sequence = 0;
   #volatile = 0;
   #flushedTo = 0;
@@ -85,7 +102,9 @@ export class Core {
 
   constructor(readonly options: StorageOptions) {
     const { record } = options;
-    this.policy = { ...defaultPolicy, ...options.policy };
+    this.policy = { ...defaultPolicy };
+    this.upkeep = newUpkeep();
+    this.setUpkeep(record.upkeep);
     this.facts = record.storage;
     this.epoch = record.epoch;
     this.generation = record.generation;
@@ -107,6 +126,17 @@ export class Core {
     return this.members.map(({ entry }) => entry);
   }
 
+  /** What the records say, or are to say; the defaults when they say nothing. */
+  setUpkeep(upkeep: Upkeep = newUpkeep()): void {
+    this.upkeep = upkeep;
+    Object.assign(this.policy, policyOf(upkeep), this.options.policy);
+  }
+
+  /** Milliseconds since 1970; 0 when nobody knows. */
+  wall(): number {
+    return Math.floor(this.options.wall?.() ?? 0);
+  }
+
   now(): number {
     return this.options.clock();
   }
@@ -119,6 +149,18 @@ export class Core {
   random64(): bigint {
     const bytes = this.options.random(8);
     return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) | 1n;
+  }
+
+  /** As pause, but ends when the server does. */
+  async sleep(milliseconds: number): Promise<void> {
+    let isOver = false;
+    const wake = (): void => {
+      isOver = true;
+      this.changed.fire();
+    };
+    const cancel = this.options.after(milliseconds, wake);
+    while (!isOver && this.ended === null) await this.changed.wait();
+    cancel();
   }
 
   pause(milliseconds: number): Promise<void> {
@@ -136,8 +178,8 @@ export class Core {
   }
 
   link(entry: MemberEntry): MemberLink {
-    const { connect, clock } = this.options;
-    return new MemberLink(entry, connect(entry), this.facts.blocks, clock, this.policy);
+    const { connect, clock, bits } = this.options;
+    return new MemberLink(entry, connect(entry), this.facts.blocks, clock, this.policy, bits);
   }
 
   isWholeWithout(without: MemberLink | null): boolean {
@@ -264,23 +306,19 @@ export class Core {
   /** A request to the storage: it ends in time, with DISK_NO_QUORUM or what else is the matter. */
   request<T>(work: () => Promise<T>): Promise<T> {
     this.usedAt = this.now();
+    return this.look(work).finally(() => {
+      this.usedAt = this.now();
+    });
+  }
+
+  /** As a request, of somebody who only wants to know how it is: resync need not make room for him. */
+  look<T>(work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const request: Request = { deadline: this.now() + this.policy.requestLimitMs, reject };
       this.#requests.add(request);
-      const end = (): void => {
-        this.#requests.delete(request);
-        this.usedAt = this.now();
-      };
-      work().then(
-        (answer) => {
-          end();
-          resolve(answer);
-        },
-        (error: unknown) => {
-          end();
-          reject(error);
-        },
-      );
+      work()
+        .finally(() => this.#requests.delete(request))
+        .then(resolve, reject);
     });
   }
 
@@ -299,7 +337,10 @@ export class Core {
     this.ended = error;
     this.log(`ended: ${error.message}`);
     this.phase = "closed";
-    for (const member of this.members) member.down(null);
+    for (const member of this.members) {
+      member.down(null);
+      member.close();
+    }
     for (const { reject } of this.#requests) reject(error);
     this.#requests.clear();
     this.records.end(error);

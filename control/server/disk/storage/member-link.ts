@@ -11,7 +11,7 @@
 import { DiskError } from "../errors.js";
 import type { MemberPort } from "../member/port.js";
 import type { MemberEntry } from "../member/record.js";
-import { type DirtyMap, PlainDirtyMap } from "./dirty-map.js";
+import { type DirtyMap, type MakeBits, PagedDirtyMap } from "./dirty-map.js";
 import type { StoragePolicy } from "./policy.js";
 
 interface Attempt {
@@ -58,6 +58,7 @@ export class MemberLink {
   readonly #attempts = new Set<Attempt>();
   readonly #now: () => number;
   readonly #policy: StoragePolicy;
+  readonly #bits: MakeBits | undefined;
 
   constructor(
     entry: MemberEntry,
@@ -65,13 +66,15 @@ export class MemberLink {
     readonly storageBlocks: number,
     now: () => number,
     policy: StoragePolicy,
+    bits?: MakeBits,
   ) {
     this.entry = entry;
     this.port = port;
     this.#now = now;
     this.#policy = policy;
-    this.copy = new PlainDirtyMap(storageBlocks);
-    this.check = new PlainDirtyMap(storageBlocks);
+    this.#bits = bits;
+    this.copy = new PagedDirtyMap(storageBlocks, bits);
+    this.check = new PagedDirtyMap(storageBlocks, bits);
   }
 
   get isUp(): boolean {
@@ -95,8 +98,15 @@ export class MemberLink {
   /** The storage has become larger; it lacks nothing. */
   resize(blocks: number): void {
     this.entry = { ...this.entry, blocks };
-    this.copy = new PlainDirtyMap(blocks);
-    this.check = new PlainDirtyMap(blocks);
+    this.close();
+    this.copy = new PagedDirtyMap(blocks, this.#bits);
+    this.check = new PagedDirtyMap(blocks, this.#bits);
+  }
+
+  /** It is of no use any more: the room of its maps is given back. */
+  close(): void {
+    this.copy.close();
+    this.check.close();
   }
 
   ask<T>(send: (port: MemberPort) => Promise<T>, isOnce = false): Promise<T> {

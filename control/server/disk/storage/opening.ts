@@ -19,6 +19,7 @@ import { type Decision, decide, entryOf, type Seen } from "./decision.js";
 import { runsOf, union } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { inTime, keep } from "./returning.js";
+import { keepScrubbed } from "./scrubbing.js";
 import { settleUnsure } from "./settle.js";
 
 type Serve = Extract<Decision, { kind: "serve" }>;
@@ -140,8 +141,18 @@ async function tryOpen(core: Core, seen: readonly Seen[], winner: Uint8Array | u
       decision.kind === "serve" ? { kind: "wait", votes: bound.size, needed: core.needed } : decision;
     return false;
   }
+  if (winner !== undefined) healOthers(core, decision);
   await begin(core, decision, bound);
   return true;
+}
+
+/** A person has named the side that counts: the others go, once they were saved. */
+function healOthers(core: Core, { chief, targets }: Serve): void {
+  for (const { place, isDiverged } of targets) {
+    const id = chief.members[place]?.id;
+    const member = core.members.find(({ entry }) => id !== undefined && sameBytes(entry.id, id));
+    if (member !== undefined) member.isHealing ||= isDiverged;
+  }
 }
 
 async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink, Bound>): Promise<void> {
@@ -149,6 +160,7 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
   const { blocks } = chief.storage;
   core.decision = null;
   core.facts = chief.storage;
+  core.setUpkeep(chief.upkeep);
   core.generation = chief.generation;
   core.history = chief.history;
   core.records.begin(chief);
@@ -167,6 +179,9 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
     member.generation =
       binding?.record.generation ?? (entry.state === "in-sync" ? chief.generation : entry.since);
     if (binding !== undefined) member.renewedAt = binding.sentAt;
+    // Whoever does not answer may have a generation that nobody else has heard of: a later one has to begin
+    // before anything is acknowledged, or that one would win.
+    else isTurnDue = true;
     const isIn = inSync.includes(place) || entry.isWitness;
     if (isIn) {
       member.entry = { ...entry, state: "in-sync", lacks: null };
@@ -190,6 +205,7 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
   await core.records.commit();
   core.isReady = true;
   void settleUnsure(core);
+  void keepScrubbed(core);
   core.log(`served in epoch ${core.epoch}`);
   core.changed.fire();
 }

@@ -12,6 +12,7 @@ import type { Core } from "./core.js";
 import { emptyMap, isEmptyMap } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { keep } from "./returning.js";
+import { changed, type Settings } from "./upkeep.js";
 
 const refuse = (core: Core, why: string): DiskError =>
   new DiskError("DISK_NO_QUORUM", `${core.facts.name}: ${why}; nothing was changed`);
@@ -72,6 +73,7 @@ export async function removeMember(core: Core, id: Uint8Array): Promise<void> {
     member.isRemoved = true;
     core.members = left;
     member.down(null);
+    member.close();
     core.changed.fire();
   } finally {
     release();
@@ -134,6 +136,14 @@ export async function grow(core: Core, blocks: number): Promise<void> {
   }
   await core.records.commit();
   core.changed.fire();
+}
+
+/** How patient it is with members, and what goes on in its background. */
+export async function changeSettings(core: Core, settings: Partial<Settings>): Promise<void> {
+  await core.gate();
+  core.setUpkeep(changed(core.upkeep, settings, core.wall()));
+  core.changed.fire();
+  await core.records.commit();
 }
 
 /** Says that a member may lack anything: all of it is compared, and given where it differs. */

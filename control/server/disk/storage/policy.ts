@@ -1,6 +1,7 @@
 // How long a storage waits for what, and how fast its background work goes; the limits of one page.
 //
-// - How a storage is to be treated (acks, votes, splits) is in its own records (StorageFacts).
+// - How a storage is to be treated (acks, votes, splits) is in its own records (StorageFacts), and so is
+//   what a person may change of this page (Upkeep, upkeep.ts).
 // - Milliseconds and bytes; each may be given anew when a storage is opened.
 
 export interface StoragePolicy {
@@ -23,7 +24,10 @@ export interface StoragePolicy {
   readonly resyncRest: number;
   /** The disk is idle when nobody has used it for so long. */
   readonly idleMs: number;
-  readonly scrubBytesPerSecond: number;
+  /** Resync copies and compares no more than that; 0: as much as it can. */
+  readonly resyncBytesPerSecond: number;
+  /** How far a scrub is, is written down so often. */
+  readonly scrubSavedMs: number;
 }
 
 export const defaultPolicy: StoragePolicy = {
@@ -37,7 +41,8 @@ export const defaultPolicy: StoragePolicy = {
   progressMs: 3000,
   resyncRest: 3,
   idleMs: 50,
-  scrubBytesPerSecond: 64 * 1024 * 1024,
+  resyncBytesPerSecond: 0,
+  scrubSavedMs: 20_000,
 };
 
 /** Chunks that resync has under way: one when others use the disk, several when it is idle. */

@@ -58,19 +58,21 @@ async function readFrom(
 export async function readPart(core: Core, part: Part, buffer: Uint8Array): Promise<Uint8Array> {
   for (;;) {
     await core.gate();
-    const bad: Bad[] = [];
+    const failed: Bad[] = [];
     for (const member of sourcesOf(core, part)) {
+      if (!member.isSource) continue; // it went, and may have come back blank, while another was asked
       try {
         const digests = await readFrom(core, member, part.memberBlock, buffer);
-        for (const each of bad) repair(core, each.member, part, each.error.blocks);
+        for (const each of failed) repair(core, each.member, part, each.error.blocks);
         return digests;
       } catch (error) {
         if (core.ended !== null) throw core.ended;
         if (!(error instanceof DiskError)) throw error;
         if (error.code === "DISK_GONE") core.lose(member, error);
-        else if (error.code !== "DISK_SILENT") bad.push({ member, error });
+        else if (error.code !== "DISK_SILENT") failed.push({ member, error });
       }
     }
+    const bad = failed.filter(({ member }) => member.isSource);
     if (bad.length === 0) continue; // all went down: the gate says when there is somebody again
     if (part.blocks > 1) {
       for (const { member, error } of bad)
@@ -137,7 +139,7 @@ const chunkBlocks = 32 * 1024;
 /** Holes and dirty blocks, as runs. */
 export function extents(core: Core, block: number, blocks: number): Promise<readonly DiskExtent[]> {
   checkRange(core, block, blocks);
-  return core.request(async () => {
+  return core.look(async () => {
     const found: { blocks: number; isHole: boolean; isDirty: boolean }[] = [];
     const add = (isHole: boolean, isDirty: boolean): void => {
       const last = found.at(-1);
@@ -180,6 +182,7 @@ export async function storedDigests(core: Core, part: Part): Promise<Uint8Array>
   for (;;) {
     await core.gate();
     for (const member of sourcesOf(core, part)) {
+      if (!member.isSource) continue;
       try {
         return await core.ask(member, (port) =>
           port.digests(core.epoch, part.memberBlock, part.blocks, false),

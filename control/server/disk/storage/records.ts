@@ -92,13 +92,13 @@ export class Records {
 
   /** What is recorded now, for one of the members. */
   recordFor(entry: MemberEntry): MemberRecord {
-    const { facts, members, epoch, server, generation, history, isClean } = this.#core;
+    const { facts, members, epoch, server, generation, history, isClean, upkeep } = this.#core;
     const earlier = members.find((member) => member.entry === entry)?.earlier ?? null;
     return {
       storage: facts,
       member: entry.id,
       members: members.map((member) => ({ ...member.entry, lacks: lacksOf(member, facts.blocks) })),
-      ...{ epoch, server, generation, history, isClean },
+      ...{ epoch, server, generation, history, isClean, upkeep },
       // What is not settled yet: the member forgets the rest of what an earlier life has left.
       activity: union(facts.blocks, this.#core.unsure, earlier),
     };

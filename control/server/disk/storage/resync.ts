@@ -1,15 +1,17 @@
 // Gives a member what it lacks, in the background, while it gets every new write.
 //
-// - What is known to be lacking is copied; what may be is compared by digests first, computed anew from
-//   the target's bytes. A run is held against writers while it is copied.
+// - What is known to be lacking is copied; what may be is compared by digests first, those that the target
+//   has and those computed anew from its bytes. A run is held against writers while it is copied.
 // - Nothing is latched: what is left is what the maps say. A source that goes is replaced by another; when
 //   the target goes, the maps stay, and its own activity says what was not flushed.
-// - While others use the disk it takes small chunks, one at a time, and rests in between (policy.ts).
+// - While others use the disk it takes small chunks, one at a time, and rests in between; a limit in
+//   bytes a second counts at all times (policy.ts).
 // - The member is in sync once its maps are empty, it was flushed, and no write is under way that was
 //   begun before: only then may others count on it.
 
 import { BLOCK_BYTES } from "../disk.js";
 import { DiskError } from "../errors.js";
+import { DIGEST_BYTES } from "../member/port.js";
 import type { Part } from "./algorithm.js";
 import type { Core } from "./core.js";
 import { differingRuns } from "./digest-runs.js";
@@ -49,6 +51,7 @@ async function pass(core: Core, member: MemberLink): Promise<boolean> {
   const total = Math.max(1, member.dirtyBlocks);
   const lowest = member.percent;
   const under = new Set<Promise<void>>();
+  let mayGoAt = core.now();
   let savedAt = core.now();
   let failure: unknown = null;
   for (const isCopy of [true, false])
@@ -71,6 +74,9 @@ async function pass(core: Core, member: MemberLink): Promise<boolean> {
       const share = 1 - member.dirtyBlocks / total;
       member.percent = Math.max(member.percent, Math.min(99, Math.floor(lowest + (100 - lowest) * share)));
       if (isBusy) await core.pause(Math.max(1, (core.now() - beganAt) * core.policy.resyncRest));
+      const { resyncBytesPerSecond: rate } = core.policy;
+      if (rate > 0) mayGoAt = Math.max(mayGoAt, beganAt) + (run.blocks * BLOCK_BYTES * 1000) / rate;
+      if (rate > 0 && mayGoAt > core.now()) await core.pause(mayGoAt - core.now());
       if (core.now() - savedAt > core.policy.progressMs) {
         savedAt = core.now();
         core.records.progress();
@@ -90,10 +96,18 @@ async function chunk(core: Core, member: MemberLink, run: Run, isCopy: boolean):
     if (isCopy) await copyRun(core, member, part);
     else {
       await settleSources(core, part);
-      const [ours, its] = await Promise.all([
+      const [ours, its, computed] = await Promise.all([
         storedDigests(core, part),
-        core.ask(member, (port) => port.digests(core.epoch, run.block, run.blocks, true)),
+        ...[false, true].map((isRead) =>
+          core.ask(member, (port) => port.digests(core.epoch, run.block, run.blocks, isRead)),
+        ),
       ]);
+      if (its === undefined || computed === undefined) return;
+      // Its bytes may be right and its digest not, of which others would be told once it is in sync.
+      for (const each of differingRuns(ours, computed, run)) {
+        const at = (each.block - run.block) * DIGEST_BYTES;
+        its.set(computed.subarray(at, at + each.blocks * DIGEST_BYTES), at);
+      }
       for (const differing of differingRuns(ours, its, run))
         await copyRun(core, member, partOf(core, member, differing));
     }

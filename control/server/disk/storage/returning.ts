@@ -146,7 +146,7 @@ async function join(core: Core, member: MemberLink, record: MemberRecord): Promi
   if (!isSame && isBehind(ours, record))
     return core.end(new DiskError("DISK_FENCED", "a member has a later history; open the storage anew"));
   const isOld = isSame || isBehind(record, ours);
-  if (!isOld) await saveBranch(core, member, record);
+  if (!isOld) await giveUp(core, member, record);
   if (core.ended !== null || member.isRemoved) return;
   const isKnown = isOld && (isSame || member.entry.since === record.generation);
   const own = entryOf(record, record.member);
@@ -157,6 +157,21 @@ async function join(core: Core, member: MemberLink, record: MemberRecord): Promi
       if (map !== null) for (const run of runsOf(map, blocks)) member.check.set(run.block, run.blocks);
   member.earlier = union(blocks, member.earlier, record.activity);
   begin(core, member);
+}
+
+/**
+ * A history of its own ends: what was written is saved, and then, before the first of its blocks is
+ * overwritten, the medium says that it is no copy any more. Neither is ever half there and taken for whole.
+ */
+async function giveUp(core: Core, member: MemberLink, record: MemberRecord): Promise<void> {
+  await saveBranch(core, member, record);
+  if (core.ended !== null || member.isRemoved) return;
+  member.entry = { ...member.entry, state: "out", since: 0n };
+  member.check.set(0, core.facts.blocks);
+  const { members, ...rest } = core.records.adoptionFor(member.entry);
+  const isIt = ({ id }: MemberEntry): boolean => sameBytes(id, member.entry.id);
+  const own = members.map((each): MemberEntry => (isIt(each) ? { ...each, state: "syncing" } : each));
+  await inTime(core, member.port.update({ ...rest, members: own }), core.policy.operationLimitMs);
 }
 
 /** Makes a medium that holds nothing of the storage its member. */

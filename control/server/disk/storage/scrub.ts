@@ -5,6 +5,7 @@
 //   between members are a mismatch, which no fault that is known leaves: of these the first in the list
 //   counts.
 // - Rate-limited, in bytes a second of the storage; a chunk is held against writers while it is looked at.
+// - From any block on: whoever knows where one was goes on with it (scrubbing.ts).
 
 import { BLOCK_BYTES } from "../disk.js";
 import { DiskError } from "../errors.js";
@@ -18,8 +19,10 @@ import { sourcesOf } from "./reads.js";
 import { repair } from "./repair.js";
 
 export interface ScrubReport {
-  /** Blocks of the storage that were looked at. */
+  /** Blocks of the storage that were looked at, those before `from` counted in. */
   blocks: number;
+  /** Blocks of members that were bad and are given others' bytes. */
+  mended: number;
   readonly members: readonly MemberReport[];
 }
 
@@ -34,41 +37,42 @@ export interface MemberReport {
 
 export interface ScrubOptions {
   readonly repairs: boolean;
-  readonly bytesPerSecond?: number;
-  /** Told now and then how far it is, in blocks. */
-  readonly progress?: (blocks: number) => void;
-  readonly isCancelled?: () => boolean;
+  /** Asked for each chunk. */
+  readonly bytesPerSecond: () => number;
+  readonly from?: number;
+  /** Told now and then how far it is. */
+  readonly progress?: (report: ScrubReport) => void;
 }
 
 export async function scrub(core: Core, options: ScrubOptions): Promise<ScrubReport> {
-  const rate = options.bytesPerSecond ?? core.policy.scrubBytesPerSecond;
+  const { bytesPerSecond, repairs, progress, from = 0 } = options;
   const reports = new Map<MemberLink, MemberReport>();
   for (const member of core.members) {
     const { node, path, isWitness } = member.entry;
     if (!isWitness) reports.set(member, { node, path, rotten: 0, differing: 0 });
   }
-  const report: ScrubReport = { blocks: 0, members: [...reports.values()] };
-  const beganAt = core.now();
-  for (let block = 0; block < core.facts.blocks && options.isCancelled?.() !== true; ) {
+  const report: ScrubReport = { blocks: from, mended: 0, members: [...reports.values()] };
+  while (report.blocks < core.facts.blocks) {
+    const beganAt = core.now();
+    const block = report.blocks;
     const blocks = Math.min(CHUNK_BLOCKS_IDLE, core.facts.blocks - block);
     for (const part of core.algorithm.parts(core.entries, block, blocks))
-      await lookAt(core, part, reports, options.repairs);
-    block += blocks;
+      report.mended += await lookAt(core, part, reports, repairs);
     report.blocks += blocks;
-    options.progress?.(report.blocks);
-    const due = (report.blocks * BLOCK_BYTES * 1000) / rate - (core.now() - beganAt);
+    progress?.(report);
+    const due = (blocks * BLOCK_BYTES * 1000) / bytesPerSecond() - (core.now() - beganAt);
     if (due > 0) await core.pause(due);
   }
   return report;
 }
 
-/** One part on every copy; tried again when a member goes meanwhile. */
+/** One part on every copy, tried again when a member goes meanwhile; answers how many blocks it mends. */
 async function lookAt(
   core: Core,
   part: Part,
   reports: ReadonlyMap<MemberLink, MemberReport>,
   repairs: boolean,
-): Promise<void> {
+): Promise<number> {
   for (;;) {
     await core.gate();
     const release = await core.locks.acquire(part.block, part.blocks, false);
@@ -87,7 +91,7 @@ async function compare(
   part: Part,
   reports: ReadonlyMap<MemberLink, MemberReport>,
   repairs: boolean,
-): Promise<void> {
+): Promise<number> {
   const members = part.members
     .flatMap((place) => core.members[place] ?? [])
     .filter((member) => sourcesOf(core, part).includes(member));
@@ -101,6 +105,7 @@ async function compare(
   );
   const first = found[0];
   const run: Run = { block: part.memberBlock, blocks: part.blocks };
+  let mended = 0;
   for (const { member, stored, computed } of found) {
     const report = reports.get(member);
     const rotten = blocksOf(differingRuns(stored, computed, run));
@@ -110,8 +115,11 @@ async function compare(
       report.differing += differing.length;
     }
     const bad = [...new Set([...rotten, ...differing])];
-    if (repairs && bad.length > 0 && members.length > 1) repair(core, member, part, bad);
+    if (!repairs || bad.length === 0 || members.length < 2) continue;
+    repair(core, member, part, bad);
+    mended += bad.length;
   }
+  return mended;
 }
 
 const blocksOf = (runs: Iterable<Run>): number[] =>

@@ -4,8 +4,9 @@
 //   same one goes on, also when it was interrupted.
 // - `ok` means that every member is in sync; a witness that is down makes it `degraded` too.
 
-import { toHex } from "../../../kernel/bytes.js";
+import { sameBytes, toHex } from "../../../kernel/bytes.js";
 import { BLOCK_BYTES } from "../disk.js";
+import type { MemberEntry } from "../member/record.js";
 import type { Core } from "./core.js";
 import type { MemberLink } from "./member-link.js";
 
@@ -67,5 +68,24 @@ export function statusOf(core: Core): StorageStatus {
     state: stateOf(core, members),
     generation: core.generation.toString(16).padStart(16, "0"),
     members,
+  };
+}
+
+/** What there is to tell of a split brain. */
+export interface SplitStatus {
+  /** Nothing is served until a person has said which history counts; the first is the one to be kept. */
+  readonly sides: readonly (readonly MemberEntry[])[];
+  /** Members with a history of their own beside the one that is served, and what is done about it. */
+  readonly apart: readonly { readonly entry: MemberEntry; readonly why: string }[];
+}
+
+export function splitOf(core: Core): SplitStatus {
+  const { decision } = core;
+  const found = (id: Uint8Array) => core.entries.filter((entry) => sameBytes(entry.id, id));
+  return {
+    sides: decision?.kind === "split" ? decision.sides.map(({ members }) => members.flatMap(found)) : [],
+    apart: core.members.flatMap(({ entry, failure }) =>
+      failure?.code === "DISK_SPLIT" ? [{ entry, why: failure.message }] : [],
+    ),
   };
 }

@@ -12,14 +12,16 @@
 import type { Disk, DiskExtent, WriteOptions, ZeroOptions } from "../disk.js";
 import { DiskError } from "../errors.js";
 import type { MemberPort } from "../member/port.js";
-import type { MemberEntry, MemberRecord } from "../member/record.js";
+import type { MemberEntry, MemberRecord, Upkeep } from "../member/record.js";
 import { Core, type StorageOptions } from "./core.js";
 import { keepLeases } from "./lease.js";
 import { open } from "./opening.js";
 import * as operations from "./operations.js";
 import { extents, read } from "./reads.js";
-import { type ScrubOptions, type ScrubReport, scrub } from "./scrub.js";
-import { type StorageStatus, statusOf } from "./status.js";
+import { type ScrubReport, scrub } from "./scrub.js";
+import type { ScrubRequest } from "./scrubbing.js";
+import { type SplitStatus, type StorageStatus, splitOf, statusOf } from "./status.js";
+import type { Settings } from "./upkeep.js";
 import { flush, write, zero } from "./writes.js";
 
 /**
@@ -110,6 +112,11 @@ export class Storage implements Disk {
     return first === undefined ? this.core.options.record : this.core.records.recordFor(first.entry);
   }
 
+  /** Who went which way, where there is more than one history. */
+  split(): SplitStatus {
+    return splitOf(this.core);
+  }
+
   /** Ends when something may have changed that `status` tells. */
   changed(): Promise<void> {
     return this.core.changed.wait();
@@ -170,14 +177,30 @@ export class Storage implements Disk {
     return this.#try(async () => operations.healMember(this.core, member));
   }
 
-  /** Looks at every block of every copy, and repairs what is bad. */
-  scrub(options: Omit<ScrubOptions, "repairs"> = {}): Promise<ScrubReport> {
-    return this.#try(() => scrub(this.core, { ...options, repairs: true }));
+  /** Looks at every block of every copy, and repairs what is bad (scrubbing.ts). */
+  scrub(request: ScrubRequest = {}): Promise<ScrubReport> {
+    return this.#try(() => this.core.scrubbing.run(request));
   }
 
   /** As scrub, without changing anything. */
-  verify(options: Omit<ScrubOptions, "repairs"> = {}): Promise<ScrubReport> {
-    return this.#try(() => scrub(this.core, { ...options, repairs: false }));
+  verify({ bytesPerSecond, progress }: ScrubRequest = {}): Promise<ScrubReport> {
+    return this.#try(() =>
+      scrub(this.core, {
+        repairs: false,
+        bytesPerSecond: () => bytesPerSecond || this.core.upkeep.scrubBytesPerSecond,
+        progress: ({ blocks }) => progress?.(blocks),
+      }),
+    );
+  }
+
+  /** How patient it is, and what goes on in its background. */
+  upkeep(): Upkeep {
+    return this.core.upkeep;
+  }
+
+  /** Changes some of it; ends when the members' records say so. */
+  settings(settings: Partial<Settings>): Promise<void> {
+    return this.#try(() => operations.changeSettings(this.core, settings));
   }
 
   async #try<T>(work: () => Promise<T>): Promise<T> {

@@ -36,7 +36,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function open(state: string): Promise<Media> {
   const media = await Media.open({
-    ...{ file: mediaFile(state), random, failed: () => undefined, changed: () => undefined },
+    ...{
+      file: mediaFile(state),
+      random,
+      failed: () => undefined,
+      changed: () => undefined,
+      used: () => undefined,
+    },
     own: { generation: new Uint8Array(8).fill(1), renew: () => new Uint8Array(8) },
     openDevice: (path, least) => openFile(path, least),
     openMember: ({ device, isEmpty }, name) =>

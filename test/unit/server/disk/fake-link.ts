@@ -44,7 +44,10 @@ export abstract class Reachable {
   abstract get record(): MemberRecord | null;
   abstract crash(): void;
   abstract start(): void;
-  abstract blank(): void;
+  /** Its medium is changed for an empty one, with room for so many blocks of a storage; none: as many as before. */
+  abstract blank(blocks?: number): void;
+  /** The flush that comes next fails. */
+  abstract failFlush(): void;
   abstract rot(block: number): void;
   abstract stored(block: number): { readonly data: Uint8Array };
   abstract port(link: FakeLink): MemberPort;

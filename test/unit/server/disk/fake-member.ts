@@ -72,7 +72,7 @@ export class FakeMember extends Reachable {
   constructor(
     time: VirtualTime,
     random: SeededRandom,
-    readonly blocks: number,
+    public blocks: number,
   ) {
     super(time, random);
   }
@@ -99,11 +99,16 @@ export class FakeMember extends Reachable {
   }
 
   /** Its medium is changed for an empty one. */
-  blank(): void {
+  blank(blocks = this.blocks): void {
     this.life++;
+    this.blocks = blocks;
     this.#forget();
     this.#medium.clear();
     this.record = null;
+  }
+
+  failFlush(): void {
+    this.flushFails = true;
   }
 
   rot(block: number): void {

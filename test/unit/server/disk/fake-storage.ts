@@ -21,9 +21,15 @@ export interface FakeOptions {
   readonly policy?: Partial<StoragePolicy>;
   readonly branches?: Branches;
   readonly seed?: number;
+  /** When the virtual time begins, in milliseconds since 1970; without it no server knows the day. */
+  readonly beginsAt?: number;
   /** Members of another kind, and the digests that these compute. */
   readonly medium?: (time: VirtualTime, random: SeededRandom, blocks: number) => Reachable;
   readonly digests?: (data: Uint8Array) => Uint8Array;
+  /** Time and chance of another world that this one is part of. */
+  readonly within?: { readonly time: VirtualTime; readonly random: SeededRandom };
+  /** Storages of another kind: those with a bug planted. */
+  readonly storage?: Pick<typeof Storage, "open">;
 }
 
 const idOf = (place: number): Uint8Array => Uint8Array.from({ length: 16 }, () => place + 1);
@@ -67,13 +73,14 @@ export interface FakeServer {
 }
 
 export class FakeWorld<M extends Reachable = FakeMember> {
-  readonly time = new VirtualTime();
+  readonly time: VirtualTime;
   readonly random: SeededRandom;
   readonly record: MemberRecord;
   readonly members: M[];
 
   constructor(readonly options: FakeOptions = {}) {
-    this.random = new SeededRandom(options.seed ?? 1);
+    this.time = options.within?.time ?? new VirtualTime();
+    this.random = options.within?.random ?? new SeededRandom(options.seed ?? 1);
     this.record = recordOf(options);
     this.members = this.record.members.map(() => this.medium());
   }
@@ -107,12 +114,13 @@ export class FakeWorld<M extends Reachable = FakeMember> {
       return this.#at(entry).port(links[place]);
     };
     const { clock, after } = time;
-    const storage = Storage.open(
+    const storage = (options.storage ?? Storage).open(
       {
         ...{ record, connect, clock, after, random: this.randomBytes },
         ...{ digests: options.digests ?? fakeDigests },
         ...(options.policy === undefined ? {} : { policy: options.policy }),
         ...(options.branches === undefined ? {} : { branches: options.branches }),
+        ...(options.beginsAt === undefined ? {} : { wall: () => (options.beginsAt ?? 0) + time.now }),
         log: (line) => log.push(`${time.now.toFixed(0)} ${line}`),
       },
       winner,

@@ -16,6 +16,8 @@ import { MemoryBlockDevice } from "../../../../drivers/memory/block.js";
 import { Shelf } from "../bullet/shelf.js";
 import { MemoryDisk } from "./memory-disk.js";
 
+const notHere = (): Promise<never> => Promise.reject(new Error("nothing is exported here"));
+
 /** Short, so that a test sees its end. */
 export const quick: CallOptions = { locateTimeoutMs: 50, pollMs: 20, deadMs: 60 };
 
@@ -53,6 +55,7 @@ export class DiskPool extends Shelf {
     const object = media.add(medium) ?? 0;
     const machine: DiskMachine = {
       ...{ name: "far", media, listMedia: () => [], storages: () => [], serves: () => false },
+      ...{ addExport: notHere, removeExport: notHere, listExports: () => [] },
       attach: async () => refuse(STD_NOTFOUND),
       detach: async (gone) => {
         media.remove(gone);
@@ -60,6 +63,10 @@ export class DiskPool extends Shelf {
       create: async () => refuse(STD_NOTFOUND),
       forget: async () => 0,
       extend: async () => undefined,
+      take: async () => refuse(STD_NOTFOUND),
+      branches: async () => [],
+      branch: async () => null,
+      deleteBranch: async () => false,
     };
     const server = new DiskServer({
       ...{ kernel, machine, failed: this.failed, getPort: this.random(6), key: this.random(32), threads: 3 },

@@ -19,6 +19,7 @@ import {
   NODE_BYTES_MAX,
   PATH_BYTES_MAX,
 } from "../../../../../control/server/disk/member/record-codec.js";
+import { newUpkeep } from "../../../../../control/server/disk/storage/upkeep.js";
 
 const raw = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const word = (bytesMax: number) => fc.string({ maxLength: bytesMax }).filter((text) => !text.includes("\0"));
@@ -33,6 +34,15 @@ const records: fc.Arbitrary<MemberRecord> = fc.integer({ min: 0, max: 2 ** 30 })
     state: fc.constantFrom("in-sync" as const, "syncing" as const, "out" as const),
     lacks: fc.option(map),
   });
+  const count = fc.maxSafeNat();
+  const upkeep = fc.record({
+    ...{ memberTimeoutMs: count, resyncRest: count, resyncBytesPerSecond: count, scrubEveryMs: count },
+    scrubBytesPerSecond: count,
+    scrub: fc.record({
+      ...{ beganAt: count, block: count, mended: count, bytesPerSecond: count },
+      ...{ endedAt: count, lastMended: count, dueAt: count },
+    }),
+  });
   const storage = fc.record({
     ...{ age: raw(16), secret: raw(32), name: word(30), algorithm: word(20), blocks: fc.constant(blocks) },
     ack: fc.constantFrom("all" as const, "quorum" as const, "one" as const),
@@ -43,6 +53,7 @@ const records: fc.Arbitrary<MemberRecord> = fc.integer({ min: 0, max: 2 ** 30 })
     ...{ storage, member: raw(16), members: fc.array(member, { maxLength: MEMBERS_MAX }), server: u64 },
     ...{ epoch: fc.maxSafeNat(), generation: u64, history: fc.array(u64, { maxLength: HISTORY_MAX }) },
     ...{ isClean: fc.boolean(), activity: map },
+    upkeep: fc.option(upkeep, { nil: undefined }),
   });
 });
 
@@ -69,6 +80,7 @@ function largest(): MemberRecord {
     ...{ member: new Uint8Array(16), members: Array.from({ length: MEMBERS_MAX }, () => member) },
     ...{ epoch: 1, server: 1n, generation: 1n, isClean: false, activity: map },
     history: Array.from({ length: HISTORY_MAX }, () => 2n ** 64n - 1n),
+    upkeep: newUpkeep(),
   };
 }
 
@@ -81,6 +93,13 @@ describe("a record", () => {
       expect(memberRecord.read(new Cursor(bytes))).toEqual(each.record);
     });
     fc.assert(property, { numRuns: 15, seed: 5 });
+  });
+
+  it("of before there was upkeep is read as one without", () => {
+    const { upkeep: _, ...record } = largest();
+    const bytes = encodeRecord({ record, sequence: 1, isBound: false });
+    expect(decodeRecord(bytes)?.record.upkeep).toBe(undefined);
+    expect(decodeRecord(bytes)?.record).toEqual({ ...record, upkeep: undefined });
   });
 
   it("fits, however much there is to say", () => {

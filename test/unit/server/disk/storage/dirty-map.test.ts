@@ -3,12 +3,18 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ProteusError } from "../../../../../control/kernel/errors.js";
+import { DirtyMap } from "../../../../../control/server/disk/dirty-map.js";
 import { Ranges } from "../../../../../control/server/disk/ranges.js";
-import { PlainDirtyMap } from "../../../../../control/server/disk/storage/dirty-map.js";
+import { PagedDirtyMap, plainBits } from "../../../../../control/server/disk/storage/dirty-map.js";
+import { kernel } from "../kernel.js";
 
 const size = 70_000; // more than two pages
 
-describe("a dirty map", () => {
+describe.each([
+  ["plain", plainBits],
+  ["the kernel's", (bits: number) => new DirtyMap(kernel, bits)],
+] as const)("a dirty map of %s bits", (_, make) => {
   it("has what was set and not cleared, and finds its runs", () => {
     const step = fc.record({
       isSet: fc.boolean(),
@@ -21,7 +27,8 @@ describe("a dirty map", () => {
         fc.nat(size - 1),
         fc.integer({ min: 1, max: size }),
         (steps, at, most) => {
-          const map = new PlainDirtyMap(size);
+          const { taken } = kernel.buffers;
+          const map = new PagedDirtyMap(size, make);
           const plain = new Uint8Array(size);
           for (const { isSet, from, blocks } of steps) {
             if (isSet) map.set(from, blocks);
@@ -34,10 +41,30 @@ describe("a dirty map", () => {
           const end = plain.indexOf(0, first);
           const blocks = Math.min(most, (end < 0 ? size : end) - first);
           expect(run).toEqual(first < 0 ? null : { block: first, blocks });
+          map.close();
+          map.set(0, 1);
+          expect([map.count, kernel.buffers.taken]).toEqual([0, taken]);
         },
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe("a dirty map for which the kernel has no room", () => {
+  it("is a plain one there, and says the same", () => {
+    let pages = 0;
+    const map = new PagedDirtyMap(size, (bits) => {
+      if (pages++ % 2 === 0) return new DirtyMap(kernel, bits);
+      throw new ProteusError({ code: "KERNEL_NOMEMORY", exit: 1, message: "no room", hint: "" });
+    });
+    map.set(32_000, 34_000);
+    map.clear(40_000, 1);
+    expect([map.next(0, size), map.next(40_000, size)]).toEqual([
+      { block: 32_000, blocks: 8000 },
+      { block: 40_001, blocks: 25_999 },
+    ]);
+    map.close();
   });
 });
 

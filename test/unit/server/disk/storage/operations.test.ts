@@ -3,7 +3,6 @@
 
 import { describe, expect, it } from "vitest";
 import { BLOCK_BYTES } from "../../../../../control/server/disk/disk.js";
-import type { Branches } from "../../../../../control/server/disk/storage/branches.js";
 import { type FakeServer, FakeWorld } from "../fake-storage.js";
 
 const durable = { durable: true };
@@ -109,65 +108,5 @@ describe("a storage", () => {
     const after = await world.time.during(server.storage.verify({ bytesPerSecond: 1e9 }));
     expect(after.members.map(({ rotten, differing }) => rotten + differing)).toEqual([0, 0, 0]);
     expect(after.blocks).toBe(4096);
-  });
-});
-
-describe("a split brain", () => {
-  const saved = new Map<number, number>();
-  const branches: Branches = {
-    create: async () => ({
-      add: async (block, data) => void saved.set(block, data[100] ?? 0),
-      close: async () => undefined,
-    }),
-  };
-
-  /** Both sides of a partition serve: each is given a write of its own, and then the partition ends. */
-  async function split(world: FakeWorld): Promise<FakeServer> {
-    const first = await world.served();
-    await world.time.during(first.storage.write(1, blocksOf(1), durable));
-    if (first.links[1] !== undefined) first.links[1].isCut = true;
-    await world.time.during(first.storage.write(2, blocksOf(2), durable));
-    const other = world.serve();
-    if (other.links[0] !== undefined) other.links[0].isCut = true;
-    await world.time.during(other.storage.write(3, blocksOf(3), durable));
-    other.storage.stop();
-    first.storage.stop();
-    await world.time.run(2000);
-    return world.serve();
-  }
-
-  it("is told, and by default one side is kept and the other saved as a branch", async () => {
-    saved.clear();
-    const world = new FakeWorld({ members: 2, facts: { serve: "any" }, branches });
-    const server = await split(world);
-    await world.time.until(isOk(server));
-    const values = [await valueAt(world, server, 2), await valueAt(world, server, 3)];
-    expect([
-      [2, 0],
-      [0, 3],
-    ]).toContainEqual(values);
-    expect([...saved]).toEqual(values[0] === 2 ? [[3, 3]] : [[2, 2]]);
-  });
-
-  it("waits for a person when the policy is to ask, and heals from the side that is named", async () => {
-    saved.clear();
-    const world = new FakeWorld({ members: 2, facts: { serve: "any", onSplit: "ask" }, branches });
-    const server = await split(world);
-    await world.time.run(5000);
-    expect(server.storage.status().state).toBe("split-brain");
-    await expect(
-      world.time.during(server.storage.read(1, new Uint8Array(BLOCK_BYTES))),
-    ).rejects.toMatchObject({
-      code: "DISK_SPLIT",
-    });
-    server.storage.stop();
-    const named = world.serve(undefined, idOf(1));
-    expect(await valueAt(world, named, 3)).toBe(3);
-    await world.time.run(3000);
-    expect(named.storage.status().state).toBe("split-brain");
-    await world.time.during(named.storage.heal(idOf(0)));
-    await world.time.until(isOk(named));
-    expect([...saved]).toEqual([[2, 2]]);
-    expect(world.members[0]?.stored(3).data[0]).toBe(3);
   });
 });

@@ -73,6 +73,31 @@ describe("a mirror", () => {
     expect(isSame(await world.time.during(readFrom(server, 5)), blocksOf(5))).toBe(true);
   });
 
+  it("is given what it lacks at full speed while somebody only looks how it is", async () => {
+    const took: number[] = [];
+    for (const looks of [false, true]) {
+      const world = new FakeWorld();
+      const server = await world.served();
+      world.members[2]?.crash();
+      await world.time.until(() => states(server)[2] === "down");
+      world.members[2]?.blank();
+      const begun = world.time.now;
+      world.members[2]?.start();
+      const look = async (): Promise<void> => {
+        while (looks && server.storage.status().state !== "ok") {
+          await server.storage.extents(0, 4096);
+          await world.time.pause(10);
+        }
+      };
+      const looking = look();
+      await world.time.until(() => server.storage.status().state === "ok");
+      await world.time.during(looking);
+      took.push(world.time.now - begun);
+    }
+    const [alone = 0, watched = 0] = took;
+    expect(watched).toBeLessThan(1.5 * alone);
+  });
+
   it("takes a blank medium and gives it everything", async () => {
     const world = new FakeWorld();
     const server = await world.served();

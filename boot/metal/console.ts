@@ -1,0 +1,94 @@
+// The console: what the machine says on its serial port, and a small monitor that answers there.
+//
+// - A line of one word is a command; `help` says which there are. Nothing is echoed before the line
+//   is complete, so a program can talk to it as well as a person.
+// - console=off on the command line: it says nothing and takes no commands.
+
+import { uartGet, uartOpen, uartPut } from "../../drivers/uart/uart";
+import { value } from "./command-line";
+import { now, reset } from "./host";
+import { take } from "./memory";
+import { putStatus } from "./status";
+import { putTable } from "./tables";
+import { put, putByte, putNumber, startsWith, textBegin, textLength } from "./text";
+
+const LINE: u32 = 64;
+const PAGE: u32 = 16384;
+/** Past the end of any linear memory. */
+const OUTSIDE: usize = 0xfffffff0;
+
+let open: bool = false;
+const line = memory.data(64, 8);
+let length: u32 = 0;
+let page: usize = 0;
+
+/** Opens the port, as the command line wants it. */
+export function consoleOpen(): void {
+  const wanted = value("console=");
+  open = uartOpen() && !(wanted != 0 && startsWith(wanted, 3, "off"));
+}
+
+/** Room for the monitor's answers; without it there is no monitor. */
+export function monitorOpen(): void {
+  page = take(PAGE as usize);
+}
+
+/** A line of bytes. */
+export function say(from: usize, bytes: u32): void {
+  if (!open) return;
+  for (let i: u32 = 0; i < bytes; i++) {
+    const byte = load<u8>(from + (i as usize)) as u32;
+    if (byte == 0x0a) uartPut(0x0d);
+    uartPut(byte);
+  }
+  uartPut(0x0d);
+  uartPut(0x0a);
+}
+
+/** A line of text. */
+export function sayText(text: string): void {
+  const words = memory.data(128, 8);
+  textBegin(words, 128);
+  put(text);
+  say(words, textLength());
+}
+
+function is(word: string): bool {
+  return length == (word.length as u32) && startsWith(line, length, word);
+}
+
+function obey(): void {
+  if (length == 0) return;
+  if (is("reboot")) {
+    sayText("booting again");
+    reset();
+    return;
+  }
+  textBegin(page, PAGE);
+  if (is("status")) putStatus(now());
+  else if (is("routes")) putTable(0x72);
+  else if (is("neighbours")) putTable(0x6e);
+  else if (is("ports")) putTable(0x70);
+  else if (is("threads")) putTable(0x74);
+  else if (is("interfaces")) putTable(0x69);
+  else if (is("counters")) putTable(0x63);
+  else if (is("trap")) unreachable();
+  else if (is("outside")) putNumber(load<u32>(OUTSIDE) as u64);
+  else put("status, interfaces, neighbours, routes, ports, threads, counters, reboot; trap, outside: panic");
+  putByte(0x0a);
+  say(page, textLength());
+}
+
+/** Takes what was typed. */
+export function monitorTurn(): void {
+  if (!open || page == 0) return;
+  for (let byte = uartGet(); byte >= 0; byte = uartGet()) {
+    if (byte == 0x0d || byte == 0x0a) {
+      obey();
+      length = 0;
+    } else if (length < LINE) {
+      store<u8>(line + (length as usize), byte as u8);
+      length++;
+    }
+  }
+}

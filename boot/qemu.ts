@@ -1,0 +1,126 @@
+// A machine of QEMU's that runs the image: its command line, its process, its console.
+//
+// - microvm: virtio over memory-mapped registers, a serial port, nothing else. Each network is a tap
+//   device that is there already; the machine has the MAC address that it is given.
+// - `accelerator` auto: KVM where a probe boot with it was quicker than one without; a /dev/kvm that is
+//   there may be slower than translation, or fail, where this computer is a virtual machine itself.
+// - The console is lines; one that begins with "serves " says that the machine answers.
+
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
+import { performance } from "node:perf_hooks";
+import type { Readable, Writable } from "node:stream";
+import { boundTool } from "./tools.js";
+
+export type Accelerator = "auto" | "tcg" | "kvm";
+
+export interface MachineNetwork {
+  readonly tap: string;
+  /** With colons. */
+  readonly mac: string;
+}
+
+export interface MachineOptions {
+  /** The image. */
+  readonly path: string;
+  readonly memoryMebibytes: number;
+  readonly networks: readonly MachineNetwork[];
+  /** Words of the machine's command line. */
+  readonly words: readonly string[];
+  readonly accelerator: "tcg" | "kvm";
+}
+
+export const qemuProgram = "qemu-system-x86_64";
+
+/** The words behind the program's name. */
+export function qemuArguments(options: MachineOptions): string[] {
+  const { path, memoryMebibytes, networks, words, accelerator } = options;
+  const order = networks.map(({ mac }) => mac).join(",");
+  const line = [...words, ...(order === "" ? [] : [`network=${order}`])].join(" ");
+  return [
+    ...["-M", "microvm,rtc=off,pit=on,pic=on,isa-serial=on"],
+    ...["-accel", accelerator === "kvm" ? "kvm" : "tcg,tb-size=16", "-cpu", "qemu64,+rdrand", "-smp", "1"],
+    ...["-m", `${memoryMebibytes}M`, "-kernel", path, "-append", line],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"],
+    ...networks.flatMap(({ tap, mac }, index) => [
+      ...["-netdev", `tap,id=n${index},ifname=${tap},script=no,downscript=no`],
+      ...["-device", `virtio-net-device,netdev=n${index},mac=${mac}`],
+    ]),
+  ];
+}
+
+export type MachineProcess = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** Starts the machine; it dies with this process. `said` gets each line of its console. */
+export function startMachine(options: MachineOptions, said: (line: string) => void): MachineProcess {
+  boundTool(qemuProgram);
+  const command = ["--pdeathsig", "KILL", "--", qemuProgram, ...qemuArguments(options)];
+  const child = spawn("setpriv", command, { stdio: ["pipe", "pipe", "pipe"] });
+  let rest = "";
+  child.stdout.setEncoding("latin1").on("data", (text: string) => {
+    const lines = (rest + text).split(/\r?\n/);
+    rest = (lines.pop() ?? "").slice(-65536);
+    for (const line of lines) said(line);
+  });
+  return child;
+}
+
+/** The document of a line that says that the machine serves; undefined: another line. */
+export function servesLine(line: string): Readonly<Record<string, unknown>> | undefined {
+  const at = line.indexOf("serves {");
+  if (at < 0) return undefined;
+  try {
+    return JSON.parse(line.slice(at + "serves ".length)) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+const probeMs = 3000;
+
+/** Milliseconds until a machine without a network says so; Infinity: it did not. */
+function probe(path: string, accelerator: "tcg" | "kvm"): Promise<number> {
+  return new Promise((resolve) => {
+    const began = performance.now();
+    const finish = (took: number): void => {
+      clearTimeout(timer);
+      child.kill("SIGKILL");
+      resolve(took);
+    };
+    const options = { path, memoryMebibytes: 16, networks: [], words: ["name=probe"], accelerator };
+    const child = startMachine(options, (line) => {
+      if (line.includes("cannot serve")) finish(performance.now() - began);
+    });
+    child.on("error", () => finish(Number.POSITIVE_INFINITY));
+    child.on("exit", () => finish(Number.POSITIVE_INFINITY));
+    const timer = setTimeout(() => finish(Number.POSITIVE_INFINITY), probeMs);
+  });
+}
+
+/**
+ * Which accelerator to take, by a probe boot with each where there is a choice. What was found is
+ * kept beside the image: the next machine does not wait for it.
+ */
+export async function chooseAccelerator(path: string, wanted: Accelerator): Promise<"tcg" | "kvm"> {
+  if (wanted !== "auto") return wanted;
+  const kept = `${path}.accelerator`;
+  try {
+    if (readFileSync(kept, "utf8") === "kvm") return "kvm";
+    return "tcg";
+  } catch {
+    const found = await probeBoth(path);
+    writeFileSync(kept, found);
+    return found;
+  }
+}
+
+async function probeBoth(path: string): Promise<"tcg" | "kvm"> {
+  try {
+    accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
+  } catch {
+    return "tcg";
+  }
+  const kvm = await probe(path, "kvm");
+  if (kvm === Number.POSITIVE_INFINITY) return "tcg";
+  return kvm < (await probe(path, "tcg")) ? "kvm" : "tcg";
+}

@@ -1,0 +1,82 @@
+// The tools of the operating system that bare metal needs (compiler, linker, QEMU, ip), and what to
+// install when one is missing.
+//
+// - A tool that fails says why in its own words: BOOT_BUILD_FAILED. One that is not there:
+//   BOOT_TOOL_MISSING, with the Debian package.
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { exitCodes, ProteusError } from "../control/kernel/errors.js";
+
+const packages: Readonly<Record<string, string>> = {
+  gcc: "gcc",
+  simde: "libsimde-dev",
+  "qemu-system-x86_64": "qemu-system-x86",
+  ip: "iproute2",
+};
+const simdeHeader = "/usr/include/simde/wasm/simd128.h";
+const folders = (): string[] => [
+  ...(process.env.PATH ?? "").split(delimiter),
+  "/usr/sbin",
+  "/sbin",
+  "/usr/bin",
+];
+
+/** Throws BOOT_TOOL_MISSING when a tool is not installed; "simde" stands for that header. */
+export function boundTool(tool: string): void {
+  const there =
+    tool === "simde" ? existsSync(simdeHeader) : folders().some((each) => existsSync(join(each, tool)));
+  if (!there) throw toolMissing(tool);
+}
+
+function toolMissing(tool: string): ProteusError {
+  const name = packages[tool] ?? "binutils";
+  return new ProteusError({
+    code: "BOOT_TOOL_MISSING",
+    exit: exitCodes.failed,
+    message: `${tool === "simde" ? "the header simde/wasm/simd128.h" : `the command "${tool}"`} is not installed`,
+    why: "machines without an operating system are made and started with it",
+    unchanged: "nothing was made",
+    hint: `install it: apt-get install ${name} (or: npm run setup -- --test)`,
+  });
+}
+
+/** Runs a tool in `folder` to its end; what it wrote on stdout. */
+export function runBootTool(command: readonly string[], folder: string): Promise<string> {
+  const [tool = "", ...rest] = command;
+  return new Promise((resolve, reject) => {
+    const environment = {
+      ...process.env,
+      PATH: folders().join(delimiter),
+      LC_ALL: "C",
+      SOURCE_DATE_EPOCH: "0",
+    };
+    const child = spawn(tool, rest, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    let errors = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      errors += text;
+    });
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      reject(error.code === "ENOENT" ? toolMissing(tool) : error);
+    });
+    child.on("close", (code) => {
+      if (code === 0) resolve(output);
+      else
+        reject(
+          new ProteusError({
+            code: "BOOT_BUILD_FAILED",
+            exit: exitCodes.failed,
+            message: `${tool} failed`,
+            why: errors.trim().split("\n").slice(0, 6).join("\n") || `exit status ${code}`,
+            unchanged: "no image was made or changed",
+            hint: "mend what it says; gcc 12 and binutils 2.40 or newer are known to do",
+          }),
+        );
+    });
+  });
+}

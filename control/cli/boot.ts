@@ -1,0 +1,176 @@
+// `proteus boot`: machines without an operating system. `image` builds what they run, `run` starts
+// one in QEMU on interfaces of this network namespace (boot/ does both).
+//
+// - Data to stdout: of `image` the parts and their sizes, of `run` the machine's console.
+// - `run` is what a lab starts for a node of kind metal: it writes the ready file when the machine
+//   serves.
+
+import { copyFileSync, renameSync, writeFileSync } from "node:fs";
+import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { buildImage } from "../../boot/image.js";
+import { type Accelerator, chooseAccelerator } from "../../boot/qemu.js";
+import { runMachine } from "../../boot/run.js";
+import { wire } from "../../boot/wiring.js";
+import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
+import { ProteusError } from "../kernel/errors.js";
+import { isName, nameRule } from "../lab/names.js";
+import { interruptible, jsonOption, labOption } from "./lab-options.js";
+import { emit, narrate } from "./output.js";
+import { packageRoot } from "./package-files.js";
+
+const imageHelp = `
+The image has the kernel that Linux machines run, byte for byte, drivers and servers of its
+own, and a shim of assembly and C. The same inputs give the same bytes. QEMU starts it with
+-kernel; so does any loader that speaks multiboot 1 or PVH.
+
+Examples:
+  proteus boot image
+  proteus boot image -o proteus.elf --json`;
+
+const runHelp = `
+The interface becomes part of a bridge with the machine: it gives its MAC address away and
+loses its IP address. Do that in a namespace, as the lab does, and not with the interface
+that you work through. PROTEUS_CONSOLE_SOCKET is a path where others find its console.
+
+Example:
+  proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07`;
+
+interface ImageCommand {
+  readonly output?: string;
+  readonly format: "elf";
+  readonly anew: boolean;
+  readonly json: boolean;
+}
+
+async function imageCommand({ output, format, anew, json }: ImageCommand): Promise<void> {
+  const { path, bytes, sha256, parts } = await buildImage({ root: packageRoot, narrate, anew });
+  if (output !== undefined) copyFileSync(path, output);
+  const document = { path: output ?? path, format, bytes, sha256, parts };
+  emit("boot image", json, document, () => {
+    const width = Math.max(...parts.map(({ name }) => name.length));
+    const row = (name: string, size: number): string => `${name.padEnd(width)}  ${String(size).padStart(7)}`;
+    return [
+      ...parts.map((part) => row(part.name, part.bytes)),
+      row("in all", bytes),
+      `sha256 ${sha256}`,
+      document.path,
+    ].join("\n");
+  });
+}
+
+interface RunCommand {
+  readonly name: string;
+  readonly pool?: string;
+  readonly interface: readonly string[];
+  readonly mac: readonly string[];
+  readonly memory: number;
+  readonly accelerator: Accelerator;
+}
+
+function writeReady(document: object): void {
+  const path = process.env.PROTEUS_READY_FILE ?? "";
+  if (path === "") return;
+  writeFileSync(`${path}.new`, `${JSON.stringify(document)}\n`, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** As a Linux machine's ready file has it. What sys lets anyone do takes its port, and nothing private. */
+function givenOut({ servers }: Readonly<Record<string, unknown>>): object {
+  const { echo, sys } = (servers ?? {}) as { readonly echo?: unknown; readonly sys?: unknown };
+  return { echo, status: sys, capabilities: { sys: `${sys}${"00".repeat(PRIVATE_BYTES)}` } };
+}
+
+async function runCommand(options: RunCommand): Promise<void> {
+  const { name, pool, interface: names, mac: macs, memory: memoryMebibytes } = options;
+  if (names.length === 0 || names.length !== macs.length)
+    throw new ProteusError({
+      code: "USAGE",
+      exit: 2,
+      message: "each --interface needs a --mac",
+      why: `there are ${names.length} interfaces and ${macs.length} addresses`,
+      hint: "proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07",
+    });
+  const { path } = await buildImage({ root: packageRoot, narrate });
+  const accelerator = await chooseAccelerator(path, options.accelerator);
+  narrate(`accelerator: ${accelerator}`);
+  const networks = await wire(names.map((each, index) => ({ name: each, mac: macs[index] ?? "" })));
+  const words = [`name=${name}`, ...(pool === undefined ? [] : [`pool=${pool}`])];
+  await interruptible(
+    (abort) =>
+      runMachine({
+        machine: { path, memoryMebibytes, networks, words, accelerator },
+        said: (line) => process.stdout.write(`${line}\n`),
+        serves: (document, pid) => writeReady({ pid, ...document, ...givenOut(document) }),
+        console: process.env.PROTEUS_CONSOLE_SOCKET || undefined,
+        abort,
+      }),
+    "the machine is off",
+  );
+}
+
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+function macAddress(value: string, before: readonly string[]): string[] {
+  if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(value) || (Number.parseInt(value, 16) & 1) !== 0)
+    throw new InvalidArgumentError("It is a MAC address of one machine, such as 02:00:00:00:00:07.");
+  return collect(value, before);
+}
+
+function machineName(value: string): string {
+  if (!isName(value)) throw new InvalidArgumentError(`A name is ${nameRule}.`);
+  return value;
+}
+
+function mebibytes(value: string): number {
+  const amount = /^\d{1,4}$/.test(value) ? Number(value) : 0;
+  if (amount < 8 || amount > 1024) throw new InvalidArgumentError("It is a number of MiB, 8 to 1024.");
+  return amount;
+}
+
+const consoleHelp = `
+The machine's monitor answers lines of one word: help lists them.
+
+Examples:
+  proteus boot console m1
+  echo status | proteus boot console m1`;
+
+/** Adds `boot` to the program. */
+export function registerBoot(program: Command): void {
+  const boot = program.command("boot").description("machines without an operating system");
+  boot
+    .command("image")
+    .description("build what they run, and tell its size by part")
+    .option("-o, --output <file>", "where to put it too")
+    .addOption(new Option("--format <kind>", "what for").choices(["elf"] as const).default("elf"))
+    .option("--anew", "build it although it is there", false)
+    .addOption(jsonOption())
+    .addHelpText("after", imageHelp)
+    .action((options) => imageCommand(options as ImageCommand));
+  boot
+    .command("run")
+    .description("start one in QEMU, on interfaces of this namespace; its console is here")
+    .addOption(new Option("--name <name>", "what it is called").argParser(machineName).makeOptionMandatory())
+    .option("--pool <name>", "the pool that it announces itself to")
+    .addOption(
+      new Option("--interface <name>", "whose network it is on; may be repeated")
+        .argParser(collect)
+        .default([]),
+    )
+    .addOption(
+      new Option("--mac <address>", "its address there, in the same order").argParser(macAddress).default([]),
+    )
+    .addOption(new Option("--memory <number>", "its memory").argParser(mebibytes).default(32))
+    .addOption(
+      new Option("--accelerator <way>", "how QEMU runs it; auto tries")
+        .choices(["auto", "tcg", "kvm"] as const)
+        .default("auto"),
+    )
+    .addHelpText("after", runHelp)
+    .action((options) => runCommand(options as RunCommand));
+  boot
+    .command("console <node>")
+    .description("the console of a metal machine of a lab, in this terminal")
+    .addOption(labOption())
+    .addHelpText("after", consoleHelp)
+    .action(async (node, options) => (await import("./boot-console.js")).consoleCommand(node, options));
+}

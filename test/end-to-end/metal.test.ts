@@ -1,0 +1,96 @@
+// Machines without an operating system, real ones in QEMU on the networks of a lab: they boot, answer
+// and forward calls of Linux machines, die of a power cut or of a panic, and come back.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { isRoot, Programs, until } from "./programs.js";
+
+const file = `networks: { lan0: , lan1: }
+nodes:
+  n1: { kind: pool, networks: [lan0] }
+  m1: { kind: metal, networks: [lan0, lan1] }
+  m2: { kind: metal, networks: [lan1] }
+  n2: { kind: pool, networks: [lan1] }
+`;
+
+interface Built {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly parts: readonly { readonly name: string; readonly bytes: number }[];
+}
+
+const image = async (pool: Programs, ...words: string[]): Promise<Built> =>
+  JSON.parse((await pool.lab.must(["boot", "image", "--json", ...words])).stdout) as Built;
+
+describe("the image of metal machines", () => {
+  const pool = new Programs();
+  afterAll(() => pool.close());
+
+  it("has the same bytes when it is built again, and no more than a quarter of a mebibyte", async () => {
+    const first = await image(pool);
+    const output = join(pool.lab.folder, "again.elf");
+    const second = await image(pool, "--anew", "--output", output);
+    expect(second.sha256).toBe(first.sha256);
+    expect(readFileSync(output).length).toBe(first.bytes);
+    expect(first.parts.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(first.bytes);
+    expect(first.bytes).toBeLessThanOrEqual(256 * 1024);
+  });
+});
+
+describe.runIf(isRoot)("metal machines in a lab", () => {
+  const pool = new Programs();
+  afterAll(() => pool.close());
+  const echo = (node: string): string => pool.ready(node).echo;
+  const calls = async (from: string, to: string, size: string, count: number): Promise<void> => {
+    const report = await pool.call(from, echo(to), "--size", size, "--count", `${count}`);
+    expect({ from, to, size, succeeded: report.succeeded }).toEqual({ from, to, size, succeeded: count });
+  };
+
+  it("answer calls of Linux machines, and forward them to other networks", async () => {
+    const path = join(pool.lab.folder, "metal.yaml");
+    writeFileSync(path, file);
+    await pool.up(path);
+    await calls("n1", "m1", "1402", 20);
+    await calls("n2", "m2", "100K", 3);
+    await calls("n1", "m2", "30000", 3); // m1 is the router
+    await calls("n1", "n2", "100K", 3);
+    expect(await pool.executions("n1", echo("m1"))).toBe(20);
+    const { counters } = await pool.status("n1", "m1");
+    expect(counters.forwarded).toBeGreaterThan(30);
+  });
+
+  it("are listed by the pool's daemon with what they say of themselves", async () => {
+    const seen = await until("m2 in the list of nodes", async () => {
+      const { stdout } = await pool.lab.must(["node", "list", "--json"]);
+      const { nodes } = JSON.parse(stdout) as { nodes: { name: string; kind: string; state: string }[] };
+      return nodes.find(({ name, state }) => name === "m2" && state === "up");
+    });
+    expect(seen).toMatchObject({ name: "m2", kind: "metal", state: "up" });
+    expect((await pool.lab.must(["std", "info", "m2:sys"])).stdout).toContain('metal machine "m2"');
+  });
+
+  it("come back from a power cut as another kernel, and answer again", async () => {
+    const before = pool.ready("m1").address;
+    await pool.lab.must(["lab", "kill", "m1"]);
+    const cut = await pool.run("n1", "call", "--port", echo("m2"), "--locate-timeout", "500ms");
+    expect(cut.status).toBe(5);
+    await pool.lab.must(["lab", "start", "m1"]);
+    expect(pool.ready("m1").address).not.toBe(before);
+    await calls("n1", "m1", "1402", 5);
+    await calls("n1", "m2", "0", 5);
+  });
+
+  it("tell of a panic with the way there, and boot again by themselves", async () => {
+    const before = pool.ready("m2").address;
+    const ports = await pool.lab.must(["boot", "console", "m2"], { input: "ports\n" });
+    expect(ports.stdout).toContain(pool.ready("m2").status);
+    await pool.lab.must(["boot", "console", "m2"], { input: "outside\n" });
+    await until("m2 boots again", () => (pool.ready("m2").address === before ? undefined : true), 60_000);
+    const said = readFileSync(join(pool.folderOf("m2"), "agent.log"), "utf8");
+    expect(said).toContain("panic: access outside of the linear memory, at 0xfffffff0");
+    expect(said).toMatch(/metal turn\+0x[0-9a-f]+/);
+    await calls("n2", "m2", "1402", 5);
+  });
+});
