@@ -3,7 +3,7 @@
 
 import { describe, expect } from "vitest";
 import { MiB, must } from "./disk-clients.js";
-import { others, scenario, three } from "./disks.js";
+import { others, scenario, three } from "./disk-play.js";
 
 const two = ["n1", "n2"];
 

@@ -5,7 +5,7 @@ import { closeSync, copyFileSync, ftruncateSync, openSync, rmSync, truncateSync,
 import { join } from "node:path";
 import { describe } from "vitest";
 import { diskBytes, MiB } from "./disk-clients.js";
-import { others, scenario, three } from "./disks.js";
+import { others, scenario, three } from "./disk-play.js";
 
 /** Overwrites bytes of a file in place, as a medium that rots. */
 function rot(path: string, from: number, bytes: number): void {

@@ -2,7 +2,7 @@
 // of these fails, a pulled cable costs acknowledged bytes, or two write without knowing of each other.
 
 import { describe, expect } from "vitest";
-import { others, scenario, three } from "./disks.js";
+import { others, scenario, three } from "./disk-play.js";
 
 describe("a network, under load", () => {
   scenario("cuts off a machine that does not serve", {}, async (disk) => {

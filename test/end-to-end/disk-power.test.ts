@@ -2,7 +2,7 @@
 // power cut or a kill -9 costs acknowledged bytes, or somebody has to get up at night.
 
 import { describe, expect } from "vitest";
-import { others, scenario, three } from "./disks.js";
+import { others, scenario, three } from "./disk-play.js";
 
 describe("power cuts of machines, under load", () => {
   scenario("one that does not serve", {}, async (disk) => {

@@ -6,7 +6,7 @@
 import { rmSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { diskBytes, MiB } from "./disk-clients.js";
-import { others, scenario, three } from "./disks.js";
+import { others, scenario, three } from "./disk-play.js";
 
 describe("a disk under load", () => {
   scenario("of which the serving machine loses its power", {}, async (disk) => {

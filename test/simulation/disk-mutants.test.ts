@@ -11,7 +11,7 @@ import { kinds, live, real } from "./disk-lives.js";
 import { RealMember } from "./disk-medium.js";
 import { type Mutant, mutants, mutated, type Planted, planted } from "./disk-mutants.js";
 import { scenes } from "./disk-scenes.js";
-import { isLong } from "./seeds.js";
+import { isLong, perTier } from "./seeds.js";
 
 const only = process.env.PROTEUS_MUTANT;
 const chosen = mutants.filter(({ name }) => only === undefined || name === only);

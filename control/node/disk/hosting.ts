@@ -42,11 +42,11 @@ const rankMs = 250;
 /** One that cannot be served yet gets its port after so long: who asks is told why, or waits. */
 const waitingMs = 4000;
 const elsewhereMs = 1000;
+/** A storage that was just made is served within. */
+const madeMs = 15_000;
 /** Who stands by for a storage that is let go does so for so long; who lets it go waits as long. */
 const takingMs = 10_000;
 const lookMs = 50;
-/** A storage that was just made is served within. */
-const [madeStepMs, madeMs] = [50, 15_000];
 const asking = { locateTimeoutMs: 500, pollMs: 200, deadMs: 800, replyBytesMax: 256 };
 
 /** What one machine does about one storage. */
@@ -295,10 +295,10 @@ export class Hosts {
     const host = this.#hosts.get(age) ?? new Host(this.#options, record, 0);
     this.#hosts.set(age, host);
     if (!host.isOpen) host.open();
-    for (let waited = 0; !host.isServing && !(await isElsewhere(record)); waited += madeStepMs) {
+    for (let waited = 0; !host.isServing && !(await isElsewhere(record)); waited += lookMs) {
       if (waited >= madeMs)
         throw new DiskError("DISK_NO_QUORUM", `${host.why}; it is made and not served yet`);
-      await pause(after, madeStepMs);
+      await pause(after, lookMs);
     }
     return host;
   }
