@@ -27,6 +27,10 @@ export const variables: readonly Variable[] = [
   },
   { name: "PROTEUS_BULLET", meaning: "The Bullet servers for new files, as --server." },
   { name: "PROTEUS_LAB", meaning: "The lab of a command that names none with --lab." },
+  {
+    name: "PROTEUS_CONSOLE_SOCKET",
+    meaning: "Where others find the console of the metal machine that `boot run` starts; set by the lab.",
+  },
   { name: "PROTEUS_SSH", meaning: "The ssh command with its options, instead of ssh -o BatchMode=yes." },
   {
     name: "PROTEUS_REMOTE",

@@ -68,6 +68,8 @@ describe("every command", () => {
     const reason: Readonly<Record<string, string>> = {
       "lab exec": "what the command in the machine says",
       "lab demo": "a demonstration for people",
+      "boot run": "what the machine says on its console",
+      "boot console": "what the machine says on its console",
       dissector: "a program for Wireshark",
       "bench worker": "one side of a measurement, for the other side",
     };
