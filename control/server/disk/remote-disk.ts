@@ -18,6 +18,7 @@ import {
 import type { CallOptions, Transact } from "../../kernel/calls.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { type Stub, stub } from "../../stub/client.js";
+import { AtOnce } from "./at-once.js";
 import { BLOCK_BYTES, type Disk, type DiskExtent, type WriteOptions, type ZeroOptions } from "./disk.js";
 import { DiskError } from "./errors.js";
 import { Ranges } from "./ranges.js";
@@ -50,8 +51,7 @@ export class RemoteDisk implements Disk {
   readonly #session: bigint;
   readonly #writes = new Ranges();
   readonly #open = new Set<bigint>();
-  #asked = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #atOnce = new AtOnce(atOnceMax);
   #next = 1n;
   #closed = false;
 
@@ -193,15 +193,8 @@ export class RemoteDisk implements Disk {
   }
 
   /** Asks when not too many others are under way: a server without a free thread makes a call wait longer. */
-  async #asking<Result>(ask: () => Promise<Result>): Promise<Result> {
-    while (this.#asked >= atOnceMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#asked++;
-    try {
-      return await this.#patiently(ask);
-    } finally {
-      this.#asked--;
-      this.#waiting.shift()?.();
-    }
+  #asking<Result>(ask: () => Promise<Result>): Promise<Result> {
+    return this.#atOnce.take(() => this.#patiently(ask));
   }
 
   async #patiently<Result>(ask: () => Promise<Result>): Promise<Result> {

@@ -4,6 +4,7 @@
 //   no crash detection of RPC.
 // - Nothing is sent again here. A request that was not answered may have happened; the member does
 //   each sequence once.
+// - Some calls for blocks are under way and the others wait here; who only asks whether it lives does not.
 // - Larger requests than one call moves are sent in pieces, in order.
 
 import type { Capability } from "../../capability/capability.js";
@@ -18,6 +19,7 @@ import {
 import type { CallOptions, Transact } from "../../kernel/calls.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { type Stub, stub } from "../../stub/client.js";
+import { AtOnce } from "./at-once.js";
 import { BLOCK_BYTES, TRANSFER_BYTES } from "./disk.js";
 import { DiskError } from "./errors.js";
 import {
@@ -34,6 +36,8 @@ import { overRpc } from "./statuses.js";
 
 /** How long a member is waited for when the caller does not say. */
 const callDefaults: CallOptions = { locateTimeoutMs: 1000, pollMs: 250, deadMs: 1500 };
+/** The member's server has 12 threads, for all that ask it. */
+const atOnceMax = 9;
 const smallReply = 64 * 1024;
 const pieceBlocks = TRANSFER_BYTES / BLOCK_BYTES;
 
@@ -45,6 +49,7 @@ function recordOf(bytes: Uint8Array): MemberRecord {
 
 export class RemoteMember implements MemberPort {
   readonly #calls: Stub<typeof diskTable.operations>;
+  readonly #atOnce = new AtOnce(atOnceMax);
 
   constructor(via: Kernel | Transact, capability: Capability, options: CallOptions = {}) {
     this.#calls = stub(via, diskTable, capability, { ...callDefaults, ...options });
@@ -83,7 +88,7 @@ export class RemoteMember implements MemberPort {
     const all = new Uint8Array(blocks * DIGEST_BYTES);
     for (let from = 0; from < blocks; from += pieceBlocks) {
       const count = Math.min(pieceBlocks, blocks - from);
-      const { rotten, digests, data } = await overRpc(() =>
+      const { rotten, digests, data } = await this.#forBlocks(() =>
         this.#calls.read({ block: block + from, flags: isRaw ? DISK_RAW : 0, epoch, blocks: count }),
       );
       if (rotten.length > 0)
@@ -103,7 +108,7 @@ export class RemoteMember implements MemberPort {
   async write({ epoch, sequence, done, block, data, digests, durable }: MemberWrite): Promise<void> {
     if (data.length > TRANSFER_BYTES) throw new DiskError("DISK_RANGE", `${data.length} bytes in one write`);
     const flags = durable ? DISK_DURABLE : 0;
-    await overRpc(() =>
+    await this.#forBlocks(() =>
       this.#calls.write({
         ...{ block, flags, epoch, digests, data },
         ...{ sequence: BigInt(sequence), done: BigInt(done) },
@@ -113,13 +118,13 @@ export class RemoteMember implements MemberPort {
 
   async zero({ epoch, sequence, done, block, blocks, durable, punch }: MemberZero): Promise<void> {
     const flags = (durable ? DISK_DURABLE : 0) | (punch ? DISK_PUNCH : 0);
-    await overRpc(() =>
+    await this.#forBlocks(() =>
       this.#calls.zero({ block, flags, epoch, blocks, sequence: BigInt(sequence), done: BigInt(done) }),
     );
   }
 
   async flush(epoch: number): Promise<void> {
-    await overRpc(() => this.#calls.flush({ epoch }));
+    await this.#forBlocks(() => this.#calls.flush({ epoch }));
   }
 
   async digests(epoch: number, block: number, blocks: number, isRead: boolean): Promise<Uint8Array> {
@@ -127,7 +132,7 @@ export class RemoteMember implements MemberPort {
     const flags = isRead ? DIGESTS_READ : 0;
     for (let from = 0; from < blocks; from += DIGESTS_BLOCKS_MAX) {
       const count = Math.min(DIGESTS_BLOCKS_MAX, blocks - from);
-      const { digests } = await overRpc(() =>
+      const { digests } = await this.#forBlocks(() =>
         this.#calls.digests({ block: block + from, flags, epoch, blocks: count }),
       );
       if (digests.length !== count * DIGEST_BYTES)
@@ -135,5 +140,9 @@ export class RemoteMember implements MemberPort {
       all.set(digests, from * DIGEST_BYTES);
     }
     return all;
+  }
+
+  #forBlocks<Result>(call: () => Promise<Result>): Promise<Result> {
+    return this.#atOnce.take(() => overRpc(call));
   }
 }
