@@ -16,7 +16,7 @@ import { MemoryBlockDevice } from "../../../../drivers/memory/block.js";
 import { Shelf } from "../bullet/shelf.js";
 import { MemoryDisk } from "./memory-disk.js";
 
-const notHere = (): Promise<never> => Promise.reject(new Error("nothing is exported here"));
+const notHere = async (): Promise<never> => refuse(STD_NOTFOUND);
 
 /** Short, so that a test sees its end. */
 export const quick: CallOptions = { locateTimeoutMs: 50, pollMs: 20, deadMs: 60 };
