@@ -23,7 +23,7 @@ import { DiskPool } from "../unit/server/disk/remote-pool.js";
 import { nameOf, Requests, renewed, statusesOf } from "./requests.js";
 import { perTier } from "./tier.js";
 
-const callsWanted = perTier(4_000, 12_000, 90_000);
+const callsWanted = perTier(9_000, 18_000, 90_000);
 const callsAtOnce = 20;
 /** After so long a source has a guess again. */
 const forgottenMs = 100;
