@@ -38,13 +38,14 @@ describe("a storage whose servers, members and links fail", () => {
   });
 
   it("does so with members on disks that lose power", async () => {
-    const total = { cuts: 0, media: 0 };
+    const total = { runs: 0, writes: 0, cuts: 0, media: 0 };
     await forEachSeed(file, 5001, perTier({ quick: 6, long: 100, nightly: 1000 }), async (seed) => {
       const life = await live({ ...kinds[seed % kinds.length], ...real, seed }, 8);
-      expect(life.counts.writes).toBeGreaterThan(0);
-      total.cuts += life.counts.cuts;
-      total.media += life.counts.media;
+      total.runs++;
+      for (const key of ["writes", "cuts", "media"] as const) total[key] += life.counts[key];
     });
+    // In one of them all may wait for a server that never gets the storage (seed 5022).
+    expect(total.writes).toBeGreaterThan(10 * total.runs);
     met("mirrors on disks", total);
   });
 });
