@@ -29,9 +29,9 @@ import type { Cluster } from "./workload.js";
 const object = 1;
 const memberCall = { locateTimeoutMs: 500, pollMs: 200, deadMs: 1200 };
 
-/** A bug that the judge must find: disks say that they have flushed, and have not. */
+/** A bug that the judge must find: writes are acknowledged before the members have them. */
 export interface PlantedBug {
-  readonly noFlush?: boolean;
+  readonly acknowledgesEarly?: boolean;
 }
 
 /** The one medium of a machine; its capability is the same after every start. */
@@ -82,6 +82,14 @@ const servedAs = (storage: Storage): ServedStorage => ({
   change: () => refuse(STD_COMBAD),
 });
 
+/** The bug: who writes hears that it is done, and the members may never hear of it. */
+const early = (served: ServedStorage): ServedStorage => ({
+  ...served,
+  async write(block, data, options) {
+    served.write(block, data.slice(), options).catch(() => undefined); // nobody is told
+  },
+});
+
 export class DiskHost {
   readonly disk: VirtualDisk;
   capability: Capability | null = null;
@@ -98,12 +106,11 @@ export class DiskHost {
     readonly machine: Machine,
     readonly blocks: number,
     readonly failed: (error: unknown) => void,
-    bug: PlantedBug,
+    readonly bug: PlantedBug,
   ) {
     const random = cluster.world.stream(700 + machine.index);
     this.#random = bytesOf(random);
     this.disk = new VirtualDisk({ blocks: mediumBlocks(blocks), random, clock: cluster.world });
-    if (bug.noFlush === true) this.disk.flush = () => Promise.resolve();
     this.#identity = { getPort: this.#random(6), key: this.#random(32) };
     this.#vouching = this.#random(8);
   }
@@ -205,8 +212,10 @@ export class DiskHost {
     const { machine, failed } = this;
     const kernel = machine.running;
     const { secret, name } = facts;
+    const served = servedAs(storage);
     const server = new StorageServer({
-      ...{ kernel, secret, name, failed, threads: 6, storage: servedAs(storage) },
+      ...{ kernel, secret, name, failed, threads: 6 },
+      storage: this.bug.acknowledgesEarly === true ? early(served) : served,
     });
     await storage.ended;
     if (machine.kernel === kernel) server.close();

@@ -42,7 +42,6 @@ const passing = new Set(["DISK_SILENT", "DISK_NO_QUORUM", "DISK_GONE", "DISK_FEN
 
 class DisksRun implements Activity {
   readonly #cluster: Cluster;
-  readonly #bug: PlantedBug;
   readonly #random: (bytes: number) => Uint8Array;
   readonly #hosts: readonly DiskHost[];
   readonly #clients: readonly Machine[];
@@ -59,7 +58,6 @@ class DisksRun implements Activity {
 
   constructor(cluster: Cluster, bug: PlantedBug) {
     this.#cluster = cluster;
-    this.#bug = bug;
     this.#random = bytesOf(cluster.random);
     const { machines } = cluster;
     const count = Math.max(1, Math.min(hostsMost, machines.length - 1));
@@ -150,8 +148,7 @@ class DisksRun implements Activity {
     world.after(exchangeEvery / 2 + this.#below(exchangeEvery), () => {
       if (this.#isOver) return;
       const host = this.#hosts[this.#below(this.#hosts.length)];
-      // With disks that do not flush there is not another copy of everything.
-      if (host !== undefined && this.#hosts.length > 1 && this.#isWhole && this.#bug.noFlush !== true) {
+      if (host !== undefined && this.#hosts.length > 1 && this.#isWhole) {
         this.#cluster.happened("media exchanged");
         host.exchange();
         world.after(SECOND / 2, () => {
