@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LabStatus } from "../../control/lab/status.js";
 import { Programs } from "./programs.js";
 
-const servers = ["echo", "sys", "segment", "random", "time"];
+const servers = ["disk", "echo", "sys", "segment", "random", "time"];
 
 describe("the servers of a machine", () => {
   const pool = new Programs();
@@ -56,7 +56,7 @@ describe("the servers of a machine", () => {
       secrets.push(getPort, key, generation);
       if (server === "echo") expect(putPort).toBe(pool.ready("n1").echo);
     }
-    expect(new Set(secrets).size).toBe(15);
+    expect(new Set(secrets).size).toBe(3 * servers.length);
     await must("sys", "status", "n1");
     await must("sys", "kstat", "n1", "--table", "a");
     await must("node", "list", "--json");
