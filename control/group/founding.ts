@@ -1,7 +1,9 @@
 // Whether a group exists already, and who creates it when several programs want to at once.
 //
-// - A program that wants to create a group listens to one of the group's candidate places
-//   while it asks all of them; of those that see each other the lowest number wins.
+// - A program that wants to create a group listens to some of the group's candidate places
+//   while it asks the others; of those that see each other the lowest number wins.
+// - Two with the same places would not see each other, and both would win: each draws 4 of 32,
+//   which are the same ones once in 35,960 times. With one place each it was once in 32.
 // - A second is spent on looking: on a machine that has much else to do an answer may take
 //   long, and two groups of one name never become one again.
 // - Members that wait for the group's state are not the group: when nobody has it, they leave,
@@ -9,7 +11,6 @@
 //   a group whose founder died before it gave anybody its state.
 // - The winner looks once more whether the group exists meanwhile. The places stay served
 //   for a moment after that, so that a late candidate meets either the winner or its group.
-// - Two that draw the same place in the same instant do not see each other: 1 in 32.
 
 import { STD_OK } from "../../core-wasm/status.js";
 import {
@@ -29,6 +30,7 @@ import { describeGroup } from "../stub/group.js";
 import type { After } from "./timer.js";
 
 const places = 32;
+const placesEach = 4;
 /** An answer takes a millisecond; a machine under load may keep one waiting. */
 const lookMs = 500;
 const lookLongMs = 1000;
@@ -79,25 +81,39 @@ export async function hasEntering(
 export async function mayCreate(options: FoundingOptions): Promise<boolean> {
   const { kernel, after, random, port } = options;
   const number = random(8);
-  const place = (number[0] ?? 0) % places;
+  const own = placesOf(number);
   const respond = () => ({ status: STD_OK, data: number });
   const handler = answering(respond, () => undefined);
-  const service = new Service(kernel, candidatePort(kernel, port, place), handler, {
-    threads: 2,
-    requestBytesMax: 64,
-  });
-  const others = Array.from({ length: places }, (_, other) => other).filter((other) => other !== place);
+  const services = own.map(
+    (place) =>
+      new Service(kernel, candidatePort(kernel, port, place), handler, { threads: 2, requestBytesMax: 64 }),
+  );
+  const close = () => {
+    for (const service of services) service.close();
+  };
+  const others = Array.from({ length: places }, (_, place) => place).filter((place) => !own.includes(place));
   const [found, entered, ...numbers] = await Promise.all([
     findGroup(kernel, port, lookLongMs),
     hasEntering(kernel, port, lookLongMs),
     ...others.map((other) => numberAt(kernel, port, other)),
   ]);
-  const own = toHex(number);
-  const lost = found !== null || entered || numbers.some((other) => other !== null && other < own);
+  const ours = toHex(number);
+  const lost = found !== null || entered || numbers.some((other) => other !== null && other < ours);
   const won = !lost && (await findGroup(kernel, port, lookAgainMs)) === null;
-  if (won) after(lingerMs, () => service.close());
-  else service.close();
+  if (won) after(lingerMs, close);
+  else close();
   return won;
+}
+
+/** The places of a candidate with this number: always as many, so that none has all of another's. */
+function placesOf(number: Uint8Array): readonly number[] {
+  const drawn = new Set<number>();
+  for (const byte of number.subarray(0, placesEach)) {
+    let place = byte % places;
+    while (drawn.has(place)) place = (place + 1) % places;
+    drawn.add(place);
+  }
+  return [...drawn];
 }
 
 /** The number of the candidate at a place; null when there is none. */

@@ -75,6 +75,17 @@ describe("a replica", () => {
     expect(first.log.lines.indexOf("line 1") + 1).toBe(Number(numbers[1]));
   });
 
+  it("is in one group with those that began in the same instant and drew the same first place", async () => {
+    for (let seed = 0; seed < 8; seed++) {
+      const room = new GroupRoom(seed);
+      const random = (bytes: number) =>
+        Uint8Array.from(room.random(bytes), (byte, i) => (i === 0 ? 7 : byte));
+      const opening = Array.from({ length: 3 }, () => Replica.open(machine(room, { random }).options));
+      const replicas = await room.settled(Promise.all(opening));
+      expect(replicas.map(({ id }) => id).sort()).toEqual([0, 1, 2]);
+    }
+  });
+
   it("gives a joiner its state, however long, and what was ordered meanwhile", async () => {
     const room = new GroupRoom(2);
     const first = await open(room);
