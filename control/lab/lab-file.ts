@@ -6,6 +6,7 @@
 
 import { isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
+import { speedMax, speedMin } from "../../drivers/serial/line.js";
 import { ProteusError } from "../kernel/errors.js";
 import { mediumSize } from "../node/config/schemas.js";
 import { impairmentFields } from "./impairment-fields.js";
@@ -43,11 +44,24 @@ const network = z
         })
         .nullable()
         .default(null),
+      kind: z
+        .enum(["ethernet", "serial", "ip"], { error: "must be ethernet, serial or ip" })
+        .default("ethernet"),
+      speed: z
+        .int({ error: "must be bits a second, such as 115200" })
+        .min(speedMin, { error: `must be ${speedMin} or more` })
+        .max(speedMax, { error: `must be ${speedMax} or less` })
+        .optional(),
+      noise: z
+        .number({ error: "must be the probability of damage to a byte, such as 0.0001" })
+        .min(0, { error: "must be 0 or more" })
+        .max(0.01, { error: "must be 0.01 or less" })
+        .optional(),
     },
     { error: (issue) => (issue.code === "invalid_type" ? "must be a map such as { mtu: 1500 }" : undefined) },
   )
   .nullable()
-  .transform((value) => value ?? { mtu: 1500, rate: null });
+  .transform((value) => value ?? { mtu: 1500, rate: null, kind: "ethernet" as const });
 
 const bullet = z.strictObject(
   { size: mediumSize.default(256 * 1024 * 1024) },
@@ -146,6 +160,18 @@ const file = z
       if (!isName(each)) complain(["networks", each], `a name is ${nameRule}`);
       else if (reservedNetworks.has(each))
         complain(["networks", each], "Linux keeps this name for itself; choose another");
+      const { kind, rate, speed, noise } = value.networks[each] ?? {};
+      const on = Object.values(value.nodes).filter((node) => node.networks.includes(each));
+      if (kind === "serial" && rate !== null)
+        complain(["networks", each, "rate"], "a cable has a speed, in bits a second");
+      if (kind === "serial" && on.length !== 2)
+        complain(["networks", each], `a cable joins two nodes; ${on.length} are on it`);
+      if (kind === "ip" && on.length < 2)
+        complain(["networks", each], "a network over IP has two nodes or more");
+      if (kind !== "serial" && (speed !== undefined || noise !== undefined))
+        complain(["networks", each], "only a network of kind: serial has a speed and noise");
+      if (kind !== "ethernet" && on.some((node) => node.kind === "metal"))
+        complain(["networks", each], "a metal machine has Ethernet only");
     }
     for (const [each, facts] of Object.entries(value.nodes)) {
       const { kind, networks: on, bullet: files, directory, replication: copies } = facts;
@@ -183,6 +209,13 @@ const file = z
         complain(["impairments", target], `there is no node "${each}"; there is ${nodes.join(", ")}`);
       else if (to !== undefined && !isLinkOf(on, to))
         complain(["impairments", target], `${each} has no link to "${to}"; it is on ${on.join(", ")}`);
+      else if (
+        on.some((name, index) => {
+          const meant = to === undefined || to === name || to === `eth${index}`;
+          return meant && value.networks[name]?.kind === "serial";
+        })
+      )
+        complain(["impairments", target], "a cable cannot be impaired; its network may have noise: 0.0001");
     }
   });
 
@@ -277,6 +310,9 @@ export function parseTopology(text: string, source: string): Topology {
       name,
       mtu: value.mtu,
       rate: value.rate,
+      ...(value.kind === "ethernet" ? {} : { kind: value.kind }),
+      ...(value.speed === undefined ? {} : { speed: value.speed }),
+      ...(value.noise === undefined ? {} : { noise: value.noise }),
     })),
     nodes: Object.entries(result.data.nodes).map(([name, facts]) => ({
       ...{ name, kind: facts.kind, networks: facts.networks },

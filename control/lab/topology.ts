@@ -20,6 +20,12 @@ export interface LabNetwork {
   readonly name: string;
   /** Bytes behind the Ethernet header. */
   readonly mtu: number;
+  /** What it is of, when it is no Ethernet: a cable between two nodes, or IP. */
+  readonly kind?: "serial" | "ip";
+  /** Of a cable, bits a second. */
+  readonly speed?: number;
+  /** Of a cable: the probability of damage to each byte. */
+  readonly noise?: number;
   /** As `tc` writes it (`1gbit`), in each direction of each link; null: as fast as it goes. */
   readonly rate: string | null;
   /** From 0: part of its addresses; its place in the file unless a change of the lab kept another. */
@@ -70,6 +76,8 @@ export interface Topology {
 export const networksMax = 256;
 export const nodesMax = 254;
 export const daemonsMax = 16;
+/** Of cables that say nothing of it, bits a second. */
+export const cableSpeedDefault = 921_600;
 export const mtuMin = 256;
 export const mtuMax = 65521;
 
@@ -111,7 +119,14 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
   return {
     name,
     daemons,
-    networks: networks.map(({ name, mtu, rate }) => ({ name, mtu, rate })),
+    networks: networks.map(({ name, mtu, rate, kind, speed, noise }) => ({
+      name,
+      mtu,
+      rate,
+      kind,
+      speed,
+      noise,
+    })),
     nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication }) => {
       return { name, kind, networks, bullet, directory, replication };
     }),

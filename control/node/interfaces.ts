@@ -1,6 +1,7 @@
 // Opens an interface by its name, for every program that has a kernel: `eth0` is the
 // machine's own, unless the program runs in a lab without namespaces, where
-// PROTEUS_HUB_eth0 names the socket that stands for it. Other wires: interface-name.ts.
+// PROTEUS_HUB_eth0 names the socket that stands for it. Other wires: interface-name.ts; in a lab
+// PROTEUS_WIRE_eth0 has the text of the one that eth0 stands for.
 //
 // - The drivers of other wires, and the packages that they use, are loaded when they are named.
 
@@ -13,6 +14,9 @@ import { type IpName, parseInterface } from "./interface-name.js";
 /** The variable that names the socket of an interface of the LAN in memory. */
 export const hubVariable = (name: string): string => `PROTEUS_HUB_${name}`;
 
+/** The variable that says which other wire an interface of a lab stands for. */
+export const wireVariable = (name: string): string => `PROTEUS_WIRE_${name}`;
+
 /** Opens `text`. Fails as the driver fails: no such interface, no right to open it, no hub. */
 export async function openInterface(
   text: string,
@@ -20,7 +24,7 @@ export async function openInterface(
 ): Promise<Device> {
   const socket = environment[hubVariable(text)];
   if (socket) return openHub(socket, text);
-  const name = parseInterface(text);
+  const name = parseInterface(environment[wireVariable(text)] || text);
   switch (name.kind) {
     case "ethernet":
       return openEthernet(name.name);

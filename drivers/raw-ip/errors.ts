@@ -8,8 +8,7 @@ export type RawIpErrorCode =
   | "RAW_IP_IN_USE"
   | "RAW_IP_NO_ROUTE"
   | "RAW_IP_MTU"
-  | "RAW_IP_UNAVAILABLE"
-  | "RAW_IP_FAILED";
+  | "RAW_IP_UNAVAILABLE";
 
 /** A network over IP could not be opened. */
 export class RawIpError extends Error {
