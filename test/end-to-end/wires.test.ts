@@ -67,7 +67,7 @@ describe.skipIf(!isRoot)("an Ethernet, a cable and IP in a row, with a router be
   it("executes each call once, over an Ethernet that loses frames and a cable with noise as well", async () => {
     await pool.lab.must(["lab", "impair", "n1:lan0", "--loss", "2%"]);
     expect(await call("8000", 20)).toMatchObject({ succeeded: 20 });
-    await pool.lab.must(["lab", "impair", "n1:lan0", "--clear"]);
+    await pool.lab.must(["lab", "impair", "n1:lan0", "--reset"]);
     expect((await pool.executions("n1", port)) - before).toBe(made);
   });
 
@@ -131,7 +131,7 @@ describe.skipIf(!isRoot)("peers with an IP router between them", () => {
     const lengths = [...stdout.matchAll(/length (\d+)\)/g)].map(([, length]) => Number(length));
     expect(lengths.length).toBeGreaterThan(100);
     // The first packets ask for the path's MTU; what follows fits without being cut.
-    expect(lengths.filter((length) => length === 1300 || length === 1299).length).toBeGreaterThan(20);
+    expect(lengths.filter((length) => length > 1290 && length <= 1300).length).toBeGreaterThan(50);
     expect(stdout).not.toMatch(/offset [1-9]/);
     for (const stranger of [
       `ip:10.1.0.3=${keys.b}+key=${keyFile("stranger")}`, // a key that b does not know
