@@ -43,6 +43,7 @@ A lab file:
   networks:
     lan0: { mtu: 1500 }
     lan1: { mtu: 1500, rate: 1gbit }
+    # cable: { kind: serial, speed: 115200 }       # joins two nodes; wan: { kind: ip } is encrypted
   nodes:
     n1: { kind: pool, networks: [lan0] }
     r1: { kind: router, networks: [lan0, lan1] }   # a pool machine on two networks

@@ -64,7 +64,7 @@ export const settings = {
     environment: "PROTEUS_INTERFACE",
     flag: "--interface",
     about:
-      "networks to attach: eth0, serial:PORT@SPEED, ip:PEER=KEY+key=FILE (default: the only Ethernet interface, or eth0)",
+      "networks to attach: eth0, serial:PORT@SPEED, ip:PEER=KEY+key=FILE (default: the only Ethernet one, or eth0)",
     fromText: list,
   }),
   "node.memory": setting({
