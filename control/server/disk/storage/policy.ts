@@ -40,13 +40,13 @@ export const defaultPolicy: StoragePolicy = {
   retryMaxMs: 5000,
   progressMs: 3000,
   resyncRest: 3,
-  idleMs: 50,
+  idleMs: 200,
   resyncBytesPerSecond: 0,
   scrubSavedMs: 20_000,
 };
 
 /** Chunks that resync has under way: one when others use the disk, several when it is idle. */
-export const LANES_MAX = 4;
+export const LANES_MAX = 3;
 /** Blocks that resync and scrub take at a time, when others use the disk and when it is idle. */
 export const CHUNK_BLOCKS_BUSY = 32;
 export const CHUNK_BLOCKS_IDLE = 256;
