@@ -21,8 +21,9 @@ const bitsPerByte = 10;
 const mtuMin = 576;
 const mtuMax = 1500;
 const fragmentSeconds = 0.05;
-const backlogSeconds = 0.5;
-const backlogBytesMin = 16 * 1024;
+const backlogSeconds = 0.25;
+/** Fragments that may wait beyond those of a window. */
+const backlogFragments = 4;
 
 /** From this speed on; the last row holds for all others. */
 const steps: readonly { readonly speed: number; readonly weight: number; readonly receiveFrames: number }[] =
@@ -39,10 +40,12 @@ export function lineFacts(speed: number): LineFacts {
   const bytesPerSecond = speed / bitsPerByte;
   const step = steps.find((each) => speed >= each.speed);
   if (step === undefined) throw new RangeError(`${speed} is no speed of a line`);
+  const mtu = Math.floor(Math.min(mtuMax, Math.max(mtuMin, bytesPerSecond * fragmentSeconds)));
+  const least = (Math.max(1, step.receiveFrames / 4) + backlogFragments) * mtu;
   return {
-    mtu: Math.floor(Math.min(mtuMax, Math.max(mtuMin, bytesPerSecond * fragmentSeconds))),
+    mtu,
     weight: step.weight,
     receiveFrames: step.receiveFrames,
-    backlogBytes: Math.max(backlogBytesMin, Math.floor(bytesPerSecond * backlogSeconds)),
+    backlogBytes: Math.max(least, Math.floor(bytesPerSecond * backlogSeconds)),
   };
 }

@@ -35,7 +35,7 @@ export interface SerialOptions {
 const slots = 64;
 const reopenMs = 1000;
 /** Lines up to this speed are given no more than they can send within `aheadMs`, bits a second. */
-const pacedSpeedMax = 1_000_000;
+const pacedSpeedMax = 10_000_000;
 const aheadMs = 20;
 /** What is longer is a fragment, not a credit or a question, of which each one counts. */
 const fragmentBytesMin = 128;
@@ -67,9 +67,11 @@ class SerialCarrier implements Carrier {
   }
 
   send(message: Uint8Array): boolean {
-    if (this.#closed || !this.#port.isOpen || this.#waiting >= this.#backlogBytes) return false;
-    if (message.length > fragmentBytesMin && this.#queue.some((each) => Buffer.compare(each, message) === 0))
-      return true;
+    if (this.#closed || !this.#port.isOpen) return false;
+    const fragment = message.length > fragmentBytesMin;
+    // Where there is no room for fragments there still is for the question whether a server lives.
+    if (this.#waiting >= (fragment ? 1 : 2) * this.#backlogBytes) return false;
+    if (fragment && this.#queue.some((each) => Buffer.compare(each, message) === 0)) return true;
     this.#waiting += message.length;
     this.#queue.push(message);
     this.#pump();

@@ -169,7 +169,7 @@ describe("two programs with a cable between them", () => {
     const cable = new Cable({ speed: null, noise: 0.00001, seed: 5 });
     const programs = new Programs();
     try {
-      const [here, there] = cable.paths.map((path) => ["--interface", `serial:${path}@4000000`]) as [
+      const [here, there] = cable.paths.map((path) => ["--interface", `serial:${path}@12000000`]) as [
         string[],
         string[],
       ];
