@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Running } from "./lab-runner.js";
 import { firstLine, isRoot, Programs, until } from "./programs.js";
 
 const M = 1024 * 1024;
@@ -168,13 +169,14 @@ describe("two programs with a cable between them", () => {
     const { openSync, writeSync, closeSync } = await import("node:fs");
     const cable = new Cable({ speed: null, noise: 0.00001, seed: 5 });
     const programs = new Programs();
+    let server: Running | undefined;
     try {
       const [here, there] = cable.paths.map((path) => ["--interface", `serial:${path}@12000000`]) as [
         string[],
         string[],
       ];
       const garbage = openSync(cable.paths[1], "r+");
-      const server = programs.lab.start(["serve", "echo", "--port", "abcdef", "--json", ...here]);
+      server = programs.lab.start(["serve", "echo", "--port", "abcdef", "--json", ...here]);
       const line = await firstLine("the server", server);
       const bytes = Buffer.alloc(64 * 1024, 0xdb);
       for (let i = 0; i < bytes.length; i++) bytes[i] = (i * 2_654_435_761) >>> 13;
@@ -191,6 +193,7 @@ describe("two programs with a cable between them", () => {
       server.child.kill("SIGINT");
       expect((await server.outcome).status).toBe(0);
     } finally {
+      server?.child.kill("SIGKILL");
       cable.close();
       await programs.close();
     }
