@@ -42,6 +42,8 @@ export interface MachineOptions {
   readonly machine?: MachineType;
   readonly nic?: NetworkCard;
   readonly random?: RandomSource;
+  /** More words for QEMU. */
+  readonly more?: readonly string[];
 }
 
 export const qemuProgram = "qemu-system-x86_64";
@@ -62,7 +64,7 @@ const machineWord: Readonly<Record<MachineType, string>> = {
 /** The words behind the program's name. */
 export function qemuArguments(options: MachineOptions): string[] {
   const { path, memoryMebibytes, networks, words, accelerator } = options;
-  const { machine = "microvm", nic = "virtio", random = "rdrand" } = options;
+  const { machine = "microvm", nic = "virtio", random = "rdrand", more = [] } = options;
   const card = deviceWord(nic === "virtio" ? "virtio-net" : nic, machine);
   const order = networks.map(({ mac }) => mac).join(",");
   const line = [...words, ...(order === "" ? [] : [`network=${order}`])].join(" ");
@@ -76,6 +78,7 @@ export function qemuArguments(options: MachineOptions): string[] {
       ...["-netdev", `tap,id=n${index},ifname=${tap},script=no,downscript=no`],
       ...["-device", `${card},netdev=n${index},mac=${mac}`],
     ]),
+    ...more,
   ];
 }
 
