@@ -43,7 +43,7 @@ const longOnly =
     ? [
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
-        ...["segment-map", "side-by-side", "store-etcd", "wires"],
+        ...["metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd", "wires"],
       ].map(path)
     : [];
 /** Scenarios of disks: one of each kind is in disk-scenarios, which the long tier plays too. */
