@@ -51,11 +51,16 @@ export function qemuArguments(options: MachineOptions): string[] {
 
 export type MachineProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
+/** Starts QEMU with these words; it dies with this process. */
+export function spawnMachine(words: readonly string[]): MachineProcess {
+  boundTool(qemuProgram);
+  const command = ["--pdeathsig", "KILL", "--", qemuProgram, ...words];
+  return spawn("setpriv", command, { stdio: ["pipe", "pipe", "pipe"] });
+}
+
 /** Starts the machine; it dies with this process. `said` gets each line of its console. */
 export function startMachine(options: MachineOptions, said: (line: string) => void): MachineProcess {
-  boundTool(qemuProgram);
-  const command = ["--pdeathsig", "KILL", "--", qemuProgram, ...qemuArguments(options)];
-  const child = spawn("setpriv", command, { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawnMachine(qemuArguments(options));
   let rest = "";
   child.stdout.setEncoding("latin1").on("data", (text: string) => {
     const lines = (rest + text).split(/\r?\n/);

@@ -25,6 +25,7 @@ import {
 import { value, valueLength } from "./command-line";
 import { networkAdd, receive } from "./kernel";
 import { take } from "./memory";
+import { reflect, reflectOpen } from "./reflect";
 
 const PLACES: u32 = 24;
 const PLACE_BASE: u64 = 0xfeb00000;
@@ -125,6 +126,7 @@ function macOfPlace(place: u32): u64 {
 
 /** Finds and attaches the devices; how many networks there are is `networks`. */
 export function networksOpen(): void {
+  reflectOpen();
   openPin(IO_APIC, SERIAL_PIN);
   const list = value("network=");
   if (list == 0) {
@@ -153,7 +155,9 @@ export function networksPoll(now: f64): u32 {
     for (let left = BURST; left > 0; left--) {
       const buffer = netTake(net);
       if (buffer < 0) break;
-      receive(network as i32, netFrame(net, buffer), netFrameLength(net) as i32, now);
+      const frame = netFrame(net, buffer);
+      const length = netFrameLength(net);
+      if (!reflect(net, macAt(network), frame, length)) receive(network as i32, frame, length as i32, now);
       netRelease(net, buffer);
       count++;
     }
