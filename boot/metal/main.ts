@@ -10,7 +10,7 @@
 
 import * as layout from "../../core-wasm/layout";
 import * as limits from "../../core-wasm/limits";
-import { ECHO_BYTES_MAX } from "../../build/metal/interface";
+import { ECHO_BYTES_MAX, SEGMENT_PIECE_BYTES } from "../../build/metal/interface";
 import { consoleOpen, monitorOpen, monitorTurn, say, sayText } from "./console";
 import { echoOpen, echoServe } from "./echo";
 import { now as clock } from "./host";
@@ -19,13 +19,19 @@ import { left, memoryOpen, take } from "./memory";
 import { networks, networksFlush, networksOpen, networksPoll, networksTransmit, refused } from "./networks";
 import { announceAt, poolCompleted, poolOpen, poolTurn } from "./pool";
 import { serve, serviceCompleted } from "./services";
-import { putAnnouncement, SERVER_ECHO, SERVER_SYS } from "./status";
+import { OBJECTS_MOST } from "./objects";
+import { segmentOpen, segmentPart, segmentServe } from "./segment";
+import { putServing, SERVER_ECHO, SERVER_SEGMENT, SERVER_SYS } from "./status";
 import { systemServe } from "./system";
 import { putNumber, put, textBegin, textLength } from "./text";
 
 const MEBIBYTE: u32 = 1 << 20;
 const SYS_BYTES: u32 = 32768;
 const ECHO_THREADS: u32 = 2;
+const SEGMENT_THREADS: u32 = 2;
+/** A machine with less memory than this, in pages of 64 KiB, takes shorter pieces of segments. */
+const SMALL_PAGES: u32 = 256;
+const SMALL_PIECE: u32 = 65536 + 4096;
 
 /** What the machine could not begin with, for the console; empty: it serves. */
 let dead: bool = false;
@@ -38,6 +44,9 @@ function setLimits(): void {
   const mebibytes = ((memory.size() as u32) << 16) / MEBIBYTE;
   memory.fill(layout.LIMITS_ADDRESS, 0, 4 * (limits.LIMIT_FIELDS as usize));
   limit(limits.LIMIT_TABLE_BASE, ((__heap_base + 63) & ~63) as u32);
+  // A quarter of the memory is for segments, less where there is little.
+  limit(limits.LIMIT_SEGMENT_BYTES, mebibytes < 16 ? MEBIBYTE / 2 : (mebibytes / 4) * MEBIBYTE);
+  limit(limits.LIMIT_SEGMENTS, OBJECTS_MOST);
   if (mebibytes >= 128) return;
   const small = mebibytes < 32;
   limit(limits.LIMIT_NEIGHBOURS, small ? 64 : 256);
@@ -85,6 +94,9 @@ function begin(): void {
   const now = clock();
   monitorOpen();
   if (!serve(SERVER_SYS, 2, SYS_BYTES, now) || !poolOpen(now)) return fail("there is not enough memory", 0);
+  const piece = (memory.size() as u32) < SMALL_PAGES ? SMALL_PIECE : SEGMENT_PIECE_BYTES + 4096;
+  if (!segmentOpen() || !serve(SERVER_SEGMENT, SEGMENT_THREADS, piece, now))
+    return fail("there is not enough memory", 0);
   // A third of what is left for each request that echo may hold, the rest for what it is a source of.
   const echo = min<u32>(whole(left() / 3), ECHO_BYTES_MAX + 4096) - 4096;
   if (!serve(SERVER_ECHO, ECHO_THREADS, echo, now)) return fail("there is not enough memory", 0);
@@ -93,7 +105,7 @@ function begin(): void {
   const words = memory.data(512, 8);
   textBegin(words, 512);
   put("serves ");
-  putAnnouncement();
+  putServing(segmentPart());
   say(words, textLength());
 }
 
@@ -105,6 +117,7 @@ export function start(): void {
 
 function perform(server: u32, header: usize, data: usize, length: u32, capacity: u32): void {
   if (server == SERVER_ECHO) echoServe(header, data, length);
+  else if (server == SERVER_SEGMENT) segmentServe(header, data, length, capacity);
   else systemServe(header, data, capacity);
 }
 

@@ -25,7 +25,7 @@ import {
 import { value, valueLength } from "./command-line";
 import { networkAdd, receive } from "./kernel";
 import { take } from "./memory";
-import { reflect, reflectOpen } from "./reflect";
+import { reflectOpen, reflects } from "./reflect";
 
 const PLACES: u32 = 24;
 const PLACE_BASE: u64 = 0xfeb00000;
@@ -157,7 +157,8 @@ export function networksPoll(now: f64): u32 {
       if (buffer < 0) break;
       const frame = netFrame(net, buffer);
       const length = netFrameLength(net);
-      if (!reflect(net, macAt(network), frame, length)) receive(network as i32, frame, length as i32, now);
+      if (reflects(macAt(network), frame, length)) netSend(net, frame, length, 0, 0);
+      else receive(network as i32, frame, length as i32, now);
       netRelease(net, buffer);
       count++;
     }

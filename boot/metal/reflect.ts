@@ -6,9 +6,8 @@
 //   between them for ever.
 
 import { ETHERNET_HEADER, ETHERTYPE_FLIP, FRAME_MINIMUM } from "../../core-wasm/wire/formats";
-import { Net, netSend } from "../../drivers/virtio-net/net";
-import { startsWith } from "./text";
 import { value } from "./command-line";
+import { startsWith } from "./text";
 
 const MAGIC: u32 = 0x726f6c66; // "flor"
 const KIND: usize = 4;
@@ -22,16 +21,14 @@ export function reflectOpen(): void {
   on = wanted != 0 && startsWith(wanted, 2, "on");
 }
 
-/** Sends a frame back when it is to be; false: it is none of these. */
-export function reflect(net: Net, mac: usize, frame: usize, length: u32): bool {
+/** Turns a frame that is to go back into its answer; false: it is none of these. */
+export function reflects(mac: usize, frame: usize, length: u32): bool {
   if (!on || length < FRAME_MINIMUM) return false;
   const type = ((load<u8>(frame, 12) as u32) << 8) | (load<u8>(frame, 13) as u32);
   const body = frame + (ETHERNET_HEADER as usize);
-  if (type != ETHERTYPE_FLIP || load<u32>(body) != MAGIC) return false;
-  if (load<u8>(body + KIND) != PING) return true;
+  if (type != ETHERTYPE_FLIP || load<u32>(body) != MAGIC || load<u8>(body + KIND) != PING) return false;
   memory.copy(frame, frame + 6, 6);
   memory.copy(frame + 6, mac, 6);
   store<u8>(body + KIND, PONG);
-  netSend(net, frame, length, 0, 0);
   return true;
 }

@@ -75,9 +75,10 @@ function writeReady(document: object): void {
 }
 
 /** As a Linux machine's ready file has it. What sys lets anyone do takes its port, and nothing private. */
-function givenOut({ servers }: Readonly<Record<string, unknown>>): object {
+function givenOut({ servers, capabilities }: Readonly<Record<string, unknown>>): object {
   const { echo, sys } = (servers ?? {}) as { readonly echo?: unknown; readonly sys?: unknown };
-  return { echo, status: sys, capabilities: { sys: `${sys}${"00".repeat(PRIVATE_BYTES)}` } };
+  const own = (capabilities ?? {}) as Readonly<Record<string, unknown>>;
+  return { echo, status: sys, capabilities: { ...own, sys: `${sys}${"00".repeat(PRIVATE_BYTES)}` } };
 }
 
 async function runCommand(options: RunCommand): Promise<void> {

@@ -189,7 +189,7 @@ const file = z
 /** Why kinds of machines have no such server. */
 const serverless: Readonly<Partial<Record<NodeKind, string>>> = {
   host: "a host has no agent and no servers; write kind: pool",
-  metal: "a metal machine has only the servers echo and sys; write kind: pool",
+  metal: "a metal machine has only the servers echo, sys and segment; write kind: pool",
 };
 
 /** As many as boot/metal/networks.ts takes. */

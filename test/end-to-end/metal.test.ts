@@ -74,6 +74,16 @@ describe.runIf(isRoot)("metal machines in a lab", () => {
     expect((await pool.lab.must(["std", "info", "m2:sys"])).stdout).toContain('metal machine "m2"');
   });
 
+  it("keep segments for whoever has their capability, until the power goes", async () => {
+    const made = await pool.lab.must(["segment", "create", "m1", "--bytes", "200000", "--json"]);
+    const { segment } = JSON.parse(made.stdout) as { segment: string };
+    const input = "0123456789".repeat(20_000);
+    await pool.lab.must(["segment", "write", segment, "--file", "-"], { input });
+    const { stdout } = await pool.lab.must(["segment", "read", segment]);
+    expect(stdout).toBe(input);
+    expect((await pool.lab.must(["std", "info", segment])).stdout).toContain("segment of 200000 bytes");
+  });
+
   it("come back from a power cut as another kernel, and answer again", async () => {
     const before = pool.ready("m1").address;
     await pool.lab.must(["lab", "kill", "m1"]);
@@ -85,7 +95,7 @@ describe.runIf(isRoot)("metal machines in a lab", () => {
     await calls("n1", "m2", "0", 5);
   });
 
-  it("take what is wrong with their links as Linux machines do, in both directions and on the way through", async () => {
+  it("take what is wrong with their links as Linux machines do, also on the way through them", async () => {
     const words = ["--loss", "5%", "--duplicate", "5%", "--corrupt", "2%", "--delay", "2ms"];
     await pool.lab.must(["lab", "impair", "m1", ...words]);
     const before = await pool.executions("n1", echo("m1"));

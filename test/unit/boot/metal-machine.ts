@@ -120,7 +120,12 @@ export class MetalMachine {
   }
 
   /** The document of the line that says that it serves. */
-  served(): { name: string; kind: string; servers: Readonly<Record<"echo" | "sys", string>> } {
+  served(): {
+    readonly name: string;
+    readonly kind: string;
+    readonly servers: Readonly<Record<"echo" | "sys" | "segment", string>>;
+    readonly capabilities: Readonly<Record<"segment", string>>;
+  } {
     const line = this.said.split("\r\n").find((each) => each.startsWith("serves "));
     if (line === undefined) throw new Error(`it does not serve; it said: ${this.said}`);
     return JSON.parse(line.slice("serves ".length));
