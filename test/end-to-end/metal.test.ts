@@ -77,10 +77,15 @@ describe.runIf(isRoot)("metal machines in a lab", () => {
   it("keep segments for whoever has their capability, until the power goes", async () => {
     const made = await pool.lab.must(["segment", "create", "m1", "--bytes", "200000", "--json"]);
     const { segment } = JSON.parse(made.stdout) as { segment: string };
-    const input = "0123456789".repeat(20_000);
-    await pool.lab.must(["segment", "write", segment, "--file", "-"], { input });
-    const { stdout } = await pool.lab.must(["segment", "read", segment]);
-    expect(stdout).toBe(input);
+    const [written, read] = [join(pool.lab.folder, "written"), join(pool.lab.folder, "read")];
+    writeFileSync(written, "0123456789".repeat(20_000));
+    const onNode = async (...words: string[]): Promise<void> => {
+      const { status, stderr } = await pool.run("n1", "segment", ...words, "--interface", "eth0");
+      expect({ words, status, stderr: status === 0 ? "" : stderr }).toEqual({ words, status: 0, stderr: "" });
+    };
+    await onNode("write", segment, "--file", written);
+    await onNode("read", segment, "--output", read);
+    expect(readFileSync(read).equals(readFileSync(written))).toBe(true);
     expect((await pool.lab.must(["std", "info", segment])).stdout).toContain("segment of 200000 bytes");
   });
 
