@@ -180,6 +180,24 @@ export const crashInResync: Fault = async ({ life, place, server, lasting }) => 
   if ((which & 4) !== 0 && life.current.storage.hasEnded) life.serve();
 };
 
+/** A blank medium is made whole, slowly; it, or a source, loses power again and again meanwhile. */
+export const fallWhileBlank: Fault = ({ life, place, member }) => {
+  if (life.world.record.members[place]?.isWitness === true) return Promise.resolve();
+  return life.damage(place, "is changed for a blank one, and falls while it is made whole", async () => {
+    await life.exchange(member, 10);
+    for (let times = 2 + life.random.below(4); times > 0; times--) {
+      await life.pause(life.random.below(1500));
+      const sources = life.world.members.filter((each) => each !== member && each.isOn);
+      const falling = life.random.chance(0.6) ? member : life.pick(sources);
+      life.say(`${falling === member ? "the blank one" : "another one"} falls`);
+      life.counts.inResync++;
+      if (falling.isOn) life.crash(falling);
+      await life.pause(10 + life.random.below(300));
+      falling.start();
+    }
+  });
+};
+
 // ---- trees -------------------------------------------------------------------------------
 
 const treeOf = (life: DiskLife): TreeMember | undefined =>

@@ -3,7 +3,7 @@
 import type { FakeOptions } from "../unit/server/disk/fake-storage.js";
 import type { Fault } from "./disk-faults.js";
 import { RealMember, realDigests } from "./disk-medium.js";
-import { DiskLife } from "./disks.js";
+import { DiskLife, type Habits } from "./disks.js";
 
 export const kinds: readonly FakeOptions[] = [
   { members: 3 },
@@ -24,8 +24,9 @@ export async function live(
   options: FakeOptions,
   count: number,
   faults?: readonly Fault[],
+  habits?: Habits,
 ): Promise<DiskLife> {
-  const life = new DiskLife({ ...options, policy: { retryMaxMs: 1000 } }, faults);
+  const life = new DiskLife({ ...options, policy: { retryMaxMs: 1000, ...options.policy } }, faults, habits);
   try {
     await life.run(count);
     return life;

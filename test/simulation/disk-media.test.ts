@@ -22,7 +22,7 @@ describe("a storage", () => {
       const total = { writes: 0, faults: 0, media: 0, cuts: 0, inResync: 0, together: 0 };
       const count = perTier(seeds);
       await forEachSeed(file, first, count, async (seed) => {
-        const { counts } = await live({ ...scene.options(seed), seed }, 8, scene.faults);
+        const { counts } = await live({ ...scene.options(seed), seed }, 8, scene.faults, scene.habits);
         for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += counts[key];
       });
       sum.cuts += total.cuts;

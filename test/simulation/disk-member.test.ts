@@ -5,63 +5,20 @@ import { describe, expect, it } from "vitest";
 import type { Member } from "../../control/server/disk/member/member.js";
 import { LEASE_MS } from "../../control/server/disk/member/port.js";
 import type { MemberRecord } from "../../control/server/disk/member/record.js";
-import type { BlockDevice } from "../../drivers/block.js";
-import { SeededRandom } from "../../drivers/fault/random.js";
-import { VirtualDisk } from "../../simulation/disk/disk.js";
-import { wayTo } from "./bullet-disk.js";
 import { mediaFaults, met } from "./disk-counts.js";
-import { Life, openOn, outRecord, VirtualTime } from "./disk-member.js";
+import { type Life, openOn, outRecord } from "./disk-member.js";
+import {
+  lifeBlocks,
+  liveUnderPowerCuts,
+  liveUntilFlushFails,
+  untilCut,
+  type World,
+  world,
+} from "./disk-member-lives.js";
 import { forEachSeed, perTier } from "./seeds.js";
 
 const file = "test/simulation/disk-member.test.ts";
-/** Three extents, and room for the rest. */
-const mediumBlocks = 2600;
-const blocks = 2500;
 const zeros = new Uint8Array(256 * 4096);
-
-interface World {
-  readonly disk: VirtualDisk;
-  readonly time: VirtualTime;
-  readonly life: Life;
-}
-
-/** A member that was just adopted. */
-async function world(seed: number, size = blocks): Promise<World> {
-  const random = new SeededRandom(seed);
-  const time = new VirtualTime();
-  const disk = new VirtualDisk({
-    blocks: mediumBlocks,
-    random: new SeededRandom(seed + 1),
-    clock: time.disk,
-  });
-  const member = await openOn(disk, time, true);
-  await member.adopt(outRecord(size));
-  await member.close();
-  return { disk, time, life: new Life(random, time, size) };
-}
-
-/** Lives until the power goes at that operation from now on, or after all of it; answers whether it did go. */
-async function untilCut(
-  { disk }: World,
-  operation: number,
-  after: boolean,
-  live: (device: BlockDevice) => Promise<void>,
-): Promise<boolean> {
-  const { state, device } = wayTo(disk);
-  const gone = new Promise<true>((resolve) => {
-    disk.armCut(disk.operations + operation, after, () => {
-      state.isOff = true;
-      resolve(true);
-    });
-  });
-  const living = live(device).then(() => false);
-  const wasCut = await Promise.race([gone, living]);
-  disk.armCut(Number.POSITIVE_INFINITY, false);
-  state.isOff = true;
-  disk.cut();
-  disk.restore();
-  return wasCut;
-}
 
 describe("a power cut", () => {
   it("in many lives loses nothing that was acknowledged, and says where something may be half-done", async () => {
@@ -70,21 +27,7 @@ describe("a power cut", () => {
     let cuts = 0;
     let media = 0;
     await forEachSeed(file, 1, perTier({ quick: 4, long: 80, nightly: 5000 }), async (seed) => {
-      const here = await world(seed);
-      const { life, disk } = here;
-      for (let lives = 0; lives < 4; lives++) {
-        const clients = 1 + life.random.below(6);
-        const cutAt = life.random.below(150);
-        await untilCut(here, cutAt, life.random.chance(0.5), async (device) => {
-          const member = await life.judge(device);
-          const client = async (number: number) => {
-            for (let step = 0; step < 40; step++) await life.step(member, number, clients);
-          };
-          await Promise.all(Array.from({ length: clients }, (_, number) => client(number)));
-        });
-        const member = await life.judge(disk);
-        await member.close();
-      }
+      const { life, disk } = await liveUnderPowerCuts(seed);
       cuts += disk.counts.powerCut;
       media += mediaFaults(disk.counts);
       done += life.done;
@@ -93,6 +36,14 @@ describe("a power cut", () => {
     expect(done).toBeGreaterThan(100);
     expect(rotten).toBeGreaterThan(0);
     met("lives of members", { cuts, media });
+  });
+
+  it("after a flush that failed takes nothing that was said to be on the medium", async () => {
+    let done = 0;
+    await forEachSeed(file, 7001, perTier({ quick: 3, long: 40, nightly: 2000 }), async (seed) => {
+      done += (await liveUntilFlushFails(seed)).life.done;
+    });
+    expect(done).toBeGreaterThan(50);
   });
 
   it("at each write and flush of making a storage larger and of updates leaves the old record or the new", async () => {
@@ -154,8 +105,8 @@ describe("a power cut", () => {
   });
 
   it("at each write and flush of an adoption leaves the member that there was, or a blank medium", async () => {
-    const other = outRecord(blocks, {
-      storage: { ...outRecord(blocks).storage, age: new Uint8Array(16).fill(9) },
+    const other = outRecord(lifeBlocks, {
+      storage: { ...outRecord(lifeBlocks).storage, age: new Uint8Array(16).fill(9) },
     });
     let blanks = 0;
     for (const after of [false, true]) {
@@ -196,7 +147,7 @@ async function afterAdoption(
   else if (wasCut) await member.fence({ epoch: 1, server: other.server, age: other.storage.age });
   else await member.fence({ epoch: 2, server: other.server, age: other.storage.age });
   const held = new Uint8Array(zeros.length);
-  for (let block = 0; block + 256 <= blocks; block += 256) {
+  for (let block = 0; block + 256 <= lifeBlocks; block += 256) {
     await member.read(found.kind === "member" && !wasCut ? 2 : 1, block, held);
     expect(Buffer.compare(held, zeros)).toBe(0);
   }

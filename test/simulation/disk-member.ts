@@ -14,6 +14,7 @@ import type { BlockDevice } from "../../drivers/block.js";
 import type { SeededRandom } from "../../drivers/fault/random.js";
 import { digests } from "../unit/server/disk/kernel.js";
 import { entryOf, recordOf } from "../unit/server/disk/member/parts.js";
+import type { MemberKind } from "./disk-medium.js";
 
 /** Disks' operations end in the order of their virtual times, one a turn of the event loop. */
 export class VirtualTime {
@@ -65,8 +66,12 @@ export class VirtualTime {
 }
 
 /** `isEmpty`: the disk was just made; an adoption has nothing to overwrite, which would take most of a test's time. */
-export const openOn = (device: BlockDevice, time: VirtualTime, isEmpty = false): Promise<Member> =>
-  Member.open({ device, name: "m", digests, after: time.after, now: time.now, isEmpty });
+export const openOn = (
+  device: BlockDevice,
+  time: VirtualTime,
+  isEmpty = false,
+  kind: MemberKind = Member,
+): Promise<Member> => kind.open({ device, name: "m", digests, after: time.after, now: time.now, isEmpty });
 
 const seed = digestSeed(recordOf(1).storage);
 /** What a value stands for: 0 is a block of zeros. */
@@ -111,6 +116,7 @@ export class Life {
     readonly time: VirtualTime,
     /** How many blocks the storage has. */
     public blocks: number,
+    readonly kind: MemberKind = Member,
   ) {
     this.#generations = [outRecord(blocks).generation];
     this.#grownFrom = blocks;
@@ -220,7 +226,7 @@ export class Life {
 
   /** Opens what is left and compares it with what is known; then it is known for sure. */
   async judge(device: BlockDevice): Promise<Member> {
-    const member = await openOn(device, this.time);
+    const member = await openOn(device, this.time, false, this.kind);
     const { storage } = outRecord(this.blocks);
     const record = await member.fence({ epoch: ++this.#epoch, server: 11n, age: storage.age });
     expect(this.#generations).toContain(record.generation);

@@ -8,9 +8,21 @@ import * as faults from "./disk-faults.js";
 import { kinds, real } from "./disk-lives.js";
 import { RealMember, realDigests } from "./disk-medium.js";
 import { TreeMember } from "./disk-tree.js";
+import type { Habits } from "./disks.js";
 
 const { power, cut, kill, takeOver, blackout, blank, rot } = faults;
-const { flap, flicker, blankWitness, shortMedium, failFlush, lie, crashInResync, inside, together } = faults;
+const {
+  flap,
+  flicker,
+  blankWitness,
+  shortMedium,
+  failFlush,
+  lie,
+  crashInResync,
+  fallWhileBlank,
+  inside,
+  together,
+} = faults;
 
 export interface Scene {
   readonly name: string;
@@ -18,6 +30,7 @@ export interface Scene {
   readonly faults: readonly faults.Fault[];
   readonly seeds: { readonly quick: number; readonly long: number; readonly nightly: number };
   readonly first: number;
+  readonly habits?: Habits;
 }
 
 const kindOf = (seed: number): FakeOptions => kinds[seed % kinds.length] ?? {};
@@ -61,6 +74,14 @@ export const scenes: readonly Scene[] = [
     faults: [crashInResync, crashInResync, crashInResync, power, blank],
     seeds: { quick: 2, long: 40, nightly: 1000 },
     first: 50_001,
+  },
+  {
+    name: "of blank members that fall while they are made whole slowly",
+    options: (seed) => ({ ...kindOf(seed), ...real, policy: { resyncBytesPerSecond: 2e6 } }),
+    faults: [fallWhileBlank, fallWhileBlank, fallWhileBlank, power, cut],
+    seeds: { quick: 2, long: 16, nightly: 1000 },
+    first: 70_001,
+    habits: { zeros: 0.5, durable: 0.1, places: 150 },
   },
   {
     name: "one member of which lies on another storage",

@@ -36,6 +36,16 @@ export const contentOf = (value: number): Uint8Array => {
 
 const numberIn = (data: Uint8Array): number => new DataView(data.buffer, data.byteOffset).getUint32(0, true);
 
+/** How clients use the disk. */
+export interface Habits {
+  /** The part of writes that are zeros. */
+  readonly zeros?: number;
+  /** The part of writes that have to be on the media: each brings down all before it. */
+  readonly durable?: number;
+  /** Blocks that are used: of few, each is written anew soon. */
+  readonly places?: number;
+}
+
 export class DiskLife {
   readonly world: FakeWorld<Reachable>;
   readonly random: SeededRandom;
@@ -48,6 +58,8 @@ export class DiskLife {
   readonly trace: string[] = [];
   readonly #known = new Map<number, Known>();
   readonly #places: number[];
+  readonly #zeros: number;
+  readonly #durable: number;
   /** What torn writes have left, by the numbers that they got. */
   readonly #torn = new Map<number, Uint8Array>();
   #value = 0;
@@ -61,12 +73,18 @@ export class DiskLife {
 
   readonly #faults: readonly Fault[];
 
-  constructor(options: FakeOptions, faults: readonly Fault[] = classic) {
+  constructor(
+    options: FakeOptions,
+    faults: readonly Fault[] = classic,
+    { zeros = 0.1, durable = 0.6, places = 24 }: Habits = {},
+  ) {
     this.world = new FakeWorld(options);
     this.#faults = faults;
     this.random = this.world.random;
     const { blocks } = this.world.record.storage;
-    this.#places = Array.from({ length: 24 }, (_, at) => (at * 173 + (at % 3)) % blocks);
+    this.#zeros = zeros;
+    this.#durable = durable;
+    this.#places = Array.from({ length: places }, (_, at) => (at * 173 + (at % 3)) % blocks);
     for (const place of this.#places)
       this.#known.set(place, { allowed: new Set([0]), stored: new Set([0]), isBusy: false });
   }
@@ -110,7 +128,7 @@ export class DiskLife {
         if (known === undefined || known.isBusy) continue;
         known.isBusy = true;
         const kind = this.random.below(10);
-        if (kind < 5) await this.#write(place, known, kind < 3);
+        if (kind < 5) await this.#write(place, known, kind < 5 * this.#durable);
         else if (kind < 9) await this.read(place, known);
         else await this.#flush();
         known.isBusy = false;
@@ -121,7 +139,7 @@ export class DiskLife {
   }
 
   async #write(place: number, known: Known, durable: boolean): Promise<void> {
-    const value = this.random.chance(0.1) ? 0 : ++this.#value;
+    const value = this.random.chance(this.#zeros) ? 0 : ++this.#value;
     known.allowed.add(value);
     known.stored.add(value);
     const { storage } = this.current;

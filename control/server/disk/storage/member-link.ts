@@ -46,6 +46,8 @@ export class MemberLink {
   /** Of the resync under way or the last one; runs up only. */
   percent = 0;
   isResyncing = false;
+  /** It was made a member of a blank medium and has been up ever since: zeros, but for what it got. */
+  isEmpty = false;
   /** It was asked to be bound anew and is not back yet: whatever is bound by now may be another life of it. */
   isRebound = false;
   /** In sync but for what it has lost with its cache, while another one in sync was away. */
@@ -156,6 +158,7 @@ export class MemberLink {
   /** What is under way ends with DISK_SILENT: it may have happened. */
   down(failure: DiskError | null = null): void {
     this.link = "down";
+    this.isEmpty = false;
     this.failure = failure;
     this.renewedAt = Number.NEGATIVE_INFINITY;
     const attempts = [...this.#attempts];

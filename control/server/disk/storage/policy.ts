@@ -46,7 +46,7 @@ export const defaultPolicy: StoragePolicy = {
 };
 
 /** Chunks that resync has under way: one when others use the disk, several when it is idle. */
-export const LANES_MAX = 4;
+export const LANES_MAX = 3;
 /** Blocks that resync and scrub take at a time, when others use the disk and when it is idle. */
 export const CHUNK_BLOCKS_BUSY = 32;
 export const CHUNK_BLOCKS_IDLE = 256;

@@ -2,6 +2,8 @@
 //
 // - What is known to be lacking is copied; what may be is compared by digests first, those that the target
 //   has and those computed anew from its bytes. A run is held against writers while it is copied.
+// - A target that was just made a member of a blank medium holds zeros but for what it got since: it need
+//   not be asked, and what is zeros need not be copied.
 // - Nothing is latched: what is left is what the maps say. A source that goes is replaced by another; when
 //   the target goes, the maps stay, and its own activity says what was not flushed.
 // - While others use the disk it takes small chunks, one at a time, and rests in between; a limit in
@@ -21,6 +23,9 @@ import { CHUNK_BLOCKS_BUSY, CHUNK_BLOCKS_IDLE, LANES_MAX } from "./policy.js";
 import { readPart, storedDigests } from "./reads.js";
 import { store } from "./repair.js";
 import { settleSources } from "./settle.js";
+
+/** Of the largest chunk, as a medium has them that holds nothing. */
+const zeroDigests = new Uint8Array(CHUNK_BLOCKS_IDLE * DIGEST_BYTES);
 
 const isGoing = (core: Core, member: MemberLink): boolean =>
   core.ended === null && member.entry.state === "syncing" && member.link === "up" && !member.isRemoved;
@@ -96,19 +101,7 @@ async function chunk(core: Core, member: MemberLink, run: Run, isCopy: boolean):
     if (isCopy) await copyRun(core, member, part);
     else {
       await settleSources(core, part);
-      const [ours, its, computed] = await Promise.all([
-        storedDigests(core, part),
-        ...[false, true].map((isRead) =>
-          core.ask(member, (port) => port.digests(core.epoch, run.block, run.blocks, isRead)),
-        ),
-      ]);
-      if (its === undefined || computed === undefined) return;
-      // Its bytes may be right and its digest not, of which others would be told once it is in sync.
-      for (const each of differingRuns(ours, computed, run)) {
-        const at = (each.block - run.block) * DIGEST_BYTES;
-        its.set(computed.subarray(at, at + each.blocks * DIGEST_BYTES), at);
-      }
-      for (const differing of differingRuns(ours, its, run))
+      for (const differing of await differingOf(core, member, part, run))
         await copyRun(core, member, partOf(core, member, differing));
     }
     if (core.doubts !== doubts) return; // the source has lost what it was compared by: once more
@@ -117,6 +110,24 @@ async function chunk(core: Core, member: MemberLink, run: Run, isCopy: boolean):
   } finally {
     release();
   }
+}
+
+/** What it has not, by digests: those that it has stored, and those computed anew from its bytes. */
+async function differingOf(core: Core, member: MemberLink, part: Part, run: Run): Promise<Iterable<Run>> {
+  if (member.isEmpty) return differingRuns(await storedDigests(core, part), zeroDigests, run);
+  const [ours, its, computed] = await Promise.all([
+    storedDigests(core, part),
+    ...[false, true].map((isRead) =>
+      core.ask(member, (port) => port.digests(core.epoch, run.block, run.blocks, isRead)),
+    ),
+  ]);
+  if (its === undefined || computed === undefined) throw new RangeError("two digests were asked for");
+  // Its bytes may be right and its digest not, of which others would be told once it is in sync.
+  for (const each of differingRuns(ours, computed, run)) {
+    const at = (each.block - run.block) * DIGEST_BYTES;
+    its.set(computed.subarray(at, at + each.blocks * DIGEST_BYTES), at);
+  }
+  return differingRuns(ours, its, run);
 }
 
 function partOf(core: Core, member: MemberLink, { block, blocks }: Run): Part {

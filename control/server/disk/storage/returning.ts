@@ -207,6 +207,7 @@ async function adopt(core: Core, member: MemberLink, found: MemberFound): Promis
   member.earlier = null;
   core.log(`${entry.node}:${entry.path} was blank and is a member now`);
   if (entry.isWitness) return settle(core, member);
+  member.isEmpty = true;
   begin(core, member);
 }
 
