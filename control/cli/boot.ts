@@ -8,12 +8,20 @@
 import { copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { buildImage } from "../../boot/image.js";
-import { type Accelerator, chooseAccelerator } from "../../boot/qemu.js";
+import {
+  type Accelerator,
+  chooseAccelerator,
+  type MachineType,
+  type NetworkCard,
+  type RandomSource,
+  randomSources,
+} from "../../boot/qemu.js";
 import { runMachine } from "../../boot/run.js";
 import { wire } from "../../boot/wiring.js";
 import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import { ProteusError } from "../kernel/errors.js";
 import { isName, nameRule } from "../lab/names.js";
+import { metalCards, metalFault, metalMachines } from "../lab/topology.js";
 import { interruptible, jsonOption, labOption } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 import { packageRoot } from "./package-files.js";
@@ -32,8 +40,12 @@ The interface becomes part of a bridge with the machine: it gives its MAC addres
 loses its IP address. Do that in a namespace, as the lab does, and not with the interface
 that you work through. PROTEUS_CONSOLE_SOCKET is a path where others find its console.
 
-Example:
-  proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07`;
+A microvm has virtio alone; pc and q35 have a BIOS and PCI, and either network card.
+Where the processor gives no random bytes (--random), they must come from a virtio-rng device.
+
+Examples:
+  proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07
+  proteus boot run --name m2 --machine q35 --nic e1000e --interface eth0 --mac 02:00:00:00:00:08`;
 
 interface ImageCommand {
   readonly output?: string;
@@ -65,6 +77,9 @@ interface RunCommand {
   readonly mac: readonly string[];
   readonly memory: number;
   readonly accelerator: Accelerator;
+  readonly machine: MachineType;
+  readonly nic: NetworkCard;
+  readonly random: RandomSource;
 }
 
 function writeReady(document: object): void {
@@ -82,7 +97,16 @@ function givenOut({ servers, capabilities }: Readonly<Record<string, unknown>>):
 }
 
 async function runCommand(options: RunCommand): Promise<void> {
-  const { name, pool, interface: names, mac: macs, memory: memoryMebibytes } = options;
+  const { name, pool, interface: names, mac: macs, memory: memoryMebibytes, machine, nic, random } = options;
+  const fault = metalFault({ machine, nic });
+  if (fault !== undefined)
+    throw new ProteusError({
+      code: "USAGE",
+      exit: 2,
+      message: "there is no such machine",
+      why: fault,
+      hint: "proteus boot run --name m1 --machine pc --nic e1000e --interface eth0 --mac 02:00:00:00:00:07",
+    });
   if (names.length === 0 || names.length !== macs.length)
     throw new ProteusError({
       code: "USAGE",
@@ -99,7 +123,7 @@ async function runCommand(options: RunCommand): Promise<void> {
   await interruptible(
     (abort) =>
       runMachine({
-        machine: { path, memoryMebibytes, networks, words, accelerator },
+        machine: { path, memoryMebibytes, networks, words, accelerator, machine, nic, random },
         said: (line) => process.stdout.write(`${line}\n`),
         serves: (document, pid) => writeReady({ pid, ...document, ...givenOut(document) }),
         console: process.env.PROTEUS_CONSOLE_SOCKET || undefined,
@@ -165,6 +189,15 @@ export function registerBoot(program: Command): void {
       new Option("--accelerator <way>", "how QEMU runs it; auto tries")
         .choices(["auto", "tcg", "kvm"] as const)
         .default("auto"),
+    )
+    .addOption(
+      new Option("--machine <type>", "what QEMU makes of it").choices(metalMachines).default("microvm"),
+    )
+    .addOption(new Option("--nic <card>", "its network cards").choices(metalCards).default("virtio"))
+    .addOption(
+      new Option("--random <source>", "where its random bytes come from")
+        .choices(randomSources)
+        .default("rdrand"),
     )
     .addHelpText("after", runHelp)
     .action((options) => runCommand(options as RunCommand));

@@ -100,7 +100,9 @@ function programOf(
   if (node.kind === "metal") {
     const pool = process.env.PROTEUS_POOL || "pool";
     const macs = interfaces.flatMap(({ mac }) => ["--mac", mac]);
-    const words = ["boot", "run", "--name", name, "--pool", pool, ...names, ...macs];
+    const { machine, nic } = node.metal ?? {};
+    const kind = machine === undefined || nic === undefined ? [] : ["--machine", machine, "--nic", nic];
+    const words = ["boot", "run", "--name", name, "--pool", pool, ...kind, ...names, ...macs];
     return {
       words,
       environment: { PROTEUS_READY_FILE: ready, PROTEUS_CONSOLE_SOCKET: consoleSocket(lab, name) },

@@ -15,6 +15,10 @@ import { isRate } from "./rate.js";
 import {
   daemonsMax,
   type LinkImpairments,
+  type MetalMachine,
+  metalCards,
+  metalFault,
+  metalMachines,
   mtuMax,
   mtuMin,
   type NodeKind,
@@ -87,6 +91,8 @@ const node = z.strictObject(
     bullet: bullet.optional(),
     directory: z.boolean({ error: "must be true or false" }).optional(),
     replication: replication.optional(),
+    machine: z.enum(metalMachines, { error: `must be ${metalMachines.join(", ")}` }).optional(),
+    nic: z.enum(metalCards, { error: `must be ${metalCards.join(" or ")}` }).optional(),
   },
   {
     error: (issue) =>
@@ -157,6 +163,11 @@ const file = z
         const fault = why ?? (hasNames ? undefined : "no node has directory: true, so no file has a name");
         if (fault !== undefined) complain(["nodes", each, "replication"], fault);
       }
+      for (const field of ["machine", "nic"] as const)
+        if (kind !== "metal" && facts[field] !== undefined)
+          complain(["nodes", each, field], "only a machine of kind metal has one; leave it out");
+      const noSuchMachine = metalFault(metalOf(facts));
+      if (kind === "metal" && noSuchMachine !== undefined) complain(["nodes", each, "nic"], noSuchMachine);
       if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
       if (lacks !== undefined && files !== undefined) complain(["nodes", each, "bullet"], lacks);
       if (kind === "metal" && on.length > metalNetworksMax)
@@ -191,6 +202,17 @@ const serverless: Readonly<Partial<Record<NodeKind, string>>> = {
   host: "a host has no agent and no servers; write kind: pool",
   metal: "a metal machine has only the servers echo, sys and segment; write kind: pool",
 };
+
+type NodeFacts = z.infer<typeof node>;
+
+function metalOf({ machine = "microvm", nic = "virtio" }: NodeFacts): MetalMachine {
+  return { machine, nic };
+}
+
+/** What a node is, when it is a machine that not every metal machine is. */
+function chosenMetal(facts: NodeFacts): { readonly metal?: MetalMachine } {
+  return facts.machine === undefined && facts.nic === undefined ? {} : { metal: metalOf(facts) };
+}
 
 /** As many as boot/metal/networks.ts takes. */
 const metalNetworksMax = 4;
@@ -280,6 +302,7 @@ export function parseTopology(text: string, source: string): Topology {
     })),
     nodes: Object.entries(result.data.nodes).map(([name, facts]) => ({
       ...{ name, kind: facts.kind, networks: facts.networks },
+      ...chosenMetal(facts),
       ...(facts.bullet === undefined ? {} : { bullet: { bytes: facts.bullet.size } }),
       ...(facts.directory === true ? { directory: true } : {}),
       ...(facts.replication === undefined ? {} : { replication: facts.replication }),

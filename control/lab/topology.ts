@@ -39,6 +39,24 @@ export interface LabNode {
   readonly bullet?: { readonly bytes: number };
   /** It has a replication server for the lab's files. */
   readonly replication?: LabReplication;
+  /** Of a metal machine, when it is not a microvm with virtio. */
+  readonly metal?: MetalMachine;
+}
+
+export const metalMachines = ["microvm", "pc", "q35"] as const;
+export const metalCards = ["virtio", "e1000e"] as const;
+
+/** What QEMU makes of a metal machine, and which network cards it has. */
+export interface MetalMachine {
+  readonly machine: (typeof metalMachines)[number];
+  readonly nic: (typeof metalCards)[number];
+}
+
+/** Why there is no such machine; undefined: there is. */
+export function metalFault({ machine, nic }: MetalMachine): string | undefined {
+  return machine === "microvm" && nic === "e1000e"
+    ? "e1000e is a PCI card, and a microvm has no PCI: write machine: pc or q35"
+    : undefined;
 }
 
 /** What a replication server of a lab is set to; left out: its defaults. */
@@ -112,8 +130,8 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
     name,
     daemons,
     networks: networks.map(({ name, mtu, rate }) => ({ name, mtu, rate })),
-    nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication }) => {
-      return { name, kind, networks, bullet, directory, replication };
+    nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication, metal }) => {
+      return { name, kind, networks, bullet, directory, replication, metal };
     }),
   };
 }
