@@ -13,6 +13,7 @@ import * as layout from "../../core-wasm/layout";
 import * as limits from "../../core-wasm/limits";
 import { ECHO_BYTES_MAX, SEGMENT_PIECE_BYTES } from "../../build/metal/interface";
 import { consoleOpen, monitorOpen, monitorTurn, say, sayText } from "./console";
+import { diskDeadline, diskOpen, diskTurn } from "./disk";
 import { echoOpen, echoServe } from "./echo";
 import { value, valueLength } from "./command-line";
 import { devicesScan, polled } from "./devices";
@@ -101,6 +102,7 @@ function begin(): void {
   memoryOpen();
   networksOpen();
   if (refused > 0) sayText("a network device is out of use: it refuses, is not there, or there is no room");
+  if (!diskOpen()) sayText("the disk is out of use: it refuses, or there is no room");
   if (networks == 0)
     return fail("there is no network device that it knows (virtio-net, or Intel 82574L on PCI)", 0);
   const now = clock();
@@ -165,6 +167,11 @@ function drain(now: f64): u32 {
   return count;
 }
 
+/** The earlier of two times; below zero: never. */
+function earlier(a: f64, b: f64): f64 {
+  return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /** One turn at `now`; when the next one is wanted. */
 export function turn(now: f64): f64 {
   monitorTurn();
@@ -174,10 +181,10 @@ export function turn(now: f64): f64 {
   let busy = networksPoll(now);
   poolTurn(now);
   networksFlush();
-  busy += drain(now);
+  busy += drain(now) + diskTurn(now);
   networksFlush();
   if (busy > 0) return 0;
-  const deadline = nextDeadline();
+  const deadline = earlier(nextDeadline(), diskDeadline());
   const next = polled && (deadline < 0 || deadline > now + POLL_US) ? now + POLL_US : deadline;
   return announceAt >= 0 && (next < 0 || announceAt < next) ? max(announceAt, now + 1) : next;
 }

@@ -24,7 +24,7 @@ Tests (default: all):
   null-rpc    a call without data and its reply, p50
   call-1m     calls with 1 MiB of data, in MB/s
 
-Systems of boot: microvm (QEMU's), and qemu-alone: the same QEMU with the same devices
+Systems of boot: microvm and pc (QEMU's), and qemu-alone: QEMU with the microvm's devices
 until it would run its first instruction. Calls go from Linux to metal, and from Linux to
 Linux over the same bridge; who calls is on one core, who is called on another. Machines
 that boot have 8 MiB of memory. --runs are boots of each system; the other tests have a

@@ -15,11 +15,11 @@
 import { BROKEN, NOTHING, Ring, ringBytes, ringDescribe, ringOffer, ringTake } from "../virtio/ring";
 import {
   acknowledge,
-  configurationAt,
+  beginDevice,
+  configuration,
   Device,
   negotiate,
   notify,
-  openDevice,
   openQueue,
   ready,
 } from "../virtio/transport";
@@ -86,10 +86,10 @@ function ringRoom(): usize {
   return (ringBytes(DESCRIPTORS) + 4095) & ~4095;
 }
 
-/** Sets up the device behind the registers at `base`. False: it refuses. */
-export function blkOpen(blk: Blk, base: u64, memory: usize): bool {
+/** Sets up a device that is located. False: it refuses. */
+export function blkOpen(blk: Blk, memory: usize): bool {
   const device = blk.device;
-  openDevice(device, base);
+  beginDevice(device);
   if (!negotiate(device, FEATURE_READ_ONLY | FEATURE_FLUSH)) return false;
   blk.readOnly = (device.features & FEATURE_READ_ONLY) != 0;
   blk.cached = (device.features & FEATURE_FLUSH) != 0;
@@ -99,7 +99,7 @@ export function blkOpen(blk: Blk, base: u64, memory: usize): bool {
   blk.begun = blk.tags + 4 * (BLK_REQUESTS as usize);
   blk.under = 0;
   blk.sectors = 0;
-  for (let i: u32 = 0; i < 8; i++) blk.sectors |= (configurationAt(base, i) as u64) << ((8 * i) as u64);
+  for (let i: u32 = 0; i < 8; i++) blk.sectors |= (configuration(device, i) as u64) << ((8 * i) as u64);
   ready(device);
   return true;
 }
@@ -174,7 +174,7 @@ export function blkDeadline(blk: Blk): f64 {
 function breaks(blk: Blk): void {
   blk.broken = true;
   blk.faults++;
-  openDevice(blk.device, blk.device.base); // reset, and never ready again: it lets go of the buffers
+  beginDevice(blk.device); // reset, and never ready again: it lets go of the buffers
 }
 
 function end(blk: Blk, index: u32, outcome: u32): i32 {

@@ -21,12 +21,19 @@ describe.runIf(isRoot)("proteus bench boot", () => {
       expect(figure).toBeGreaterThan(0);
     }
     expect(results.map(({ test, system }) => `${test} ${system}`)).toEqual([
-      ...["boot microvm", "boot qemu-alone", "many microvm", "frame-echo metal", "frame-echo linux"],
+      ...[
+        "boot microvm",
+        "boot pc",
+        "boot qemu-alone",
+        "many microvm",
+        "frame-echo metal",
+        "frame-echo linux",
+      ],
       ...["null-rpc metal", "null-rpc linux", "call-1m metal", "call-1m linux"],
     ]);
     expect(image.bytes).toBeLessThanOrEqual(256 * 1024);
     expect(environment.accelerator).toMatch(/^(tcg|kvm)$/);
-    expect(ratios.length).toBe(6);
+    expect(ratios.length).toBe(7);
     const left = listProcesses().filter((pid) => commandOf(pid, 2000).includes("02:00:00:00:01:01"));
     expect(left).toEqual([]);
   });

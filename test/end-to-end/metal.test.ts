@@ -13,7 +13,7 @@ const file = `networks: { lan0: , lan1: }
 nodes:
   n1: { kind: pool, networks: [lan0] }
   m1: { kind: metal, networks: [lan0, lan1] }
-  m2: { kind: metal, networks: [lan1] }
+  m2: { kind: metal, networks: [lan1], disk: { size: 8M } }
   n2: { kind: pool, networks: [lan1] }
 `;
 
@@ -129,12 +129,31 @@ describe.runIf(isRoot)("metal machines in a lab", () => {
     await calls("n2", "m2", "1402", 5);
   });
 
+  it("have a disk that outlives a power cut, and read and write it", async () => {
+    await pool.lab.must(["lab", "kill", "m2"]);
+    const path = join(pool.folderOf("m2"), "disk.image");
+    const disk = readFileSync(path);
+    expect(disk.length).toBe(8 * 1024 * 1024);
+    disk.write("written by a test", disk.length - 512, "latin1");
+    writeFileSync(path, disk);
+    await pool.lab.must(["lab", "start", "m2"]);
+    const { stdout } = await pool.lab.must(["console", "m2"], { input: "disk\ndisk-check\n" });
+    expect(stdout).toContain("disk of 16384 sectors of 512 bytes");
+    expect(stdout).toContain(
+      `is the same when it was written back: ${disk.toString("hex", disk.length - 512, disk.length - 496)}`,
+    );
+    expect(readFileSync(path).equals(disk)).toBe(true);
+  });
+
   it("get networks and lose them, and come and go, as the lab file says", async () => {
     const path = join(pool.lab.folder, "metal.yaml");
     const other = file
       .replace("lan1: }", "lan1: , lan2: { mtu: 9000 } }")
       .replace("m1: { kind: metal, networks: [lan0, lan1] }", "m1: { kind: metal, networks: [lan0, lan2] }")
-      .replace("m2: { kind: metal, networks: [lan1] }", "m3: { kind: metal, networks: [lan2] }")
+      .replace(
+        "m2: { kind: metal, networks: [lan1], disk: { size: 8M } }",
+        "m3: { kind: metal, networks: [lan2] }",
+      )
       .replace("n2: { kind: pool, networks: [lan1] }", "n2: { kind: pool, networks: [lan2] }");
     writeFileSync(path, other);
     const { stdout } = await pool.lab.must(["lab", "apply", path]);

@@ -94,18 +94,19 @@ class BootBench {
     }
   }
 
-  #machines(count: number): MachineOptions[] {
+  #machines(count: number, machine: "microvm" | "pc" = "microvm"): MachineOptions[] {
     return Array.from({ length: count }, (_, index) => ({
       ...this.machine,
+      machine,
       memoryMebibytes: bootMebibytes,
       networks: [networkOf(index)],
       words: [`name=m${index + 1}`],
     }));
   }
 
-  async #boots(starter: Starter, count: number): Promise<readonly number[]> {
+  async #boots(starter: Starter, machines: readonly MachineOptions[]): Promise<readonly number[]> {
     const { wasm } = this.options;
-    const order = { boot: this.#machines(count), wasm, interfaceName: callerInterface };
+    const order = { boot: machines, wasm, interfaceName: callerInterface };
     const answer = await starter.order(order, bootPatienceMs);
     if (!("bootedMs" in answer)) throw new Error("no machine booted");
     return answer.bootedMs;
@@ -119,7 +120,7 @@ class BootBench {
       return answer.aloneMs;
     }
     try {
-      return Math.max(...(await this.#boots(starter, 1)));
+      return Math.max(...(await this.#boots(starter, this.#machines(1, system))));
     } finally {
       await starter.order({ stop: true });
     }
@@ -155,7 +156,7 @@ class BootBench {
       await this.#starter(null, async (starter) => {
         for (let run = 0; run < this.#fewer; run++) {
           this.#step("many", "microvm");
-          took.push(Math.max(...(await this.#boots(starter, manyMachines))));
+          took.push(Math.max(...(await this.#boots(starter, this.#machines(manyMachines)))));
           const milliseconds = idleMs * this.options.scale;
           const answer = await starter.order({ idle: { milliseconds } }, milliseconds + bootPatienceMs);
           if ("idleCpu" in answer) {

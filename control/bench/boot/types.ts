@@ -13,7 +13,8 @@ import type { Environment, Ratio } from "../types.js";
 export const bootTests = ["boot", "many", "frame-echo", "null-rpc", "call-1m"] as const;
 export type BootTest = (typeof bootTests)[number];
 
-export const bootSystems = ["microvm", "qemu-alone"] as const;
+/** microvm and pc: the same image. */
+export const bootSystems = ["microvm", "pc", "qemu-alone"] as const;
 export type BootSystem = (typeof bootSystems)[number];
 
 export const standardBoots = 20;
