@@ -86,7 +86,7 @@ function obey(): void {
   else if (is("outside")) putNumber(load<u32>(OUTSIDE) as u64);
   else
     put(
-      "status, interfaces, neighbours, routes, ports, threads, counters, disk, disk-check, reboot; trap, outside, hang: panic",
+      "status, interfaces, neighbours, routes, ports, threads, counters, disk, disk-check, reboot; panic: trap, outside, hang",
     );
   putByte(0x0a);
   say(page, textLength());
