@@ -24,6 +24,7 @@ Tests (default: all):
   write, read    4 KiB at random, one and 32 at once
   write-large, read-large  1 MiB in order, four at once
   blank          from the power of a machine whose medium is new to a whole disk, beside a plain copy
+                 (of a disk larger than 1G the rest holds nothing)
   identical      what a member hears that is marked dirty and is not
   foreground     writes while a member is made whole, beside idle
   checksums      what the digests of a request take

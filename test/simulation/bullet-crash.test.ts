@@ -228,7 +228,7 @@ async function manyLives(seed: number, Kind?: VolumeKind): Promise<number> {
 describe("a power cut", () => {
   it("in many lives of several clients loses nothing acknowledged and shows nothing half-made", async () => {
     let done = 0;
-    await forEachSeed(file, 1, perTier({ quick: 8, long: 200, nightly: 10_000 }), async (seed) => {
+    await forEachSeed(file, 1, perTier({ quick: 8, long: 150, nightly: 10_000 }), async (seed) => {
       done += await manyLives(seed);
     });
     expect(done).toBeGreaterThan(50);

@@ -64,7 +64,7 @@ async function tooEarly(seed: number, Kind: Pick<typeof FileVolume, "open">): Pr
 describe("a volume's writes", () => {
   it("never come too early for the power to go", async () => {
     let [slots, unsettled, blocks] = [0, 0, 0];
-    await forEachSeed(file, 1, perTier({ quick: 2, long: 100, nightly: 3000 }), async (seed) => {
+    await forEachSeed(file, 1, perTier({ quick: 2, long: 70, nightly: 3000 }), async (seed) => {
       const { wrong, seen } = await tooEarly(seed, FileVolume);
       expect(wrong).toEqual([]);
       slots += seen.slots;

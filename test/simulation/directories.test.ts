@@ -18,7 +18,7 @@ const run = (seed: number, bug?: PlantedBug) =>
 describe("names on directory servers that crash, lose their power, and are cut off", () => {
   it("are never lost, and never told as they no longer are", async () => {
     let operations = 0;
-    for (let seed = first; seed < first + perTier({ quick: 1, long: 12, nightly: 120 }); seed++) {
+    for (let seed = first; seed < first + perTier({ quick: 1, long: 9, nightly: 120 }); seed++) {
       const { violation, happened } = await run(seed);
       expect({ seed, violation }).toEqual({ seed, violation: null });
       operations += happened.operations ?? 0;

@@ -198,7 +198,7 @@ class SplitLife {
 describe("a storage that is cut apart while both sides write", () => {
   it("keeps everything that either side was told is written, and is whole again", async () => {
     const total = { writes: 0, branches: 0, kept: 0 };
-    await forEachSeed(file, 1, perTier({ quick: 4, long: 200, nightly: 2000 }), async (seed) => {
+    await forEachSeed(file, 1, perTier({ quick: 4, long: 140, nightly: 2000 }), async (seed) => {
       const life = new SplitLife(seed, seed % 2 === 0 ? 2 : 4);
       try {
         await life.run(3);

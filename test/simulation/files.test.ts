@@ -18,7 +18,7 @@ const run = (seed: number, bug?: PlantedBug) =>
 describe("files on Bullet servers that lose their power, and whose media rot", () => {
   it("are there as they were written, or are said to be lost, and nothing half-made is", async () => {
     const sums: Record<string, number> = {};
-    for (let seed = first; seed < first + perTier({ quick: 2, long: 40, nightly: 400 }); seed++) {
+    for (let seed = first; seed < first + perTier({ quick: 2, long: 30, nightly: 400 }); seed++) {
       const { violation, happened } = await run(seed);
       expect({ seed, violation }).toEqual({ seed, violation: null });
       for (const [what, times] of Object.entries(happened)) sums[what] = (sums[what] ?? 0) + times;

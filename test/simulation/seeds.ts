@@ -8,6 +8,9 @@ export const tier = process.env.PROTEUS_TIER ?? "quick";
 /** Is this more than a sample? A test of the long tier alone stands behind `if (isLong)`. */
 export const isLong = tier !== "quick";
 
+/** What is the same whenever it is run: CI has it in the quick tier, and the long one does not repeat it. */
+export const repeats = tier !== "long";
+
 /** What this tier takes. */
 export function perTier<T>(of: { readonly quick: T; readonly long: T; readonly nightly: T }): T {
   return tier === "long" ? of.long : tier === "nightly" ? of.nightly : of.quick;

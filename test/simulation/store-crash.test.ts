@@ -41,7 +41,7 @@ describe("a power cut", () => {
   }
 
   it("at any write or flush, before or after it, loses nothing acknowledged and leaves nothing half", async () => {
-    await forEachSeed(file, 1, perTier({ quick: 60, long: 1000, nightly: 10_000 }), async (seed) => {
+    await forEachSeed(file, 1, perTier({ quick: 60, long: 700, nightly: 10_000 }), async (seed) => {
       const random = new SeededRandom(seed);
       // Small: several logs a life.
       const disk = new VirtualDisk({ blocks: 24, blockBytes: 2048, random: new SeededRandom(seed), clock });

@@ -5,7 +5,7 @@
 //   1 MiB over the same wire.
 // - identical: all of a member is marked dirty though it is not; what its machine hears and says
 //   meanwhile, as a part of the disk.
-// - foreground: 4 KiB writes and reads, one at a time, while nothing else happens and while the blank
+// - foreground: 4 KiB writes, one at a time, for as long while nothing else happens as while the blank
 //   member is made whole.
 // - checksums: what the digests of a request's bytes take, the way into the kernel's memory included.
 // - failover: the machine that serves loses its power under writes; the longest of them.
@@ -23,7 +23,6 @@ import type { OurDisk } from "./ours.js";
 import type { HealingResult, HealingTest } from "./types.js";
 
 const noticeMs = 60_000;
-const shortMs = 500;
 
 interface Given {
   readonly disk: OurDisk;
@@ -120,27 +119,33 @@ async function identical(given: Given): Promise<Figures> {
   return { "time to whole, s": seconds, "moved, % of the disk": (100 * moved) / disk.place.bytes };
 }
 
-const small = (given: Given, test: "write" | "read"): Promise<Run> =>
+const smallWrites = (given: Given): Promise<Run> =>
   runFio(
-    { test, depth: 1, uri: given.disk.uri, bytes: given.disk.place.bytes, milliseconds: given.milliseconds },
+    {
+      test: "write",
+      depth: 1,
+      uri: given.disk.uri,
+      bytes: given.disk.place.bytes,
+      milliseconds: given.milliseconds,
+    },
     given.abort,
   );
 
 async function foreground(given: Given): Promise<Figures> {
   const { disk, abort } = given;
-  const idle = { write: await small(given, "write"), read: await small(given, "read") };
+  const idle = await smallWrites(given);
   const node = await otherOf(given);
   await takeMedium(given, node);
   await disk.command("lab", "start", node);
   await disk.until(isSyncing, noticeMs, abort);
-  const busy = { write: await small({ ...given, milliseconds: shortMs }, "write") };
+  const busy = await smallWrites(given);
   const still = isSyncing(await disk.show());
   await disk.whole();
   if (!still) throw new Error("the disk was whole before the measurement ended: take a larger --size");
   return {
-    "write p99 idle, µs": idle.write.p99Us ?? 0,
-    "write p99 while resynchronising, µs": busy.write.p99Us ?? 0,
-    "times idle": (busy.write.p99Us ?? 0) / (idle.write.p99Us ?? Number.NaN),
+    "write p99 idle, µs": idle.p99Us ?? 0,
+    "write p99 while resynchronising, µs": busy.p99Us ?? 0,
+    "times idle": (busy.p99Us ?? 0) / (idle.p99Us ?? Number.NaN),
   };
 }
 

@@ -84,13 +84,16 @@ const resultOf = (each: DiskCase, runs: readonly Run[], problem: string | undefi
   ...(problem === undefined ? {} : { problem }),
 });
 
-/** A disk of three members that is full, in a folder that goes with it. */
+/** What is written of a disk that is to heal: the rest of a larger one is holes. */
+const healingFilled = 1024 ** 3;
+
+/** A disk of three members, in a folder that goes with it. */
 async function makeHealing({ folder: parent, bytes, abort }: DiskBenchOptions): Promise<OurDisk> {
   const folder = mkdtempSync(join(parent, "proteus-bench-"));
   const removed = () => rmSync(folder, { recursive: true, force: true });
   try {
     const disk = await OurDisk.make({ folder, bytes, members: 3 }, removed);
-    await fill(disk.uri, bytes, abort);
+    await fill(disk.uri, Math.min(bytes, healingFilled), abort);
     return disk;
   } catch (error) {
     removed();

@@ -79,8 +79,9 @@ export class Core {
   isCacheLost = false;
   /** Another generation has to begin before the next write. */
   isTurnDue = false;
-  /** When somebody used the disk last. */
-  usedAt = Number.NEGATIVE_INFINITY;
+  /** Requests of users under way, and when the last one ended. */
+  #users = 0;
+  #usedAt = Number.NEGATIVE_INFINITY;
   /** Extents in which writes may have been under way when an earlier server ended. */
   unsure: Uint8Array;
   /** How often a copy in sync has come back without what it had not flushed: what was read before is void. */
@@ -305,10 +306,16 @@ export class Core {
 
   /** A request to the storage: it ends in time, with DISK_NO_QUORUM or what else is the matter. */
   request<T>(work: () => Promise<T>): Promise<T> {
-    this.usedAt = this.now();
+    this.#users++;
     return this.look(work).finally(() => {
-      this.usedAt = this.now();
+      this.#users--;
+      this.#usedAt = this.now();
     });
+  }
+
+  /** Somebody uses the disk, or has done so a moment ago: a request that takes long is a use as well. */
+  get isUsed(): boolean {
+    return this.#users > 0 || this.now() - this.#usedAt < this.policy.idleMs;
   }
 
   /** As a request, of somebody who only wants to know how it is: resync need not make room for him. */

@@ -40,7 +40,7 @@ export const defaultPolicy: StoragePolicy = {
   retryMaxMs: 5000,
   progressMs: 3000,
   resyncRest: 3,
-  idleMs: 50,
+  idleMs: 200,
   resyncBytesPerSecond: 0,
   scrubSavedMs: 20_000,
 };

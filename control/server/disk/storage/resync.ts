@@ -61,7 +61,7 @@ async function pass(core: Core, member: MemberLink): Promise<boolean> {
   let failure: unknown = null;
   for (const isCopy of [true, false])
     for (let from = 0; isGoing(core, member) && failure === null; ) {
-      const isBusy = core.now() - core.usedAt < core.policy.idleMs;
+      const isBusy = core.isUsed;
       const run = (isCopy ? member.copy : member.check).next(
         from,
         isBusy ? CHUNK_BLOCKS_BUSY : CHUNK_BLOCKS_IDLE,
