@@ -53,7 +53,7 @@ const longOnly =
           "isolation",
         ],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
-        ...["segment-map", "side-by-side", "store-etcd"],
+        ...["metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
 /** Scenarios of disks: one of each kind is in disk-scenarios, which the long tier plays too. */

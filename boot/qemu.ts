@@ -44,6 +44,8 @@ export interface MachineOptions {
   readonly random?: RandomSource;
   /** A file that is its disk, of whole sectors. */
   readonly disk?: string | undefined;
+  /** More words for QEMU. */
+  readonly more?: readonly string[];
 }
 
 export const qemuProgram = "qemu-system-x86_64";
@@ -73,7 +75,7 @@ function diskWords(path: string, machine: MachineType): string[] {
 /** The words behind the program's name. */
 export function qemuArguments(options: MachineOptions): string[] {
   const { path, memoryMebibytes, networks, words, accelerator } = options;
-  const { machine = "microvm", nic = "virtio", random = "rdrand", disk } = options;
+  const { machine = "microvm", nic = "virtio", random = "rdrand", disk, more = [] } = options;
   const card = deviceWord(nic === "virtio" ? "virtio-net" : nic, machine);
   const order = networks.map(({ mac }) => mac).join(",");
   const line = [...words, ...(order === "" ? [] : [`network=${order}`])].join(" ");
@@ -88,6 +90,7 @@ export function qemuArguments(options: MachineOptions): string[] {
       ...["-netdev", `tap,id=n${index},ifname=${tap},script=no,downscript=no`],
       ...["-device", `${card},netdev=n${index},mac=${mac}`],
     ]),
+    ...more,
   ];
 }
 

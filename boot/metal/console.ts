@@ -84,10 +84,10 @@ function obey(): void {
   else if (is("trap")) unreachable();
   else if (is("hang")) hang();
   else if (is("outside")) putNumber(load<u32>(OUTSIDE) as u64);
-  else
-    put(
-      "status, interfaces, neighbours, routes, ports, threads, counters, disk, disk-check, reboot; panic: trap, outside, hang",
-    );
+  else {
+    put("status, interfaces, neighbours, routes, ports, threads, counters, disk, disk-check, reboot; ");
+    put("trap, outside, hang: panic");
+  }
   putByte(0x0a);
   say(page, textLength());
 }

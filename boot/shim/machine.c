@@ -21,10 +21,13 @@
 
 extern uint8_t bss_end[];
 
+bool machine_has_map;
+
 static uint64_t read64(uint64_t at) { return *(volatile uint64_t *)at; }
 static uint32_t read32(uint64_t at) { return *(volatile uint32_t *)at; }
 
 static void consider(struct range *best, uint64_t begin, uint64_t length) {
+  machine_has_map = machine_has_map || length > 0;
   uint64_t end = begin + length;
   uint64_t behind = (uint64_t)bss_end;
   if (end > LOW_END) end = LOW_END;

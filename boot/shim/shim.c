@@ -4,7 +4,7 @@
  * - The linear memory is the largest piece of RAM; a DMA address is its physical base and an offset.
  * - The kernel's imports go to metal.wasm, which has the drivers; metal's imports are the machine:
  *   ports, memory-mapped registers, clock, randomness.
- * - The command line is put where boot/metal/record.ts says.
+ * - The command line is put where boot/metal/command-line.ts says.
  */
 #include "kernel.h"
 #include "metal.h"
@@ -33,7 +33,8 @@ void w2c_env_random(struct w2c_env *env, u32 pointer, u32 length) {
   (void)env;
   if ((uint64_t)pointer + length > linear.size) wasm_rt_trap(WASM_RT_TRAP_OOB);
   if (machine_random(linear.data + pointer, length) || w2c_metal_entropyFill(&metal, pointer, length) != 0) return;
-  panic("no randomness: the processor has no RDRAND, and there is no virtio-rng device that gives any", 0, 0, 0);
+  panic("no randomness: the processor has no RDRAND, and there is no virtio-rng device that gives any", 0, 0,
+        (uint64_t)__builtin_frame_address(0));
 }
 
 void w2c_env_log(struct w2c_env *env, u32 pointer, u32 length) {
@@ -140,7 +141,10 @@ void shim_main(uint32_t magic, uint32_t information) {
   panic_gates();
   struct range memory = machine_memory(magic, information, command_line);
   machine_clock();
-  if (memory.end == 0) panic("no memory map, and no 2 MiB of memory behind the image", 0, 0, 0);
+  if (memory.end == 0)
+    panic(machine_has_map ? "too little memory: there are no 2 MiB of it behind the image"
+                          : "no memory map: the loader gave none (multiboot, PVH), and there is no fw_cfg",
+          0, 0, 0);
   uint64_t bytes = memory.end - memory.begin;
   if (bytes > LINEAR_MAX) bytes = LINEAR_MAX;
   physical_base = memory.begin;

@@ -48,6 +48,8 @@ static inline uint64_t ticks(void) {
 struct range {
   uint64_t begin, end;
 };
+/* Somebody said where memory is, if not enough of it: what machine_memory leaves. */
+extern bool machine_has_map;
 /* The largest piece of RAM below 4 GiB behind the image, whole large pages; and the command line. */
 struct range machine_memory(uint32_t magic, uint32_t information, char *command_line);
 /* Measures the clock, opens the processor's interrupt controller. */

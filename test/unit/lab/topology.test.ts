@@ -51,6 +51,19 @@ describe("a lab file", () => {
     expect(complaint(small).why).toContain("from 8M to 16384G");
   });
 
+  it("says what QEMU makes of a metal machine, which has a PCI card on a PC alone", () => {
+    const metal = (words: string): string =>
+      `networks: { lan0: }\nnodes:\n  m1: { kind: metal, networks: [lan0]${words} }\n`;
+    const read = (words: string) => parseTopology(metal(words), "metal.yaml").nodes[0];
+    expect(read("")).not.toHaveProperty("metal");
+    expect(read(", machine: pc")).toMatchObject({ metal: { machine: "pc", nic: "virtio" } });
+    expect(read(", machine: q35, nic: e1000e")).toMatchObject({ metal: { machine: "q35", nic: "e1000e" } });
+    expect(complaint(metal(", nic: e1000e")).why).toContain("nodes.m1.nic: e1000e is a PCI card");
+    expect(complaint(metal(", machine: mac")).why).toContain("must be microvm, pc, q35");
+    const pool = metal(", machine: pc").replace("metal", "pool");
+    expect(complaint(pool).why).toContain("nodes.m1.machine: only a machine of kind metal has one");
+  });
+
   it("is read in its order, since that decides eth0 and the addresses", () => {
     const topology = parseTopology(example, "demo.yaml");
     expect(topology.name).toBe("demo");
