@@ -91,6 +91,11 @@ export class IntelCard {
     }
   }
 
+  /** A frame from outside of the LAN in memory. */
+  hear(frame: Uint8Array): void {
+    this.#waiting.push(frame);
+  }
+
   /** Puts what the LAN has for it into the driver's buffers. */
   receive(): void {
     const { memory, physicalBase, port, bend } = this.#options;

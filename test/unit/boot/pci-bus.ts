@@ -19,6 +19,10 @@ export interface PciOptions {
   readonly receive?: () => void;
 }
 
+/** Where BARs are: below the interrupt controllers. */
+const devicesFrom = 0xf0000000;
+const devicesTo = 0xfec00000;
+
 export const u32 = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
 
 export class PciFunction {
@@ -92,6 +96,8 @@ export class PciFunction {
 export class PciBus {
   /** By what the address port takes. */
   readonly functions: ReadonlyMap<number, PciFunction>;
+  /** Places of devices that were written to where nobody is. */
+  readonly strays: number[] = [];
   #address = 0;
 
   constructor(functions: ReadonlyMap<number, PciFunction>) {
@@ -126,6 +132,7 @@ export class PciBus {
 
   store(address: number, bytes: number, value: number): boolean {
     const found = this.#at(address);
+    if (found === undefined && address >= devicesFrom && address < devicesTo) this.strays.push(address);
     found?.each.options.store?.(found.bar, found.at, bytes, value);
     return found !== undefined;
   }

@@ -4,11 +4,13 @@
 import { describe, expect, it } from "vitest";
 import { fromHex } from "../../../control/kernel/bytes.js";
 import { trans } from "../../../control/kernel/calls.js";
+import { SeededRandom } from "../../../drivers/fault/random.js";
+import { perTier } from "../../fuzz/tier.js";
 import { Room } from "../kernel/booted.js";
 import { IntelCard, type IntelOptions } from "./intel-card.js";
 import { MetalMachine, physicalBase } from "./metal-machine.js";
 import { NetDevice } from "./net-device.js";
-import { PciBus, PciFunction } from "./pci-bus.js";
+import { PciBus, PciFunction, u32 } from "./pci-bus.js";
 import { goodParts, type Part, rngPci, virtioPci } from "./virtio-pci.js";
 
 type Functions = (memory: WebAssembly.Memory, room: Room) => (readonly [number, PciFunction])[];
@@ -145,6 +147,16 @@ describe("a hostile device on PCI", () => {
     const { machine } = booted((memory, room) => [[slot(3), make(memory, room)]]);
     expect(machine.said).toContain("a network device is out of use");
     expect(machine.said).toContain("there is no network device that it knows");
+    expect(machine.pci?.strays).toEqual([]);
+  });
+
+  it("with its messages' table past a BAR's end gets none, and is looked at instead", () => {
+    const { machine, room } = booted((memory, there) => [
+      [slot(3), virtioPci(net(memory, there), { table: 0xff8 })],
+    ]);
+    expect(machine.served().kind).toBe("metal");
+    expect(machine.turn() - room.clock.now).toBeLessThanOrEqual(1000);
+    expect(machine.pci?.strays).toEqual([]);
   });
 
   it("whose list of capabilities goes round does not hold the machine up", () => {
@@ -189,6 +201,75 @@ describe("a hostile device on PCI", () => {
     machine.typed = "interfaces\r";
     machine.turn();
     expect(machine.said).toMatch(/faults 0/);
+  });
+});
+
+describe("devices that say anything", () => {
+  const seeds = Array.from({ length: perTier(10, 300, 20_000) }, (_, index) => index + 1);
+
+  /** A function whose configuration and registers are random, but for what makes a driver look at it. */
+  function wild(random: SeededRandom, memory: WebAssembly.Memory, isIntel: boolean): PciFunction {
+    const word = (): number => random.next() >>> (random.next() % 32);
+    const places = [physicalBase, physicalBase + memory.buffer.byteLength - 4096, 0, 0xfe000000, 0xfec00000];
+    const found = new PciFunction({
+      vendor: isIntel ? 0x8086 : 0x1af4,
+      device: isIntel ? 0x10d3 : 0x1041,
+      subsystem: 1,
+      bars: Array.from({ length: 6 }, () => {
+        const bytes = 1 << (12 + (random.next() % 19));
+        const base = ((places[random.next() % places.length] ?? 0) & -bytes) >>> 0;
+        return { base, bytes, wide: random.next() % 8 === 0 };
+      }),
+      capabilities: Array.from({ length: 1 + (random.next() % 7) }, () => [
+        [0x05, 0x09, 0x11, word() & 0xff][random.next() % 4] ?? 9,
+        ...[16, random.next() % 6, random.next() % 7, 0, 0, 0],
+        ...[...u32(word() % 0x8000), ...u32(word()), ...u32(word())],
+      ]),
+      load: () => (random.next() % 8 === 0 ? -1 : word()),
+    });
+    for (let i = random.next() % 4; i > 0; i--) found.config[0x40 + (random.next() % 192)] = random.next();
+    return found;
+  }
+
+  it("never make the machine write a register in memory, or stay with them", () => {
+    for (const seed of seeds) {
+      const random = new SeededRandom(seed);
+      const start = (): number[] =>
+        booted((memory) => [
+          [slot(3), wild(random, memory, seed % 2 === 0)],
+          [slot(4), wild(random, memory, random.next() % 2 === 0)],
+        ]).machine.pci?.strays ?? [];
+      expect(start(), `seed ${seed}`).toEqual([]);
+    }
+  });
+
+  it("write what they like into an 82574L's descriptors, and the machine goes on", () => {
+    for (const seed of seeds) {
+      const random = new SeededRandom(seed);
+      let bent = 0;
+      const bend = (view: DataView, at: number): void => {
+        bent++;
+        for (let i = random.next() % 3; i > 0; i--) view.setUint8(at + (random.next() % 16), random.next());
+      };
+      const cards: IntelCard[] = [];
+      const { machine, room } = booted(
+        (memory, there) => {
+          cards.push(intel(memory, there, { bend }));
+          return cards.map((card) => [slot(3), card.function] as const);
+        },
+        { line: "pool=somewhere" },
+      );
+      for (let i = 0; i < 200; i++) {
+        const frame = Uint8Array.from({ length: 60 + (random.next() % 1400) }, () => random.next() & 0xff);
+        cards[0]?.hear(frame);
+        room.clock.advance(20_000);
+        machine.turn();
+      }
+      expect(bent).toBeGreaterThan(0);
+      machine.typed = "interfaces\r";
+      machine.turn();
+      expect(machine.said, `seed ${seed}`).toMatch(/faults \d+/);
+    }
   });
 });
 

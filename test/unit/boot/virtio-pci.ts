@@ -44,6 +44,8 @@ interface Options {
   readonly step?: number;
   readonly transitional?: boolean;
   readonly messages?: boolean;
+  /** Where in its BAR the table of messages begins. */
+  readonly table?: number;
 }
 
 /** The model of a network card as a function of a PCI bus. */
@@ -55,6 +57,7 @@ export function virtioPci(device: NetDevice, options: Options = {}): PciFunction
     transitional = false,
     messages = true,
   } = options;
+  const { table = 0x800 } = options;
   const registers = new Map<number, number>();
   return new PciFunction({
     vendor: 0x1af4,
@@ -69,7 +72,7 @@ export function virtioPci(device: NetDevice, options: Options = {}): PciFunction
       { base: 0, bytes: 0 },
     ],
     capabilities: [
-      ...(messages ? [[0x11, 1, 0, ...u32(1), ...u32(0x801)]] : []),
+      ...(messages ? [[0x11, 1, 0, ...u32(table | 1), ...u32(1)]] : []),
       ...parts.map(({ kind, bar, offset, length }) => [
         ...[0x09, kind === 2 ? 20 : 16, kind, bar, 0, 0, 0],
         ...[...u32(offset), ...u32(length), ...(kind === 2 ? u32(step) : [])],
