@@ -34,14 +34,24 @@ const project = (name: string, limits: Limits) => ({
 const path = (name: string): string => `test/end-to-end/${name}.test.ts`;
 /** End-to-end tests that want the cores for themselves. */
 const alone = [
-  ...["bench", "bench-group", "bench-kernel", "controls", "tap", "ethernet"], // measure, or drop what is late
+  ...["bench", "bench-boot", "bench-group", "bench-kernel", "controls"], // measure
+  ...["tap", "ethernet"], // drop what is late
   ...["failover", "group", "group-crashes", "store-crash"], // count frames and moments
 ].map(path);
 /** Too long for the quick tier, where others go through the same servers, groups and stores. */
 const longOnly =
   tier === "quick"
     ? [
-        ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
+        ...[
+          "bench-boot",
+          "bullet",
+          "capabilities",
+          "directory-crash",
+          "disk",
+          "gc",
+          "group-crashes",
+          "isolation",
+        ],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
         ...["metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd", "wires"],
       ].map(path)

@@ -42,6 +42,8 @@ export interface MachineOptions {
   readonly machine?: MachineType;
   readonly nic?: NetworkCard;
   readonly random?: RandomSource;
+  /** A file that is its disk, of whole sectors. */
+  readonly disk?: string | undefined;
   /** More words for QEMU. */
   readonly more?: readonly string[];
 }
@@ -49,8 +51,11 @@ export interface MachineOptions {
 export const qemuProgram = "qemu-system-x86_64";
 
 /** The name of a device on the machine's bus. `romfile=`: the BIOS has nothing to boot from it. */
-function deviceWord(kind: "virtio-net" | "virtio-rng" | "e1000e", machine: MachineType): string {
-  const bare = kind === "virtio-rng" ? "" : ",romfile=";
+function deviceWord(
+  kind: "virtio-net" | "virtio-rng" | "virtio-blk" | "e1000e",
+  machine: MachineType,
+): string {
+  const bare = kind === "virtio-rng" || kind === "virtio-blk" ? "" : ",romfile=";
   if (kind === "e1000e") return `e1000e${bare}`;
   return machine === "microvm" ? `${kind}-device` : `${kind}-pci${bare}`;
 }
@@ -61,10 +66,16 @@ const machineWord: Readonly<Record<MachineType, string>> = {
   q35: "q35,usb=off",
 };
 
+/** What QEMU is told of a file that is a disk. In its lists a comma is written twice. */
+function diskWords(path: string, machine: MachineType): string[] {
+  const drive = `file=${path.replaceAll(",", ",,")},if=none,id=disk,format=raw`;
+  return ["-drive", drive, "-device", `${deviceWord("virtio-blk", machine)},drive=disk`];
+}
+
 /** The words behind the program's name. */
 export function qemuArguments(options: MachineOptions): string[] {
   const { path, memoryMebibytes, networks, words, accelerator } = options;
-  const { machine = "microvm", nic = "virtio", random = "rdrand", more = [] } = options;
+  const { machine = "microvm", nic = "virtio", random = "rdrand", disk, more = [] } = options;
   const card = deviceWord(nic === "virtio" ? "virtio-net" : nic, machine);
   const order = networks.map(({ mac }) => mac).join(",");
   const line = [...words, ...(order === "" ? [] : [`network=${order}`])].join(" ");
@@ -74,6 +85,7 @@ export function qemuArguments(options: MachineOptions): string[] {
     ...["-m", `${memoryMebibytes}M`, "-kernel", path, "-append", line],
     ...(random === "virtio" ? ["-device", deviceWord("virtio-rng", machine)] : []),
     ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"],
+    ...(disk === undefined ? [] : diskWords(disk, machine)),
     ...networks.flatMap(({ tap, mac }, index) => [
       ...["-netdev", `tap,id=n${index},ifname=${tap},script=no,downscript=no`],
       ...["-device", `${card},netdev=n${index},mac=${mac}`],
@@ -84,11 +96,16 @@ export function qemuArguments(options: MachineOptions): string[] {
 
 export type MachineProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
+/** Starts QEMU with these words; it dies with this process. */
+export function spawnMachine(words: readonly string[]): MachineProcess {
+  boundTool(qemuProgram);
+  const command = ["--pdeathsig", "KILL", "--", qemuProgram, ...words];
+  return spawn("setpriv", command, { stdio: ["pipe", "pipe", "pipe"] });
+}
+
 /** Starts the machine; it dies with this process. `said` gets each line of its console. */
 export function startMachine(options: MachineOptions, said: (line: string) => void): MachineProcess {
-  boundTool(qemuProgram);
-  const command = ["--pdeathsig", "KILL", "--", qemuProgram, ...qemuArguments(options)];
-  const child = spawn("setpriv", command, { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawnMachine(qemuArguments(options));
   let rest = "";
   child.stdout.setEncoding("latin1").on("data", (text: string) => {
     const lines = (rest + text).split(/\r?\n/);

@@ -22,6 +22,8 @@ export async function interfaceSource() {
   const echo = await load("control/interface/echo.js");
   const { anyServer } = await load("control/interface/standard.js");
   const { systemTable } = await load("control/interface/system.js");
+  const { segmentTable, ...segment } = await load("control/interface/segment.js");
+  const { allOperations, rightsMask } = await load("control/interface/table.js");
   const { poolTable, poolPurposes } = await load("control/interface/pool.js");
   const { counterNames } = await load("control/kernel/counters.js");
   const { threadStates } = await load("control/kernel/tables.js");
@@ -34,13 +36,31 @@ export async function interfaceSource() {
     STANDARD_LAST: Math.max(...numbers),
     ...Object.fromEntries(standard.map(([name, number]) => [`STANDARD_${name.toUpperCase()}`, number])),
     SYS_KSTAT: systemTable.operations.kstat.number,
+    ...segment,
+    ...Object.fromEntries(
+      Object.entries(segmentTable.operations).map(([name, { number }]) => [
+        `SEGMENT_${name.toUpperCase()}`,
+        number,
+      ]),
+    ),
+    SEGMENT_READ_RIGHTS: rightsMask(segmentTable, ["read"]),
+    SEGMENT_OPERATIONS_COUNT: allOperations(segmentTable).size,
     POOL_ANNOUNCE: poolTable.operations.announce.number,
     POOL_PORT_PURPOSE: poolPurposes.announce,
   };
   const words = (list) => JSON.stringify(list.map((word) => word.replaceAll(" ", "-")).join(" "));
+  /** Number, rights and subject of each operation, three words each, as boot/metal/segment.ts reads them. */
+  const subjects = { either: 0, server: 1, object: 2 };
+  const anyone = 0x100;
+  const operations = [...allOperations(segmentTable).values()].flatMap(({ number, rights, subject }) => [
+    number,
+    rights === "anyone" ? anyone : rightsMask(segmentTable, rights),
+    subjects[subject],
+  ]);
   return [
     "// Made by scripts/build-metal.mjs from control/interface; change those files instead.",
     ...Object.entries(constants).map(([name, value]) => `export const ${name}: u32 = ${value};`),
+    `export const SEGMENT_OPERATIONS: usize = memory.data<u32>([${operations.join(", ")}]);`,
     `export const COUNTER_NAMES = ${words(counterNames)};`,
     `export const THREAD_STATES = ${words(threadStates)};`,
     `export const VERSION = ${JSON.stringify(version)};`,

@@ -7,6 +7,7 @@
 import { uartGet, uartOpen, uartPut } from "../../drivers/uart/uart";
 import { fence } from "../../drivers/virtio/machine";
 import { value } from "./command-line";
+import { checked, diskCheck, putCheck, putDisk } from "./disk";
 import { now, reset } from "./host";
 import { take } from "./memory";
 import { putStatus } from "./status";
@@ -78,20 +79,27 @@ function obey(): void {
   else if (is("threads")) putTable(0x74);
   else if (is("interfaces")) putTable(0x69);
   else if (is("counters")) putTable(0x63);
+  else if (is("disk")) putDisk();
+  else if (is("disk-check")) put(diskCheck(now()) ? "disk-check: begun" : "disk-check: not now, or no disk");
   else if (is("trap")) unreachable();
   else if (is("hang")) hang();
   else if (is("outside")) putNumber(load<u32>(OUTSIDE) as u64);
-  else
-    put(
-      "status, interfaces, neighbours, routes, ports, threads, counters, reboot; trap, outside, hang: panic",
-    );
+  else {
+    put("status, interfaces, neighbours, routes, ports, threads, counters, disk, disk-check, reboot; ");
+    put("trap, outside, hang: panic");
+  }
   putByte(0x0a);
   say(page, textLength());
 }
 
-/** Takes what was typed. */
+/** Takes what was typed, and says what was waited for. */
 export function monitorTurn(): void {
   if (!open || page == 0) return;
+  if (checked) {
+    textBegin(page, PAGE);
+    putCheck();
+    say(page, textLength());
+  }
   for (let byte = uartGet(); byte >= 0; byte = uartGet()) {
     if (byte == 0x0d || byte == 0x0a) {
       obey();

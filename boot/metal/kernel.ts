@@ -49,16 +49,22 @@ export declare function putrep(handle: i32, header: usize, data: usize, size: i3
 export declare function portOneWay(port: usize, out: usize): void;
 
 // @ts-ignore: decorator
-@external("kernel", "private_encode")
-export declare function privateEncode(object: i32, rights: i32, random: usize, out: usize): i32;
+@external("kernel", "keyed_prepare")
+export declare function keyedPrepare(key: usize, out: usize): void;
 
 // @ts-ignore: decorator
-@external("kernel", "private_decode")
-export declare function privateDecode(privatePart: usize, random: usize): i32;
+@external("kernel", "keyed_encode")
+export declare function keyedEncode(
+  object: i32,
+  rights: i32,
+  prepared: usize,
+  generation: usize,
+  out: usize,
+): i32;
 
 // @ts-ignore: decorator
-@external("kernel", "private_restrict")
-export declare function privateRestrict(privatePart: usize, random: usize, mask: i32, out: usize): i32;
+@external("kernel", "keyed_decode")
+export declare function keyedDecode(privatePart: usize, prepared: usize, generation: usize): i32;
 
 // @ts-ignore: decorator
 @external("kernel", "segment_create")

@@ -11,8 +11,9 @@
 
 import * as layout from "../../core-wasm/layout";
 import * as limits from "../../core-wasm/limits";
-import { ECHO_BYTES_MAX } from "../../build/metal/interface";
+import { ECHO_BYTES_MAX, SEGMENT_PIECE_BYTES } from "../../build/metal/interface";
 import { consoleOpen, monitorOpen, monitorTurn, say, sayText } from "./console";
+import { diskDeadline, diskOpen, diskTurn } from "./disk";
 import { echoOpen, echoServe } from "./echo";
 import { value, valueLength } from "./command-line";
 import { devicesScan, polled } from "./devices";
@@ -23,13 +24,19 @@ import { left, memoryOpen, take } from "./memory";
 import { networks, networksFlush, networksOpen, networksPoll, networksTransmit, refused } from "./networks";
 import { announceAt, poolCompleted, poolOpen, poolTurn } from "./pool";
 import { serve, serviceCompleted } from "./services";
-import { putAnnouncement, SERVER_ECHO, SERVER_SYS } from "./status";
+import { OBJECTS_MOST } from "./objects";
+import { segmentOpen, segmentPart, segmentServe } from "./segment";
+import { putServing, SERVER_ECHO, SERVER_SEGMENT, SERVER_SYS } from "./status";
 import { systemServe } from "./system";
 import { numberAt, putNumber, put, textBegin, textLength } from "./text";
 
 const MEBIBYTE: u32 = 1 << 20;
 const SYS_BYTES: u32 = 32768;
 const ECHO_THREADS: u32 = 2;
+const SEGMENT_THREADS: u32 = 2;
+/** A machine with less memory than this, in pages of 64 KiB, takes shorter pieces of segments. */
+const SMALL_PAGES: u32 = 256;
+const SMALL_PIECE: u32 = 65536 + 4096;
 const WATCHDOG_SECONDS: u32 = 5;
 /** How often a machine looks that has a device without interrupts. */
 const POLL_US: f64 = 1000;
@@ -47,6 +54,9 @@ function setLimits(): void {
   const room = (__heap_base + 4095) & ~4095;
   entropyOpen(room);
   limit(limits.LIMIT_TABLE_BASE, (room + ENTROPY_BYTES) as u32);
+  // A quarter of the memory is for segments, less where there is little.
+  limit(limits.LIMIT_SEGMENT_BYTES, mebibytes < 16 ? MEBIBYTE / 2 : (mebibytes / 4) * MEBIBYTE);
+  limit(limits.LIMIT_SEGMENTS, OBJECTS_MOST);
   if (mebibytes >= 128) return;
   const small = mebibytes < 32;
   limit(limits.LIMIT_NEIGHBOURS, small ? 64 : 256);
@@ -92,11 +102,15 @@ function begin(): void {
   memoryOpen();
   networksOpen();
   if (refused > 0) sayText("a network device is out of use: it refuses, is not there, or there is no room");
+  if (!diskOpen()) sayText("the disk is out of use: it refuses, or there is no room");
   if (networks == 0)
     return fail("there is no network device that it knows (virtio-net, or Intel 82574L on PCI)", 0);
   const now = clock();
   monitorOpen();
   if (!serve(SERVER_SYS, 2, SYS_BYTES, now) || !poolOpen(now)) return fail("there is not enough memory", 0);
+  const piece = (memory.size() as u32) < SMALL_PAGES ? SMALL_PIECE : SEGMENT_PIECE_BYTES + 4096;
+  if (!segmentOpen() || !serve(SERVER_SEGMENT, SEGMENT_THREADS, piece, now))
+    return fail("there is not enough memory", 0);
   // A third of what is left for each request that echo may hold, the rest for what it is a source of.
   const echo = min<u32>(whole(left() / 3), ECHO_BYTES_MAX + 4096) - 4096;
   if (!serve(SERVER_ECHO, ECHO_THREADS, echo, now)) return fail("there is not enough memory", 0);
@@ -105,7 +119,7 @@ function begin(): void {
   const words = memory.data(512, 8);
   textBegin(words, 512);
   put("serves ");
-  putAnnouncement();
+  putServing(segmentPart());
   say(words, textLength());
 }
 
@@ -123,6 +137,7 @@ export function start(): void {
 
 function perform(server: u32, header: usize, data: usize, length: u32, capacity: u32): void {
   if (server == SERVER_ECHO) echoServe(header, data, length);
+  else if (server == SERVER_SEGMENT) segmentServe(header, data, length, capacity);
   else systemServe(header, data, capacity);
 }
 
@@ -152,6 +167,11 @@ function drain(now: f64): u32 {
   return count;
 }
 
+/** The earlier of two times; below zero: never. */
+function earlier(a: f64, b: f64): f64 {
+  return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /** One turn at `now`; when the next one is wanted. */
 export function turn(now: f64): f64 {
   monitorTurn();
@@ -161,10 +181,10 @@ export function turn(now: f64): f64 {
   let busy = networksPoll(now);
   poolTurn(now);
   networksFlush();
-  busy += drain(now);
+  busy += drain(now) + diskTurn(now);
   networksFlush();
   if (busy > 0) return 0;
-  const deadline = nextDeadline();
+  const deadline = earlier(nextDeadline(), diskDeadline());
   const next = polled && (deadline < 0 || deadline > now + POLL_US) ? now + POLL_US : deadline;
   return announceAt >= 0 && (next < 0 || announceAt < next) ? max(announceAt, now + 1) : next;
 }

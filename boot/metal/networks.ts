@@ -23,6 +23,7 @@ import { say } from "./console";
 import { DEVICE_E1000E, devices, foundAt } from "./devices";
 import { frame } from "./host";
 import { networkAdd, receive } from "./kernel";
+import { reflectOpen, reflects } from "./reflect";
 import { put, putHex, putNumber, textBegin, textLength } from "./text";
 
 const ETHERNET_MTU: i32 = 1500;
@@ -91,6 +92,7 @@ function open(device: u32): void {
 
 /** Attaches the cards; how many networks there are is `networks`. */
 export function networksOpen(): void {
+  reflectOpen();
   const list = value("network=");
   if (list == 0) {
     for (let device: u32 = 0; device < devices; device++) if (isCard(device)) open(device);
@@ -140,6 +142,7 @@ export function networksPoll(now: f64): u32 {
       const length = cardFrameLength(network);
       frame(network, 0, at, length, length);
       if (isOwn(network, at + ETHERNET_SOURCE)) sayDouble(network, now);
+      else if (reflects(macAt(network), at, length)) cardSend(network, at, length, 0, 0);
       else receive(network as i32, at, length as i32, now);
       cardRelease(network, buffer);
       count++;

@@ -15,10 +15,11 @@ import { left } from "./memory";
 import { macAt, networks, refused } from "./networks";
 import { putPortAt } from "./services";
 import { counter, putCounterName } from "./tables";
-import { put, putByte, putHex, putNumber, putQuoted } from "./text";
+import { put, putByte, putHex, putNumber, putQuoted, textBack } from "./text";
 
 export const SERVER_ECHO: u32 = 0;
 export const SERVER_SYS: u32 = 1;
+export const SERVER_SEGMENT: u32 = 2;
 
 function field(index: i32): u32 {
   return load<u32>((layout.LAYOUT_ADDRESS as usize) + 4 * (index as usize));
@@ -54,6 +55,21 @@ export function putAnnouncement(): void {
   putHex(putPortAt(SERVER_ECHO), 6);
   put('","sys":"');
   putHex(putPortAt(SERVER_SYS), 6);
+  put('","segment":"');
+  putHex(putPortAt(SERVER_SEGMENT), 6);
+  put('"}}');
+}
+
+/**
+ * What it says on its console when it serves: the announcement, and a capability of its segment server
+ * with all rights, for whoever started the machine. `part` is its private part.
+ */
+export function putServing(part: usize): void {
+  putAnnouncement();
+  textBack();
+  put(',"capabilities":{"segment":"');
+  putHex(putPortAt(SERVER_SEGMENT), 6);
+  putHex(part, 10);
   put('"}}');
 }
 

@@ -17,6 +17,11 @@ export function textLength(): u32 {
   return (next - begin) as u32;
 }
 
+/** Takes the last byte back: more is to come in front of it. */
+export function textBack(): void {
+  if (next > begin) next--;
+}
+
 export function putByte(byte: u32): void {
   if (next >= end) return;
   store<u8>(next, byte as u8);
@@ -74,6 +79,11 @@ export function startsWith(from: usize, length: u32, text: string): bool {
       return false;
   }
   return true;
+}
+
+/** Are these bytes this literal? */
+export function same(from: usize, length: u32, text: string): bool {
+  return length == (text.length as u32) && startsWith(from, length, text);
 }
 
 /** Where a literal first is in these bytes, the byte behind it; -1: nowhere. */

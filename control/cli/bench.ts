@@ -13,6 +13,7 @@ import { links, placements, standardMtus, standardRuns, systems, tests } from ".
 import { exitCodes, usageError } from "../kernel/errors.js";
 import { findMachine } from "../machine/find.js";
 import { registerBenchAlarm } from "./bench-alarm.js";
+import { registerBenchBoot } from "./bench-boot.js";
 import { registerBenchCapability } from "./bench-capability.js";
 import { registerBenchCompare } from "./bench-compare.js";
 import { registerBenchDisk } from "./bench-disk.js";
@@ -52,7 +53,7 @@ its interface may follow: ssh:root@h1:eth1. There must be this version there, at
 What changed between two reports: proteus bench compare --help.
 Groups are measured by themselves: proteus bench group --help. So is their patience
 under load: proteus bench group-alarm --help. Parts of the kernel beside native code:
-proteus bench kernel --help.
+proteus bench kernel --help. Machines without an operating system: proteus bench boot --help.
 
 Examples:
   proteus bench --report report
@@ -150,5 +151,6 @@ export function registerBench(program: Command): void {
   registerBenchAlarm(bench as unknown as Command);
   registerBenchCapability(bench as unknown as Command);
   registerBenchKernel(bench as unknown as Command);
+  registerBenchBoot(bench as unknown as Command);
   registerBenchWorker(bench as unknown as Command);
 }

@@ -1,4 +1,4 @@
-// `proteus boot console NODE`: the console of a metal machine of a lab, in this terminal.
+// `proteus console NODE`, also as `proteus boot console`: the console of a metal machine of a lab, in this terminal.
 //
 // - Lines that are typed go to the machine's monitor; what the machine says is data, on stdout. The
 //   end of the input ends the command a moment later, so that an answer is still seen.

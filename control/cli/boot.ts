@@ -5,7 +5,16 @@
 // - `run` is what a lab starts for a node of kind metal: it writes the ready file when the machine
 //   serves.
 
-import { copyFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { buildImage } from "../../boot/image.js";
 import {
@@ -25,6 +34,7 @@ import { metalCards, metalFault, metalMachines } from "../lab/topology.js";
 import { interruptible, jsonOption, labOption } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 import { packageRoot } from "./package-files.js";
+import { parseSize } from "./quantity.js";
 
 const imageHelp = `
 The image has the kernel that Linux machines run, byte for byte, drivers and servers of its
@@ -46,6 +56,8 @@ Where the processor gives no random bytes (--random), they must come from a virt
 Examples:
   proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07
   proteus boot run --name m2 --machine q35 --nic e1000e --interface eth0 --mac 02:00:00:00:00:08`;
+
+const diskMost = 2 ** 40;
 
 interface ImageCommand {
   readonly output?: string;
@@ -80,6 +92,8 @@ interface RunCommand {
   readonly machine: MachineType;
   readonly nic: NetworkCard;
   readonly random: RandomSource;
+  readonly disk?: string;
+  readonly diskSize?: number;
 }
 
 function writeReady(document: object): void {
@@ -90,9 +104,30 @@ function writeReady(document: object): void {
 }
 
 /** As a Linux machine's ready file has it. What sys lets anyone do takes its port, and nothing private. */
-function givenOut({ servers }: Readonly<Record<string, unknown>>): object {
+function givenOut({ servers, capabilities }: Readonly<Record<string, unknown>>): object {
   const { echo, sys } = (servers ?? {}) as { readonly echo?: unknown; readonly sys?: unknown };
-  return { echo, status: sys, capabilities: { sys: `${sys}${"00".repeat(PRIVATE_BYTES)}` } };
+  const own = (capabilities ?? {}) as Readonly<Record<string, unknown>>;
+  return { echo, status: sys, capabilities: { ...own, sys: `${sys}${"00".repeat(PRIVATE_BYTES)}` } };
+}
+
+/** The file of a disk; made, of zeros, when there is none and `bytes` says how long it is to be. */
+function prepareDisk(path: string, bytes: number | undefined): string {
+  const unusable = (why: string, hint: string, cause?: unknown): ProteusError =>
+    new ProteusError({ code: "BOOT_DISK", exit: 1, message: `${path} cannot be a disk`, why, hint, cause });
+  try {
+    if (bytes !== undefined && !existsSync(path)) closeSync(openSync(path, "wx", 0o600));
+    const { size } = statSync(path);
+    if (bytes !== undefined && size < bytes) truncateSync(path, bytes);
+    const length = statSync(path).size;
+    if (length > 0 && length % 512 === 0) return path;
+    throw unusable(
+      `it has ${length} bytes: whole sectors of 512 are needed`,
+      "give --disk-size, such as 64M",
+    );
+  } catch (error) {
+    if (error instanceof ProteusError) throw error;
+    throw unusable((error as Error).message, "name a file that is there, or give --disk-size too", error);
+  }
 }
 
 async function runCommand(options: RunCommand): Promise<void> {
@@ -114,6 +149,7 @@ async function runCommand(options: RunCommand): Promise<void> {
       why: `there are ${names.length} interfaces and ${macs.length} addresses`,
       hint: "proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07",
     });
+  const disk = options.disk === undefined ? undefined : prepareDisk(options.disk, options.diskSize);
   const { path } = await buildImage({ root: packageRoot, narrate });
   const accelerator = await chooseAccelerator(path, options.accelerator);
   narrate(`accelerator: ${accelerator}`);
@@ -122,7 +158,7 @@ async function runCommand(options: RunCommand): Promise<void> {
   await interruptible(
     (abort) =>
       runMachine({
-        machine: { path, memoryMebibytes, networks, words, accelerator, machine, nic, random },
+        machine: { path, memoryMebibytes, networks, words, accelerator, machine, nic, random, disk },
         said: (line) => process.stdout.write(`${line}\n`),
         serves: (document, pid) => writeReady({ pid, ...document, ...givenOut(document) }),
         console: process.env.PROTEUS_CONSOLE_SOCKET || undefined,
@@ -149,6 +185,10 @@ function mebibytes(value: string): number {
   const amount = /^\d{1,4}$/.test(value) ? Number(value) : 0;
   if (amount < 8 || amount > 1024) throw new InvalidArgumentError("It is a number of MiB, 8 to 1024.");
   return amount;
+}
+
+function diskSize(value: string): number {
+  return parseSize(value, diskMost);
 }
 
 const consoleHelp = `
@@ -192,6 +232,8 @@ export function registerBoot(program: Command): void {
     .addOption(
       new Option("--machine <type>", "what QEMU makes of it").choices(metalMachines).default("microvm"),
     )
+    .option("--disk <file>", "a file that is its disk")
+    .addOption(new Option("--disk-size <bytes>", "how long that file is made at least").argParser(diskSize))
     .addOption(new Option("--nic <card>", "its network cards").choices(metalCards).default("virtio"))
     .addOption(
       new Option("--random <source>", "where its random bytes come from")

@@ -24,6 +24,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "machines without an operating system: their image, and one in QEMU",
     load: async () => (await import("./boot.js")).registerBoot,
   },
+  console: {
+    summary: "the serial console of a machine, in this terminal",
+    load: async () => (await import("./console.js")).registerConsole,
+  },
   control: {
     summary: "the daemon that looks after a pool",
     load: async () => (await import("./control.js")).registerControl,

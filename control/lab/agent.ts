@@ -102,7 +102,10 @@ function programOf(
     const macs = interfaces.flatMap(({ mac }) => ["--mac", mac]);
     const { machine, nic } = node.metal ?? {};
     const kind = machine === undefined || nic === undefined ? [] : ["--machine", machine, "--nic", nic];
-    const words = ["boot", "run", "--name", name, "--pool", pool, ...kind, ...names, ...macs];
+    const path = join(nodeFolder(lab, name), "disk.image");
+    const { disk } = node;
+    const medium = disk === undefined ? [] : ["--disk", path, "--disk-size", `${disk.bytes}`];
+    const words = ["boot", "run", "--name", name, "--pool", pool, ...kind, ...medium, ...names, ...macs];
     return {
       words,
       environment: { PROTEUS_READY_FILE: ready, PROTEUS_CONSOLE_SOCKET: consoleSocket(lab, name) },

@@ -113,6 +113,7 @@ const sameNode = (a: LabNode, b: LabNode): boolean =>
   (a.directory ?? false) === (b.directory ?? false) &&
   JSON.stringify(a.metal) === JSON.stringify(b.metal) &&
   JSON.stringify(a.replication) === JSON.stringify(b.replication) &&
+  a.disk?.bytes === b.disk?.bytes &&
   a.bullet?.bytes === b.bullet?.bytes;
 
 /** The steps from a running lab to what a file says, and the topology that they lead to. */
@@ -186,10 +187,11 @@ export function stepText(step: Step): string {
       return `- node ${step.node.name}`;
     case "change-node": {
       const { node, was } = step;
-      const text = ({ kind, networks, bullet, metal }: LabNode): string =>
+      const text = ({ kind, networks, bullet, metal, disk }: LabNode): string =>
         [
           `${kind} on ${networks.join(", ")}`,
           ...(metal === undefined ? [] : [`a ${metal.machine} with ${metal.nic}`]),
+          ...(disk === undefined ? [] : [`a disk of ${disk.bytes} bytes`]),
           ...(bullet === undefined ? [] : [`files on ${bullet.bytes} bytes`]),
         ].join(", ");
       return `~ node ${node.name}: ${text(was)} → ${text(node)}`;

@@ -72,6 +72,11 @@ const bullet = z.strictObject(
   { error: (issue) => (issue.code === "invalid_type" ? "must be a map such as { size: 256M }" : undefined) },
 );
 
+const disk = z.strictObject(
+  { size: mediumSize },
+  { error: (issue) => (issue.code === "invalid_type" ? "must be a map such as { size: 64M }" : undefined) },
+);
+
 const seconds = z.int({ error: "must be a whole number of seconds" }).min(0, { error: "must be 0 or more" });
 const replicationSettings = z.strictObject(
   {
@@ -106,6 +111,7 @@ const node = z.strictObject(
     directory: z.boolean({ error: "must be true or false" }).optional(),
     replication: replication.optional(),
     machine: z.enum(metalMachines, { error: `must be ${metalMachines.join(", ")}` }).optional(),
+    disk: disk.optional(),
     nic: z.enum(metalCards, { error: `must be ${metalCards.join(" or ")}` }).optional(),
   },
   {
@@ -189,7 +195,7 @@ const file = z
         const fault = why ?? (hasNames ? undefined : "no node has directory: true, so no file has a name");
         if (fault !== undefined) complain(["nodes", each, "replication"], fault);
       }
-      for (const field of ["machine", "nic"] as const)
+      for (const field of ["machine", "nic", "disk"] as const)
         if (kind !== "metal" && facts[field] !== undefined)
           complain(["nodes", each, field], "only a machine of kind metal has one; leave it out");
       const noSuchMachine = metalFault(metalOf(facts));
@@ -233,7 +239,7 @@ const file = z
 /** Why kinds of machines have no such server. */
 const serverless: Readonly<Partial<Record<NodeKind, string>>> = {
   host: "a host has no agent and no servers; write kind: pool",
-  metal: "a metal machine has only the servers echo and sys; write kind: pool",
+  metal: "a metal machine has only the servers echo, sys and segment; write kind: pool",
 };
 
 type NodeFacts = z.infer<typeof node>;
@@ -339,6 +345,7 @@ export function parseTopology(text: string, source: string): Topology {
     nodes: Object.entries(result.data.nodes).map(([name, facts]) => ({
       ...{ name, kind: facts.kind, networks: facts.networks },
       ...chosenMetal(facts),
+      ...(facts.disk === undefined ? {} : { disk: { bytes: facts.disk.size } }),
       ...(facts.bullet === undefined ? {} : { bullet: { bytes: facts.bullet.size } }),
       ...(facts.directory === true ? { directory: true } : {}),
       ...(facts.replication === undefined ? {} : { replication: facts.replication }),

@@ -8,6 +8,7 @@
 //     nodes/NODE/ready.json       written by the agent when it serves
 //     nodes/NODE/agent.log
 //     nodes/NODE/bullet.volume    the files of its Bullet server, where it has one
+//     nodes/NODE/disk.image       the disk of a metal machine, where it has one
 //     nodes/NODE/metrics.sock     where the agent serves its metrics and status
 //     nodes/control_K/            the same of a control daemon, with its socket and its store
 //

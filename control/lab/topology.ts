@@ -47,6 +47,8 @@ export interface LabNode {
   readonly replication?: LabReplication;
   /** Of a metal machine, when it is not a microvm with virtio. */
   readonly metal?: MetalMachine;
+  /** A metal machine has a disk of so many bytes, which is as long as the lab. */
+  readonly disk?: { readonly bytes: number };
 }
 
 export const metalMachines = ["microvm", "pc", "q35"] as const;
@@ -145,8 +147,8 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
       speed,
       noise,
     })),
-    nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication, metal }) => {
-      return { name, kind, networks, bullet, directory, replication, metal };
+    nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication, metal, disk }) => {
+      return { name, kind, networks, bullet, directory, replication, metal, disk };
     }),
   };
 }

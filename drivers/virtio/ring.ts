@@ -5,8 +5,8 @@
 //   + 16 * size   available     flags u16, index u16, u16[size], 2 bytes
 //   next 4 KiB    used          flags u16, index u16, {id u32, length u32}[size], 2 bytes
 //
-// - A descriptor is one buffer; the driver says which (0 .. size - 1) and whose it is then. A buffer
-//   that the device has is in flight, and comes back once.
+// - A descriptor is one buffer, or a part of a chain; the driver says which (0 .. size - 1) and whose it
+//   is then. What the device has is in flight, and comes back once, by the first of its chain.
 // - The device is not trusted: an id that is out of range or not in flight, a length beyond the
 //   buffer's, an index that runs ahead of what it was given: ringTake answers BROKEN, and nothing
 //   that the device wrote is used as an address.
@@ -22,6 +22,7 @@ export const NOTHING: i32 = -1;
 export const BROKEN: i32 = -2;
 
 const DESCRIPTOR: usize = 16;
+const CHAINED: u16 = 1;
 const DEVICE_WRITES: u16 = 2;
 
 @unmanaged
@@ -80,18 +81,36 @@ function memory_fill(at: usize, bytes: usize): void {
   memory.fill(at, 0, bytes);
 }
 
-/** Lets the device have a buffer: to write into, or to read. The notification is the caller's. */
-export function ringGive(ring: Ring, index: u32, pointer: usize, length: u32, deviceWrites: bool): void {
+/** Says what buffer a descriptor is; `next` is the descriptor behind it in a chain, below zero: none. */
+export function ringDescribe(
+  ring: Ring,
+  index: u32,
+  pointer: usize,
+  length: u32,
+  deviceWrites: bool,
+  next: i32,
+): void {
   const descriptor = ring.memory + DESCRIPTOR * (index as usize);
   store<u64>(descriptor, physical(pointer));
   store<u32>(descriptor, length, 8);
-  store<u16>(descriptor, deviceWrites ? DEVICE_WRITES : 0, 12);
-  store<u32>(flight(ring, index), length);
+  store<u16>(descriptor, (deviceWrites ? DEVICE_WRITES : 0) | (next >= 0 ? CHAINED : 0), 12);
+  store<u16>(descriptor, next >= 0 ? (next as u16) : 0, 14);
+}
+
+/** Lets the device have the chain from `index` on; it may say that it wrote at most `capacity` bytes. */
+export function ringOffer(ring: Ring, index: u32, capacity: u32): void {
+  store<u32>(flight(ring, index), capacity);
   const list = ringAvailable(ring);
   store<u16>(list + 2 * ((ring.given & (ring.size - 1)) as usize), index as u16, 4);
   ring.given = (ring.given + 1) & 0xffff;
   fence();
   store<u16>(list, ring.given as u16, 2);
+}
+
+/** Lets the device have a buffer: to write into, or to read. The notification is the caller's. */
+export function ringGive(ring: Ring, index: u32, pointer: usize, length: u32, deviceWrites: bool): void {
+  ringDescribe(ring, index, pointer, length, deviceWrites, -1);
+  ringOffer(ring, index, length);
 }
 
 /** The buffer that the device gives back next, its length in `ring.length`; NOTHING, or BROKEN. */

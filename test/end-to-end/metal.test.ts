@@ -4,13 +4,16 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import type { BootReport } from "../../control/bench/boot/types.js";
+import { perTier } from "../simulation/seeds.js";
+import { LabRunner } from "./lab-runner.js";
 import { isRoot, Programs, until } from "./programs.js";
 
 const file = `networks: { lan0: , lan1: }
 nodes:
   n1: { kind: pool, networks: [lan0] }
   m1: { kind: metal, networks: [lan0, lan1] }
-  m2: { kind: metal, networks: [lan1] }
+  m2: { kind: metal, networks: [lan1], disk: { size: 8M } }
   n2: { kind: pool, networks: [lan1] }
 `;
 
@@ -71,6 +74,21 @@ describe.runIf(isRoot)("metal machines in a lab", () => {
     expect((await pool.lab.must(["std", "info", "m2:sys"])).stdout).toContain('metal machine "m2"');
   });
 
+  it("keep segments for whoever has their capability, until the power goes", async () => {
+    const made = await pool.lab.must(["segment", "create", "m1", "--bytes", "200000", "--json"]);
+    const { segment } = JSON.parse(made.stdout) as { segment: string };
+    const [written, read] = [join(pool.lab.folder, "written"), join(pool.lab.folder, "read")];
+    writeFileSync(written, "0123456789".repeat(20_000));
+    const onNode = async (...words: string[]): Promise<void> => {
+      const { status, stderr } = await pool.run("n1", "segment", ...words, "--interface", "eth0");
+      expect({ words, status, stderr: status === 0 ? "" : stderr }).toEqual({ words, status: 0, stderr: "" });
+    };
+    await onNode("write", segment, "--file", written);
+    await onNode("read", segment, "--output", read);
+    expect(readFileSync(read).equals(readFileSync(written))).toBe(true);
+    expect((await pool.lab.must(["std", "info", segment])).stdout).toContain("segment of 200000 bytes");
+  });
+
   it("come back from a power cut as another kernel, and answer again", async () => {
     const before = pool.ready("m1").address;
     await pool.lab.must(["lab", "kill", "m1"]);
@@ -82,15 +100,82 @@ describe.runIf(isRoot)("metal machines in a lab", () => {
     await calls("n1", "m2", "0", 5);
   });
 
+  it("take what is wrong with their links as Linux machines do, also on the way through them", async () => {
+    const words = ["--loss", "5%", "--duplicate", "5%", "--corrupt", "2%", "--delay", "2ms"];
+    await pool.lab.must(["lab", "impair", "m1", ...words]);
+    const before = await pool.executions("n1", echo("m1"));
+    const report = await pool.call("n1", echo("m1"), "--size", "4000", "--count", "40");
+    expect(report.succeeded).toBe(40);
+    expect(report.p50Us).toBeGreaterThan(4000);
+    await calls("n1", "n2", "4000", 10);
+    await pool.lab.must(["lab", "impair", "m1", "--reset"]);
+    expect((await pool.executions("n1", echo("m1"))) - before).toBe(40); // at most once, and none lost
+    await pool.lab.must(["lab", "impair", "m1:lan0", "--cut"]);
+    const cut = await pool.run("n1", "call", "--port", echo("m1"), "--locate-timeout", "500ms");
+    expect(cut.status).toBe(5);
+    await pool.lab.must(["lab", "impair", "m1:lan0", "--no-cut"]);
+    await calls("n1", "m1", "1402", 5);
+  });
+
   it("tell of a panic with the way there, and boot again by themselves", async () => {
     const before = pool.ready("m2").address;
-    const ports = await pool.lab.must(["boot", "console", "m2"], { input: "ports\n" });
+    const ports = await pool.lab.must(["console", "m2"], { input: "ports\n" });
     expect(ports.stdout).toContain(pool.ready("m2").status);
-    await pool.lab.must(["boot", "console", "m2"], { input: "outside\n" });
+    await pool.lab.must(["console", "m2"], { input: "outside\n" });
     await until("m2 boots again", () => (pool.ready("m2").address === before ? undefined : true), 60_000);
     const said = readFileSync(join(pool.folderOf("m2"), "agent.log"), "utf8");
     expect(said).toContain("panic: access outside of the linear memory, at 0xfffffff0");
     expect(said).toMatch(/metal turn\+0x[0-9a-f]+/);
     await calls("n2", "m2", "1402", 5);
+  });
+
+  it("have a disk that outlives a power cut, and read and write it", async () => {
+    await pool.lab.must(["lab", "kill", "m2"]);
+    const path = join(pool.folderOf("m2"), "disk.image");
+    const disk = readFileSync(path);
+    expect(disk.length).toBe(8 * 1024 * 1024);
+    disk.write("written by a test", disk.length - 512, "latin1");
+    writeFileSync(path, disk);
+    await pool.lab.must(["lab", "start", "m2"]);
+    const { stdout } = await pool.lab.must(["console", "m2"], { input: "disk\ndisk-check\n" });
+    expect(stdout).toContain("disk of 16384 sectors of 512 bytes");
+    expect(stdout).toContain(
+      `is the same when it was written back: ${disk.toString("hex", disk.length - 512, disk.length - 496)}`,
+    );
+    expect(readFileSync(path).equals(disk)).toBe(true);
+  });
+
+  it("get networks and lose them, and come and go, as the lab file says", async () => {
+    const path = join(pool.lab.folder, "metal.yaml");
+    const other = file
+      .replace("lan1: }", "lan1: , lan2: { mtu: 9000 } }")
+      .replace("m1: { kind: metal, networks: [lan0, lan1] }", "m1: { kind: metal, networks: [lan0, lan2] }")
+      .replace(
+        "m2: { kind: metal, networks: [lan1], disk: { size: 8M } }",
+        "m3: { kind: metal, networks: [lan2] }",
+      )
+      .replace("n2: { kind: pool, networks: [lan1] }", "n2: { kind: pool, networks: [lan2] }");
+    writeFileSync(path, other);
+    const { stdout } = await pool.lab.must(["lab", "apply", path]);
+    expect(stdout).toContain("~ node m1: metal on lan0, lan1 → metal on lan0, lan2");
+    expect(stdout).toContain("- node m2");
+    await calls("n1", "m3", "30000", 3); // m1 is the router
+    await calls("n1", "n2", "100K", 3);
+    const shown = await pool.lab.must(["console", "m1"], { input: "interfaces\n" });
+    expect(shown.stdout.match(/ {2}eth[01] {2}/g)).toHaveLength(2);
+  });
+});
+
+describe.runIf(isRoot)("metal machines that boot again and again", () => {
+  const runner = new LabRunner();
+  afterAll(() => runner.close());
+  const boots = perTier({ quick: 10, long: 10, nightly: 100 });
+
+  it(`answer each of ${boots} times`, async () => {
+    const words = ["bench", "boot", "boot", "--system", "microvm", "--runs", `${boots}`, "--json"];
+    const { stdout } = await runner.must(words);
+    const { results } = JSON.parse(stdout) as BootReport;
+    expect(results).toMatchObject([{ test: "boot", system: "microvm", runs: boots }]);
+    expect(results[0]).not.toHaveProperty("problem");
   });
 });

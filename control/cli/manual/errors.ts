@@ -20,6 +20,7 @@ const own: Readonly<Record<string, string>> = {
   ADDRESS_INVALID: "not an address of metrics",
   BOOT_BUILD_FAILED: "a tool that makes or starts machines without an operating system failed",
   BOOT_CONSOLE: "no console of a metal machine is there",
+  BOOT_DISK: "the file that is to be a metal machine's disk cannot be used, or not be made",
   BOOT_KERNEL_DIFFERS: "kernel.wasm and metal.wasm were not built together",
   BOOT_MACHINE_ENDED: "the QEMU of a machine without an operating system ended",
   BOOT_NOT_BUILT: "what the image of machines without an operating system is made of was not built",

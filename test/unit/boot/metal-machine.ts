@@ -9,7 +9,6 @@ import { join } from "node:path";
 import { packageRoot } from "../../../control/cli/package-files.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
 import { module as kernelModule } from "../kernel/booted.js";
-import type { NetDevice } from "./net-device.js";
 import type { PciBus } from "./pci-bus.js";
 
 const metalModule = new WebAssembly.Module(readFileSync(join(packageRoot, "build/release/metal.wasm")));
@@ -27,6 +26,13 @@ interface Metal {
   entropyFill(pointer: number, length: number): number;
 }
 
+/** A device behind memory-mapped registers; `receive` is its turn. */
+export interface DeviceModel {
+  load(at: number, bytes: number): number;
+  store(at: number, value: number): void;
+  receive(): void;
+}
+
 export interface MetalOptions {
   readonly memoryMebibytes?: number;
   /** The words of its command line. */
@@ -34,7 +40,7 @@ export interface MetalOptions {
   readonly clock: () => number;
   readonly seed?: number;
   /** Its devices, by place; made when its memory is there. */
-  readonly devices?: (memory: WebAssembly.Memory) => ReadonlyMap<number, NetDevice>;
+  readonly devices?: (memory: WebAssembly.Memory) => ReadonlyMap<number, DeviceModel>;
   /** Its PCI bus, where it has one. */
   readonly pci?: (memory: WebAssembly.Memory) => PciBus;
   /** Its processor gives random bytes; else metal.wasm must find some. */
@@ -43,7 +49,7 @@ export interface MetalOptions {
 
 export class MetalMachine {
   readonly memory: WebAssembly.Memory;
-  readonly devices: ReadonlyMap<number, NetDevice>;
+  readonly devices: ReadonlyMap<number, DeviceModel>;
   readonly pci: PciBus | undefined;
   /** What the host was told of the last frames: network, sent, whole length. */
   readonly frames: (readonly [number, number, number])[] = [];
@@ -117,7 +123,7 @@ export class MetalMachine {
     new Uint8Array(this.memory.buffer).set(new TextEncoder().encode(line), commandLine);
   }
 
-  #deviceAt(address: number): { device: NetDevice; at: number } | undefined {
+  #deviceAt(address: number): { device: DeviceModel; at: number } | undefined {
     const device = this.devices.get(Math.floor((address - placeBase) / placeBytes));
     return device === undefined ? undefined : { device, at: (address - placeBase) % placeBytes };
   }
@@ -150,7 +156,12 @@ export class MetalMachine {
   }
 
   /** The document of the line that says that it serves. */
-  served(): { name: string; kind: string; servers: Readonly<Record<"echo" | "sys", string>> } {
+  served(): {
+    readonly name: string;
+    readonly kind: string;
+    readonly servers: Readonly<Record<"echo" | "sys" | "segment", string>>;
+    readonly capabilities: Readonly<Record<"segment", string>>;
+  } {
     const line = this.said.split("\r\n").find((each) => each.startsWith("serves "));
     if (line === undefined) throw new Error(`it does not serve; it said: ${this.said}`);
     return JSON.parse(line.slice("serves ".length));

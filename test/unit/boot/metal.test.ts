@@ -8,54 +8,14 @@ import { poolPort } from "../../../control/interface/pool.js";
 import { systemTable } from "../../../control/interface/system.js";
 import { fromHex } from "../../../control/kernel/bytes.js";
 import { trans } from "../../../control/kernel/calls.js";
-import type { Kernel } from "../../../control/kernel/kernel.js";
 import { serveAnnouncements } from "../../../control/server/pool/announcements.js";
 import type { Facts } from "../../../control/server/pool/records.js";
 import { STD_COMBAD, STD_DENIED, STD_OK } from "../../../core-wasm/status.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
 import { Room } from "../kernel/booted.js";
-import { MetalMachine, type MetalOptions, physicalBase } from "./metal-machine.js";
-import { NetDevice, type NetDeviceOptions } from "./net-device.js";
-
-const lastPlace = 23;
-
-interface Made {
-  readonly room: Room;
-  readonly machine: MetalMachine;
-  readonly client: Kernel;
-}
-
-type DeviceFacts = Pick<NetDeviceOptions, "version"> & Partial<NetDeviceOptions>;
-
-/** A metal machine on a LAN with a Linux machine's kernel. */
-function made(facts: DeviceFacts, options: Partial<MetalOptions> = {}): Made {
-  const room = new Room();
-  const client = room.attached();
-  const machine = new MetalMachine({
-    clock: () => room.clock.now,
-    devices: (memory) =>
-      new Map([[lastPlace, new NetDevice({ memory, physicalBase, port: room.lan.port("metal"), ...facts })]]),
-    ...options,
-  });
-  machine.start();
-  return { room, machine, client };
-}
-
-/** Turns of everybody until `done`, at most so many virtual milliseconds. */
-async function until<T>({ room, machine }: Made, done: Promise<T>, milliseconds = 5000): Promise<T> {
-  let over = false;
-  const settled = done.finally(() => {
-    over = true;
-  });
-  settled.catch(() => undefined);
-  for (let i = 0; i < milliseconds * 10 && !over; i++) {
-    room.run(0.1);
-    machine.turn();
-    if (i % 8 === 0) await Promise.resolve();
-  }
-  if (!over) throw new Error("nobody answered in time");
-  return settled;
-}
+import { MetalMachine, physicalBase } from "./metal-machine.js";
+import { type Made, made, until } from "./metal-room.js";
+import { NetDevice } from "./net-device.js";
 
 const port = (hex: string): Uint8Array => fromHex(hex) ?? new Uint8Array(6);
 const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 7) & 0xff);

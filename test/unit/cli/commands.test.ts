@@ -70,6 +70,7 @@ describe("every command", () => {
       "lab demo": "a demonstration for people",
       "boot run": "what the machine says on its console",
       "boot console": "what the machine says on its console",
+      console: "what the machine says on its console",
       dissector: "a program for Wireshark",
       "bench worker": "one side of a measurement, for the other side",
     };
