@@ -41,7 +41,16 @@ const alone = [
 const longOnly =
   tier === "quick"
     ? [
-        ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
+        ...[
+          "boot-formats",
+          "bullet",
+          "capabilities",
+          "directory-crash",
+          "disk",
+          "gc",
+          "group-crashes",
+          "isolation",
+        ],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
         ...["segment-map", "side-by-side", "store-etcd"],
       ].map(path)

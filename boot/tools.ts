@@ -14,6 +14,9 @@ const packages: Readonly<Record<string, string>> = {
   simde: "libsimde-dev",
   "qemu-system-x86_64": "qemu-system-x86",
   ip: "iproute2",
+  mformat: "mtools",
+  xorriso: "xorriso",
+  dnsmasq: "dnsmasq-base",
 };
 const simdeHeader = "/usr/include/simde/wasm/simd128.h";
 const folders = (): string[] => [

@@ -7,6 +7,7 @@
 
 import { copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { buildFormat, type ImageFormat, imageFormats } from "../../boot/formats.js";
 import { buildImage } from "../../boot/image.js";
 import { type Accelerator, chooseAccelerator } from "../../boot/qemu.js";
 import { runMachine } from "../../boot/run.js";
@@ -21,11 +22,14 @@ import { packageRoot } from "./package-files.js";
 const imageHelp = `
 The image has the kernel that Linux machines run, byte for byte, drivers and servers of its
 own, and a shim of assembly and C. The same inputs give the same bytes. QEMU starts it with
--kernel; so does any loader that speaks multiboot 1 or PVH.
+-kernel; so does any loader that speaks multiboot 1 or PVH. Other formats: rom is firmware for
+a microvm of QEMU's (-bios), efi an application for today's PCs, disk and iso start that one
+from a disk (a memory stick) or a CD.
 
 Examples:
   proteus boot image
-  proteus boot image -o proteus.elf --json`;
+  proteus boot image -o proteus.elf --json
+  proteus boot image --format disk --command-line "name=m1 pool=pool" -o m1.img`;
 
 const runHelp = `
 The interface becomes part of a bridge with the machine: it gives its MAC address away and
@@ -37,13 +41,23 @@ Example:
 
 interface ImageCommand {
   readonly output?: string;
-  readonly format: "elf";
+  readonly format: ImageFormat;
+  readonly commandLine: string;
   readonly anew: boolean;
   readonly json: boolean;
 }
 
-async function imageCommand({ output, format, anew, json }: ImageCommand): Promise<void> {
-  const { path, bytes, sha256, parts } = await buildImage({ root: packageRoot, narrate, anew });
+async function imageCommand({ output, format, commandLine, anew, json }: ImageCommand): Promise<void> {
+  if (format === "elf" && commandLine !== "")
+    throw new ProteusError({
+      code: "USAGE",
+      exit: 2,
+      message: "an ELF image has no command line of its own",
+      why: "its loader gives it one: -append in QEMU",
+      hint: "leave --command-line out, or choose another --format",
+    });
+  const built = await buildFormat(format, commandLine, { root: packageRoot, narrate, anew });
+  const { path, bytes, sha256, parts } = built;
   if (output !== undefined) copyFileSync(path, output);
   const document = { path: output ?? path, format, bytes, sha256, parts };
   emit("boot image", json, document, () => {
@@ -141,7 +155,8 @@ export function registerBoot(program: Command): void {
     .command("image")
     .description("build what they run, and tell its size by part")
     .option("-o, --output <file>", "where to put it too")
-    .addOption(new Option("--format <kind>", "what for").choices(["elf"] as const).default("elf"))
+    .addOption(new Option("--format <kind>", "what for").choices(imageFormats).default("elf"))
+    .option("--command-line <text>", "what the machine is told, unless its loader tells it", "")
     .option("--anew", "build it although it is there", false)
     .addOption(jsonOption())
     .addHelpText("after", imageHelp)

@@ -21,6 +21,7 @@ const own: Readonly<Record<string, string>> = {
   BOOT_BUILD_FAILED: "a tool that makes or starts machines without an operating system failed",
   BOOT_CONSOLE: "no console of a metal machine is there",
   BOOT_KERNEL_DIFFERS: "kernel.wasm and metal.wasm were not built together",
+  BOOT_LINE_INVALID: "a command line that an image cannot have",
   BOOT_MACHINE_ENDED: "the QEMU of a machine without an operating system ended",
   BOOT_NOT_BUILT: "what the image of machines without an operating system is made of was not built",
   BOOT_TOOL_MISSING: "a tool for machines without an operating system is not installed",
