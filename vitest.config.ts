@@ -41,16 +41,8 @@ const alone = [
 const longOnly =
   tier === "quick"
     ? [
-        ...[
-          "boot-formats",
-          "bullet",
-          "capabilities",
-          "directory-crash",
-          "disk",
-          "gc",
-          "group-crashes",
-          "isolation",
-        ],
+        ...["boot-formats", "boot-serve"],
+        ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
         ...["segment-map", "side-by-side", "store-etcd"],
       ].map(path)

@@ -10,6 +10,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type { Readable, Writable } from "node:stream";
+import { type NetworkMachine, networkMachineArguments } from "./network-machine.js";
 import { boundTool } from "./tools.js";
 
 export type Accelerator = "auto" | "tcg" | "kvm";
@@ -52,9 +53,13 @@ export function qemuArguments(options: MachineOptions): string[] {
 export type MachineProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** Starts the machine; it dies with this process. `said` gets each line of its console. */
-export function startMachine(options: MachineOptions, said: (line: string) => void): MachineProcess {
+export function startMachine(
+  options: MachineOptions | NetworkMachine,
+  said: (line: string) => void,
+): MachineProcess {
   boundTool(qemuProgram);
-  const command = ["--pdeathsig", "KILL", "--", qemuProgram, ...qemuArguments(options)];
+  const words = "firmware" in options ? networkMachineArguments(options) : qemuArguments(options);
+  const command = ["--pdeathsig", "KILL", "--", qemuProgram, ...words];
   const child = spawn("setpriv", command, { stdio: ["pipe", "pipe", "pipe"] });
   let rest = "";
   child.stdout.setEncoding("latin1").on("data", (text: string) => {

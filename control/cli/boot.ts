@@ -9,12 +9,14 @@ import { copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { buildFormat, type ImageFormat, imageFormats } from "../../boot/formats.js";
 import { buildImage } from "../../boot/image.js";
+import type { Firmware } from "../../boot/network-machine.js";
 import { type Accelerator, chooseAccelerator } from "../../boot/qemu.js";
 import { runMachine } from "../../boot/run.js";
 import { wire } from "../../boot/wiring.js";
 import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import { ProteusError } from "../kernel/errors.js";
 import { isName, nameRule } from "../lab/names.js";
+import { registerBootServe } from "./boot-serve.js";
 import { interruptible, jsonOption, labOption } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 import { packageRoot } from "./package-files.js";
@@ -79,6 +81,8 @@ interface RunCommand {
   readonly mac: readonly string[];
   readonly memory: number;
   readonly accelerator: Accelerator;
+  readonly from: "image" | "network";
+  readonly firmware: Firmware;
 }
 
 function writeReady(document: object): void {
@@ -104,15 +108,23 @@ async function runCommand(options: RunCommand): Promise<void> {
       why: `there are ${names.length} interfaces and ${macs.length} addresses`,
       hint: "proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07",
     });
-  const { path } = await buildImage({ root: packageRoot, narrate });
-  const accelerator = await chooseAccelerator(path, options.accelerator);
-  narrate(`accelerator: ${accelerator}`);
-  const networks = await wire(names.map((each, index) => ({ name: each, mac: macs[index] ?? "" })));
-  const words = [`name=${name}`, ...(pool === undefined ? [] : [`pool=${pool}`])];
+  const wired = () => wire(names.map((each, index) => ({ name: each, mac: macs[index] ?? "" })));
+  const prepared = async () => {
+    if (options.from === "network")
+      return { firmware: options.firmware, memoryMebibytes, networks: await wired() };
+    const { path } = await buildImage({ root: packageRoot, narrate });
+    const accelerator = await chooseAccelerator(path, options.accelerator);
+    narrate(`accelerator: ${accelerator}`);
+    const words = [`name=${name}`, ...(pool === undefined ? [] : [`pool=${pool}`])];
+    return { path, memoryMebibytes, networks: await wired(), words, accelerator };
+  };
+  const machine = await prepared();
   await interruptible(
     (abort) =>
       runMachine({
-        machine: { path, memoryMebibytes, networks, words, accelerator },
+        machine,
+        // What it boots, and when, is a matter of who serves it: it is up when it is switched on.
+        started: (pid) => (options.from === "network" ? writeReady({ pid, name }) : undefined),
         said: (line) => process.stdout.write(`${line}\n`),
         serves: (document, pid) => writeReady({ pid, ...document, ...givenOut(document) }),
         console: process.env.PROTEUS_CONSOLE_SOCKET || undefined,
@@ -180,8 +192,19 @@ export function registerBoot(program: Command): void {
         .choices(["auto", "tcg", "kvm"] as const)
         .default("auto"),
     )
+    .addOption(
+      new Option("--from <source>", "what it boots: the image, or what a server on its first network has")
+        .choices(["image", "network"] as const)
+        .default("image"),
+    )
+    .addOption(
+      new Option("--firmware <kind>", "what boots it from the network")
+        .choices(["bios", "uefi"] as const)
+        .default("bios"),
+    )
     .addHelpText("after", runHelp)
     .action((options) => runCommand(options as RunCommand));
+  registerBootServe(boot as unknown as Command);
   boot
     .command("console <node>")
     .description("the console of a metal machine of a lab, in this terminal")

@@ -97,10 +97,11 @@ function programOf(
       return false;
     }
   };
-  if (node.kind === "metal") {
+  if (node.kind === "metal" || node.kind === "pxe") {
     const pool = process.env.PROTEUS_POOL || "pool";
     const macs = interfaces.flatMap(({ mac }) => ["--mac", mac]);
-    const words = ["boot", "run", "--name", name, "--pool", pool, ...names, ...macs];
+    const from = node.kind === "pxe" ? ["--from", "network", "--firmware", node.firmware ?? "bios"] : [];
+    const words = ["boot", "run", "--name", name, "--pool", pool, ...from, ...names, ...macs];
     return {
       words,
       environment: { PROTEUS_READY_FILE: ready, PROTEUS_CONSOLE_SOCKET: consoleSocket(lab, name) },

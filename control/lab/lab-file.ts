@@ -78,13 +78,16 @@ const replication = z.preprocess(
 
 const node = z.strictObject(
   {
-    kind: z.enum(["pool", "router", "host", "metal"], { error: "must be pool, router, host or metal" }),
+    kind: z.enum(["pool", "router", "host", "metal", "pxe"], {
+      error: "must be pool, router, host, metal or pxe",
+    }),
     networks: z
       .array(z.string({ error: "must be the name of a network" }), {
         error: "must be a list of networks such as [lan0]",
       })
       .min(1, { error: "must name one network or more, such as [lan0]" }),
     bullet: bullet.optional(),
+    firmware: z.enum(["bios", "uefi"], { error: "must be bios or uefi" }).optional(),
     directory: z.boolean({ error: "must be true or false" }).optional(),
     replication: replication.optional(),
   },
@@ -159,8 +162,10 @@ const file = z
       }
       if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
       if (lacks !== undefined && files !== undefined) complain(["nodes", each, "bullet"], lacks);
-      if (kind === "metal" && on.length > metalNetworksMax)
-        complain(["nodes", each, "networks"], `a metal machine is on ${metalNetworksMax} networks at most`);
+      if (facts.firmware !== undefined && kind !== "pxe")
+        complain(["nodes", each, "firmware"], "only a machine of kind pxe is started by firmware");
+      if ((kind === "metal" || kind === "pxe") && on.length > metalNetworksMax)
+        complain(["nodes", each, "networks"], `a ${kind} machine is on ${metalNetworksMax} networks at most`);
       if (kind === "router" && on.length < 2)
         complain(
           ["nodes", each, "networks"],
@@ -190,6 +195,7 @@ const file = z
 const serverless: Readonly<Partial<Record<NodeKind, string>>> = {
   host: "a host has no agent and no servers; write kind: pool",
   metal: "a metal machine has only the servers echo and sys; write kind: pool",
+  pxe: "a pxe machine has what it boots; write kind: pool",
 };
 
 /** As many as boot/metal/networks.ts takes. */
@@ -282,6 +288,7 @@ export function parseTopology(text: string, source: string): Topology {
       ...{ name, kind: facts.kind, networks: facts.networks },
       ...(facts.bullet === undefined ? {} : { bullet: { bytes: facts.bullet.size } }),
       ...(facts.directory === true ? { directory: true } : {}),
+      ...(facts.firmware === undefined ? {} : { firmware: facts.firmware }),
       ...(facts.replication === undefined ? {} : { replication: facts.replication }),
     })),
     ...(daemons === undefined ? {} : { daemons }),

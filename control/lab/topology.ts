@@ -13,8 +13,8 @@ import { isName, nameRule } from "./names.js";
 export { isName };
 
 /** What a machine of the lab is: `host` has no agent, `router` is a pool machine on several networks,
- * `metal` one without an operating system, in QEMU. */
-export type NodeKind = "pool" | "router" | "host" | "metal";
+ * `metal` one without an operating system, in QEMU; `pxe` one that has nothing and boots over eth0. */
+export type NodeKind = "pool" | "router" | "host" | "metal" | "pxe";
 
 export interface LabNetwork {
   readonly name: string;
@@ -37,6 +37,8 @@ export interface LabNode {
   readonly number?: number;
   /** It has a Bullet server, with files on a medium of this size that is made when it first starts. */
   readonly bullet?: { readonly bytes: number };
+  /** Of a pxe machine; left out: bios. */
+  readonly firmware?: "bios" | "uefi";
   /** It has a replication server for the lab's files. */
   readonly replication?: LabReplication;
 }
@@ -112,8 +114,8 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
     name,
     daemons,
     networks: networks.map(({ name, mtu, rate }) => ({ name, mtu, rate })),
-    nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication }) => {
-      return { name, kind, networks, bullet, directory, replication };
+    nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication, firmware }) => {
+      return { name, kind, networks, bullet, directory, replication, firmware };
     }),
   };
 }
