@@ -49,6 +49,8 @@ export interface BlockDevice {
   flush(): Promise<void>;
   /** Writes as `write` does, and ends when these blocks are on the medium: where that is one step. */
   writeThrough?(block: number, data: Uint8Array): Promise<void>;
+  /** Makes blocks zeros that take no room, as a write would; false: it cannot, and they are as they were. */
+  punch?(block: number, blocks: number): Promise<boolean>;
 }
 
 /** Writes blocks, and ends when they are on the medium; of earlier writes it says nothing. */

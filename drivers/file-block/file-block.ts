@@ -5,6 +5,7 @@
 //   it lies on has none then. A file that became shorter is unreadable there.
 // - A piece of a file that holds nothing is filled with zeros before the first small write to it: so
 //   that flushes write blocks alone, and not where they lie, which costs several times as much.
+// - Holes take no room (punch.ts) where the file system can; where it cannot, that is found out once.
 // - The medium is open twice: what goes through the second opening (O_DSYNC) is on the medium when
 //   the write ends. One call of the system instead of two, and one wait for a thread.
 // - A small write goes to the system's cache at once, without a thread, as long as that is quick: the
@@ -18,6 +19,7 @@ import { constants, readFileSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { type BlockDevice, BlockError, type BlockErrorCode, checkBlocks, SECTOR_BYTES } from "../block.js";
+import { punch } from "./punch.js";
 
 /** Why a file or partition cannot be a device. */
 export class FileBlockError extends Error {
@@ -80,6 +82,7 @@ export class FileBlockDevice implements BlockDevice {
   /** Pieces that have their room, or are being given it; null for a partition, which has all of it. */
   readonly #pieces: Map<number, Promise<void> | null> | null;
   #gone: string | null = null;
+  #canPunch = true;
   /** Until when small writes go to threads too. */
   #threadsUntil = 0;
 
@@ -155,6 +158,15 @@ export class FileBlockDevice implements BlockDevice {
       if (error instanceof BlockError && error.code === "BLOCK_UNWRITABLE") this.#gone = error.message;
       throw error;
     }
+  }
+
+  async punch(block: number, blocks: number): Promise<boolean> {
+    const bytes = blocks * this.blockBytes;
+    this.#check(block, bytes);
+    if (!this.#canPunch || bytes === 0) return bytes === 0;
+    // A piece that was filled keeps counting so: filling it again would race with what is written now.
+    this.#canPunch = await punch(this.#file.fd, block * this.blockBytes, bytes);
+    return this.#canPunch;
   }
 
   async #write(file: FileHandle, block: number, data: Uint8Array): Promise<void> {

@@ -1,7 +1,7 @@
 // What an administrator does to a disk of three machines while it is used: another machine serves it, it
 // grows, it is scrubbed, its settings change. If one of these fails, that costs a byte, or an evening.
 
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, statSync, writeSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { diskBytes, MiB, must } from "./disk-clients.js";
 import { type DiskLab, scenario, three } from "./disk-play.js";
@@ -69,7 +69,7 @@ describe("a disk of three machines that is used", () => {
     },
   );
 
-  scenario("grows under load, and its new end holds what is written there", {}, async (disk) => {
+  scenario("grows under load, and its new end holds what is written and not discarded", {}, async (disk) => {
     await disk.load();
     await disk.disk("grow", "--size", `${diskBytes + 32 * MiB}`, "--timeout", "120s");
     await disk.whole(three);
@@ -77,11 +77,15 @@ describe("a disk of three machines that is used", () => {
     expect(size).toBe(diskBytes + 32 * MiB);
     await disk.unexport();
     await disk.export();
-    const at = diskBytes + 31 * MiB;
-    await must(
-      ...["qemu-io", "-f", "raw", disk.uri],
-      ...["-c", `write -P 0x5a ${at} 64k`, "-c", `read -P 0x5a ${at} 64k`],
-    );
+    const at = (...commands: string[]) =>
+      must("qemu-io", "-f", "raw", disk.uri, ...commands.flatMap((command) => ["-c", command]));
+    const taken = () => three.map((node) => statSync(disk.fileOf(node)).blocks * 512);
+    await at(`write -P 0x5a ${diskBytes} 32M`, "flush");
+    const before = taken();
+    await at(`discard ${diskBytes + 4 * MiB} 16M`, "flush");
+    for (const [index, bytes] of taken().entries()) // of each machine
+      expect(bytes).toBeLessThan((before[index] ?? 0) - 15 * MiB);
+    await at(`read -P 0 ${diskBytes + 4 * MiB} 16M`, `read -P 0x5a ${diskBytes + 20 * MiB} 12M`);
   });
 
   scenario(

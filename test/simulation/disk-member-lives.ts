@@ -84,7 +84,7 @@ export async function liveUnderPowerCuts(seed: number, kind?: MemberKind): Promi
   return here;
 }
 
-/** Three times at work until a flush fails, which leaves in the cache what it was to bring down; then the power goes. */
+/** Three times at work until a flush fails, which leaves its blocks in the cache; then the power goes. */
 export async function liveUntilFlushFails(seed: number, kind?: MemberKind): Promise<World> {
   const here = await world(seed, lifeBlocks, kind);
   const { life, disk } = here;

@@ -50,6 +50,12 @@ export class DiskDevice implements BlockDevice {
     return this.#inPieces(block, data, (from, piece) => this.#disk.write(from, piece, { durable: true }));
   }
 
+  async punch(block: number, blocks: number): Promise<boolean> {
+    checkBlocks(this, block, blocks * BLOCK_BYTES);
+    await onDisk(block, () => this.#disk.zero(block, blocks, { durable: false, punch: true }));
+    return true;
+  }
+
   flush(): Promise<void> {
     return onDisk(0, () => this.#disk.flush());
   }

@@ -2,7 +2,8 @@
 //
 // - The records go first, and for good: whenever the power goes, what is found afterwards is either
 //   the old member, untouched, or a blank medium.
-// - What is zeros already is not written: so a sparse file stays sparse.
+// - Their room is given back where the device can; elsewhere what is zeros already is not written: so a
+//   sparse file stays sparse.
 
 import type { BlockDevice } from "../../../../drivers/block.js";
 import { BLOCK_BYTES, TRANSFER_BYTES } from "../disk.js";
@@ -20,6 +21,7 @@ export async function makeBlank(device: BlockDevice, records: Records, isEmpty: 
   for (let block = 0; block < end; block += TRANSFER_BYTES / BLOCK_BYTES) {
     const bytes = Math.min(TRANSFER_BYTES, (end - block) * BLOCK_BYTES);
     const part = held.subarray(0, bytes);
+    if ((await device.punch?.(block, bytes / BLOCK_BYTES)) === true) continue;
     // What cannot be read may be written again.
     const isRead = await device.read(block, part).then(
       () => true,

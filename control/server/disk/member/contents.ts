@@ -29,6 +29,8 @@ export interface ContentsOptions {
 }
 
 const chunkBlocks = TRANSFER_BYTES / BLOCK_BYTES;
+/** Smaller holes would cut a file into pieces, and what is written there next would have to find room. */
+const holeBlocksMin = 16;
 const zeros = Buffer.alloc(TRANSFER_BYTES);
 /** A digest that no block has: of one that cannot be read. */
 const unreadable = new Uint8Array(DIGEST_BYTES).fill(0xff);
@@ -103,26 +105,42 @@ export class Contents {
     else if (this.#table.isCrowded) await this.#flushes.join();
   }
 
-  /** Makes blocks zeros that hold nothing. */
-  async zero(block: number, blocks: number, isDurable: boolean): Promise<void> {
+  /** Makes blocks zeros that hold nothing; `isHole`: and give back their room, where the device can. */
+  async zero(block: number, blocks: number, isDurable: boolean, isHole: boolean): Promise<void> {
     for (let done = 0; done < blocks; done += chunkBlocks)
-      await this.#zeroChunk(block + done, Math.min(chunkBlocks, blocks - done));
+      await this.#zeroChunk(block + done, Math.min(chunkBlocks, blocks - done), isHole);
     if (isDurable || this.#table.isCrowded) await this.#flushes.join();
   }
 
-  async #zeroChunk(block: number, blocks: number): Promise<void> {
+  async #zeroChunk(block: number, blocks: number, isHole: boolean): Promise<void> {
     const hold = this.#ranges.take(block, blocks, true);
     try {
       if (hold.ready !== null) await hold.ready;
       await this.#digestsOf(block, blocks);
-      // What is zeros already keeps the room that it does not have.
-      const held = new Uint8Array(blocks * BLOCK_BYTES);
-      const lost = await this.#readWhatCanBe(block, held);
-      if (lost.length > 0 || !isZeros(held)) await this.#write(block, zeros.subarray(0, held.length));
+      if (!isHole || !(await this.#punch(block, blocks))) await this.#writeZeros(block, blocks);
       await this.#digestsOf(block, blocks);
       this.#table.set(block, new Uint8Array(blocks * DIGEST_BYTES));
     } finally {
       hold.release();
+    }
+  }
+
+  /** What is zeros already keeps the room that it does not have. */
+  async #writeZeros(block: number, blocks: number): Promise<void> {
+    const held = new Uint8Array(blocks * BLOCK_BYTES);
+    const lost = await this.#readWhatCanBe(block, held);
+    if (lost.length > 0 || !isZeros(held)) await this.#write(block, zeros.subarray(0, held.length));
+  }
+
+  /** False: nothing was done. */
+  async #punch(block: number, blocks: number): Promise<boolean> {
+    if (blocks < holeBlocksMin) return false;
+    try {
+      if ((await this.#device.punch?.(block, blocks)) !== true) return false;
+      this.#isTouched = true;
+      return true;
+    } catch (error) {
+      return this.#failed(error);
     }
   }
 

@@ -231,10 +231,10 @@ export class Member implements MemberPort {
   }
 
   async zero(request: MemberZero): Promise<void> {
-    const { epoch, block, blocks, durable } = request;
+    const { epoch, block, blocks, durable, punch } = request;
     const serving = this.#enterAt(epoch, block, blocks, Number.POSITIVE_INFINITY);
     return this.#execute(serving, request, block, blocks, () =>
-      serving.contents.zero(block, blocks, durable),
+      serving.contents.zero(block, blocks, durable, punch),
     );
   }
 

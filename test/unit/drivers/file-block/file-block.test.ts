@@ -27,6 +27,24 @@ async function made(blocks = 8): Promise<{ path: string; device: FileBlockDevice
 }
 
 describe("a file as a block device", () => {
+  it("gives back the room of a hole, which reads as zeros, and takes what is written there next", async () => {
+    const { path, device } = await made(512);
+    await device.write(0, new Uint8Array(512 * 4096).fill(7));
+    await device.flush();
+    const before = statSync(path).blocks;
+    expect(await device.punch(16, 400)).toBe(true);
+    await device.flush();
+    expect(statSync(path).blocks).toBeLessThan(before - (390 * 4096) / 512);
+    const held = new Uint8Array(3 * 4096);
+    await device.read(15, held);
+    expect([held[4095], held[4096], held[3 * 4096 - 1]]).toEqual([7, 0, 0]);
+    await device.write(17, new Uint8Array(4096).fill(9));
+    await device.read(16, held);
+    expect([held[0], held[4096], held[2 * 4096]]).toEqual([0, 9, 0]);
+    expect(statSync(path).size).toBe(512 * 4096);
+    await expect(device.punch(500, 20)).rejects.toMatchObject({ code: "BLOCK_RANGE" });
+  });
+
   it("is whole blocks of zeros at first, and gives back what was written when it is opened again", async () => {
     const { path, device } = await made();
     expect([device.blocks, device.blockBytes]).toEqual([8, 4096]);

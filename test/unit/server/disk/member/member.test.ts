@@ -41,6 +41,46 @@ beforeEach(async () => {
   await member.adopt(recordOf(blocks));
 });
 
+describe("a hole", () => {
+  it("is punched where the device can, written where it cannot, and written when it is small", async () => {
+    for (const can of [true, false]) {
+      device = new CountingDevice(2100);
+      const punched: [number, number][] = [];
+      const punch = async (block: number, count: number): Promise<boolean> => {
+        if (!can) return false;
+        punched.push([block, count]);
+        await device.write(block, new Uint8Array(count * 4096));
+        return true;
+      };
+      member = await openMember({ device: Object.assign(device, { punch }), isEmpty: true }, clock);
+      await member.adopt(recordOf(blocks));
+      for (let at = 0; at < 600; at += 200)
+        await member.write(writeOf(at + 1, at, new Uint8Array(200 * 4096).fill(5)));
+      const hole = { epoch: 1, done: 0, durable: true };
+      await member.zero({ ...hole, sequence: 1001, block: 10, blocks: 500, punch: true });
+      await member.zero({ ...hole, sequence: 1002, block: 530, blocks: 8, punch: true });
+      await member.zero({ ...hole, sequence: 1003, block: 560, blocks: 20, punch: false });
+      expect(punched).toEqual(
+        can
+          ? [
+              [10, 256],
+              [266, 244],
+            ]
+          : [],
+      );
+      for (const [from, count] of [
+        [10, 250],
+        [260, 250],
+        [530, 8],
+        [560, 20],
+      ] as const)
+        expect((await read(from, count)).every((byte) => byte === 0)).toBe(true);
+      expect((await read(9))[0]).not.toBe(0);
+      expect(Buffer.compare(await member.digests(1, 10, 500, true), new Uint8Array(500 * 8))).toBe(0);
+    }
+  });
+});
+
 describe("a medium", () => {
   it("is blank until it is adopted, and says how much it has room for", async () => {
     const blank = await openMember({ device: new CountingDevice(2100), isEmpty: true }, clock);
