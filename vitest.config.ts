@@ -44,7 +44,7 @@ const longOnly =
         ...["boot-formats", "boot-serve"],
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
-        ...["segment-map", "side-by-side", "store-etcd"],
+        ...["metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd", "wires"],
       ].map(path)
     : [];
 /** Scenarios of disks: one of each kind is in disk-scenarios, which the long tier plays too. */

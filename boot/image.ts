@@ -60,6 +60,8 @@ const flags = [
   ...["-fno-math-errno", "-fcf-protection=none", "-fno-omit-frame-pointer"],
   ...["-fno-tree-loop-distribute-patterns", "-fno-ident", "-w"],
 ];
+/** metal.wasm waits for devices and does little else: small counts for more. The last -O is taken. */
+const smaller: Readonly<Partial<Record<string, readonly string[]>>> = { metal: ["-Os"] };
 const linkFlags = ["-n", "-static", "-nostdlib", "-z", "noexecstack", "--build-id=none", "-w"];
 
 /** Where images are kept. */
@@ -150,7 +152,7 @@ async function build(root: string, folder: string): Promise<Image> {
     modules.map(async (name) => {
       const from = join(root, "build", "release", `${name}.wasm`);
       await runBootTool([process.execPath, wasm2c(), from, "-n", name, "-o", `${name}.c`], folder);
-      await cc(...include, "-c", `${name}.c`, "-o", `${name}.o`);
+      await cc(...include, ...(smaller[name] ?? []), "-c", `${name}.c`, "-o", `${name}.o`);
     }),
   );
   for (const source of shimSources)
@@ -203,7 +205,7 @@ export async function buildImage(options: ImageOptions): Promise<Image> {
   checkTogether(kernel, Buffer.from(bytesOf(join(release, "metal.json"))).toString("utf8"));
   for (const tool of ["gcc", "ld", "nm", "size", "strip"]) boundTool(tool);
   boundTool("simde");
-  const hash = createHash("sha256").update(JSON.stringify([flags, linkFlags, 2]));
+  const hash = createHash("sha256").update(JSON.stringify([flags, smaller, linkFlags, 2]));
   hash.update(sha256(kernel)).update(sha256(metal));
   const shim = join(root, "boot", "shim");
   for (const name of readdirSync(shim).sort()) hash.update(name).update(bytesOf(join(shim, name)));

@@ -1,7 +1,8 @@
 // A machine of QEMU's that runs the image: its command line, its process, its console.
 //
-// - microvm: virtio over memory-mapped registers, a serial port, nothing else. Each network is a tap
-//   device that is there already; the machine has the MAC address that it is given.
+// - microvm: virtio over memory-mapped registers, a serial port, nothing else. pc and q35: PCs with a
+//   BIOS and PCI, where a network card is virtio's or Intel's 82574L (e1000e).
+// - Each network is a tap device that is there already; the machine has the MAC address that it is given.
 // - `accelerator` auto: KVM where a probe boot with it was quicker than one without; a /dev/kvm that is
 //   there may be slower than translation, or fail, where this computer is a virtual machine itself.
 // - The console is lines; one that begins with "serves " says that the machine answers.
@@ -10,10 +11,19 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type { Readable, Writable } from "node:stream";
+import type { MetalMachine } from "../control/lab/topology.js";
 import { type NetworkMachine, networkMachineArguments } from "./network-machine.js";
 import { boundTool } from "./tools.js";
 
 export type Accelerator = "auto" | "tcg" | "kvm";
+
+/** In the lab's words too: control/lab/topology.ts. */
+export type MachineType = MetalMachine["machine"];
+export type NetworkCard = MetalMachine["nic"];
+
+/** Where random bytes come from: the processor, a device of the host's, nowhere. */
+export const randomSources = ["rdrand", "virtio", "none"] as const;
+export type RandomSource = (typeof randomSources)[number];
 
 export interface MachineNetwork {
   readonly tap: string;
@@ -29,24 +39,47 @@ export interface MachineOptions {
   /** Words of the machine's command line. */
   readonly words: readonly string[];
   readonly accelerator: "tcg" | "kvm";
+  /** Left out: microvm, virtio, rdrand. */
+  readonly machine?: MachineType;
+  readonly nic?: NetworkCard;
+  readonly random?: RandomSource;
+  /** More words for QEMU. */
+  readonly more?: readonly string[];
 }
 
 export const qemuProgram = "qemu-system-x86_64";
 
+/** The name of a device on the machine's bus. `romfile=`: the BIOS has nothing to boot from it. */
+function deviceWord(kind: "virtio-net" | "virtio-rng" | "e1000e", machine: MachineType): string {
+  const bare = kind === "virtio-rng" ? "" : ",romfile=";
+  if (kind === "e1000e") return `e1000e${bare}`;
+  return machine === "microvm" ? `${kind}-device` : `${kind}-pci${bare}`;
+}
+
+const machineWord: Readonly<Record<MachineType, string>> = {
+  microvm: "microvm,rtc=off,pit=on,pic=on,isa-serial=on",
+  pc: "pc,usb=off",
+  q35: "q35,usb=off",
+};
+
 /** The words behind the program's name. */
 export function qemuArguments(options: MachineOptions): string[] {
   const { path, memoryMebibytes, networks, words, accelerator } = options;
+  const { machine = "microvm", nic = "virtio", random = "rdrand", more = [] } = options;
+  const card = deviceWord(nic === "virtio" ? "virtio-net" : nic, machine);
   const order = networks.map(({ mac }) => mac).join(",");
   const line = [...words, ...(order === "" ? [] : [`network=${order}`])].join(" ");
   return [
-    ...["-M", "microvm,rtc=off,pit=on,pic=on,isa-serial=on"],
-    ...["-accel", accelerator === "kvm" ? "kvm" : "tcg,tb-size=16", "-cpu", "qemu64,+rdrand", "-smp", "1"],
+    ...["-M", machineWord[machine], "-accel", accelerator === "kvm" ? "kvm" : "tcg,tb-size=16"],
+    ...["-cpu", random === "rdrand" ? "qemu64,+rdrand" : "qemu64", "-smp", "1"],
     ...["-m", `${memoryMebibytes}M`, "-kernel", path, "-append", line],
+    ...(random === "virtio" ? ["-device", deviceWord("virtio-rng", machine)] : []),
     ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"],
     ...networks.flatMap(({ tap, mac }, index) => [
       ...["-netdev", `tap,id=n${index},ifname=${tap},script=no,downscript=no`],
-      ...["-device", `virtio-net-device,netdev=n${index},mac=${mac}`],
+      ...["-device", `${card},netdev=n${index},mac=${mac}`],
     ]),
+    ...more,
   ];
 }
 

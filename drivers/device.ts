@@ -17,6 +17,8 @@ export interface DeviceCounters {
   readonly receiveDropped: number;
   /** Handed over, but the wire would not take it (ENOBUFS and the like). */
   readonly sendDropped: number;
+  /** Arrived damaged, forged or for somebody else, and was thrown away; wires that can tell count it. */
+  readonly damaged?: number;
 }
 
 /** Where a device may place its receive buffers. */
@@ -36,6 +38,10 @@ export interface Device {
   readonly address: Uint8Array;
   /** Bytes that fit behind the 14-byte Ethernet header: 1500, 9000, 65521 … */
   readonly mtu: number;
+  /** Hops that crossing it costs, 1 to 25; left out: 3, an Ethernet. */
+  readonly weight?: number | undefined;
+  /** False: others may read and forge what goes over it, an untrusted network of FLIP; left out: true. */
+  readonly trusted?: boolean | undefined;
   /** Receive buffers it will have; the credit window follows from it. Known after `attach`. */
   readonly receiveFrames: number;
   /** Bytes of linear memory the device wants for its receive buffers (multiple of 65,536). */

@@ -37,6 +37,12 @@ export class EndHost implements Device {
   get mtu(): number {
     return this.#inner.mtu;
   }
+  get weight(): number | undefined {
+    return this.#inner.weight;
+  }
+  get trusted(): boolean | undefined {
+    return this.#inner.trusted;
+  }
   get receiveFrames(): number {
     return this.#inner.receiveFrames;
   }
@@ -70,7 +76,7 @@ export class EndHost implements Device {
     if (type !== FC_DATA && type !== FC_CHECKED) return false;
     const flip = ETHERNET_HEADER + controlBytes + (type === FC_CHECKED ? FC_CHECK_BYTES : 0);
     if (headLength < flip + FLIP_ACT_HOP_AT + 2) return false;
-    return bytes.getUint16(head + flip + FLIP_ACT_HOP_AT, true) > ETHERNET_WEIGHT;
+    return bytes.getUint16(head + flip + FLIP_ACT_HOP_AT, true) > (this.weight ?? ETHERNET_WEIGHT);
   }
 
   flush(): void {

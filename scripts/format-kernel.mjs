@@ -11,7 +11,10 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { dirname, join } from "node:path";
 import { at, filesBelow } from "./files.mjs";
 
-const drivers = ["drivers/virtio", "drivers/virtio-net", "drivers/virtio-blk", "drivers/uart"];
+const drivers = [
+  ...["drivers/virtio", "drivers/virtio-net", "drivers/virtio-blk", "drivers/virtio-rng", "drivers/uart"],
+  ...["drivers/pci", "drivers/card", "drivers/e1000e"],
+];
 const folders = ["core-wasm", "test/kernel", ...drivers, "boot/metal"];
 const marker = "//decorator";
 const hide = (text) => text.replace(/^(\s*)(@[a-z]+(?:\(.*\))?)$/gm, `$1${marker} $2`);

@@ -5,6 +5,7 @@
 // - console=off on the command line: it says nothing and takes no commands.
 
 import { uartGet, uartOpen, uartPut } from "../../drivers/uart/uart";
+import { fence } from "../../drivers/virtio/machine";
 import { value } from "./command-line";
 import { now, reset } from "./host";
 import { take } from "./memory";
@@ -57,6 +58,11 @@ function is(word: string): bool {
   return length == (word.length as u32) && startsWith(line, length, word);
 }
 
+/** Turns no more: what the watchdog is for. */
+function hang(): void {
+  for (let forever = true; forever; ) fence();
+}
+
 function obey(): void {
   if (length == 0) return;
   if (is("reboot")) {
@@ -73,8 +79,12 @@ function obey(): void {
   else if (is("interfaces")) putTable(0x69);
   else if (is("counters")) putTable(0x63);
   else if (is("trap")) unreachable();
+  else if (is("hang")) hang();
   else if (is("outside")) putNumber(load<u32>(OUTSIDE) as u64);
-  else put("status, interfaces, neighbours, routes, ports, threads, counters, reboot; trap, outside: panic");
+  else
+    put(
+      "status, interfaces, neighbours, routes, ports, threads, counters, reboot; trap, outside, hang: panic",
+    );
   putByte(0x0a);
   say(page, textLength());
 }

@@ -5,7 +5,8 @@
 //   It answers when it wants to be called again: 0 at once, else microseconds by the host's clock,
 //   below zero: when something comes.
 // - Memory: its static data is at METAL_BASE (scripts/build-metal.mjs, which also sees that the
-//   kernel's ends below); the kernel's tables begin behind it, the host's part behind them.
+//   kernel's ends below); a ring for entropy.ts and the kernel's tables begin behind it, the host's part
+//   behind them.
 // - Tables are sized by the memory that there is: CONTRACTS of the limits are core-wasm/limits.ts.
 
 import * as layout from "../../core-wasm/layout";
@@ -13,7 +14,10 @@ import * as limits from "../../core-wasm/limits";
 import { ECHO_BYTES_MAX } from "../../build/metal/interface";
 import { consoleOpen, monitorOpen, monitorTurn, say, sayText } from "./console";
 import { echoOpen, echoServe } from "./echo";
-import { now as clock } from "./host";
+import { value, valueLength } from "./command-line";
+import { devicesScan, polled } from "./devices";
+import { ENTROPY_BYTES, entropy, entropyOpen } from "./entropy";
+import { now as clock, watchdog } from "./host";
 import { boot, nextDeadline, tick } from "./kernel";
 import { left, memoryOpen, take } from "./memory";
 import { networks, networksFlush, networksOpen, networksPoll, networksTransmit, refused } from "./networks";
@@ -21,11 +25,14 @@ import { announceAt, poolCompleted, poolOpen, poolTurn } from "./pool";
 import { serve, serviceCompleted } from "./services";
 import { putAnnouncement, SERVER_ECHO, SERVER_SYS } from "./status";
 import { systemServe } from "./system";
-import { putNumber, put, textBegin, textLength } from "./text";
+import { numberAt, putNumber, put, textBegin, textLength } from "./text";
 
 const MEBIBYTE: u32 = 1 << 20;
 const SYS_BYTES: u32 = 32768;
 const ECHO_THREADS: u32 = 2;
+const WATCHDOG_SECONDS: u32 = 5;
+/** How often a machine looks that has a device without interrupts. */
+const POLL_US: f64 = 1000;
 
 /** What the machine could not begin with, for the console; empty: it serves. */
 let dead: bool = false;
@@ -37,7 +44,9 @@ function limit(field: i32, value: u32): void {
 function setLimits(): void {
   const mebibytes = ((memory.size() as u32) << 16) / MEBIBYTE;
   memory.fill(layout.LIMITS_ADDRESS, 0, 4 * (limits.LIMIT_FIELDS as usize));
-  limit(limits.LIMIT_TABLE_BASE, ((__heap_base + 63) & ~63) as u32);
+  const room = (__heap_base + 4095) & ~4095;
+  entropyOpen(room);
+  limit(limits.LIMIT_TABLE_BASE, (room + ENTROPY_BYTES) as u32);
   if (mebibytes >= 128) return;
   const small = mebibytes < 32;
   limit(limits.LIMIT_NEIGHBOURS, small ? 64 : 256);
@@ -75,13 +84,16 @@ function whole(bytes: usize): u32 {
 }
 
 function begin(): void {
+  watch();
+  devicesScan();
   setLimits();
   const status = boot();
   if (status < 0) return fail("the kernel does not boot; it may need more memory", status);
   memoryOpen();
   networksOpen();
   if (refused > 0) sayText("a network device is out of use: it refuses, is not there, or there is no room");
-  if (networks == 0) return fail("there is no network device (virtio-net on virtio-mmio)", 0);
+  if (networks == 0)
+    return fail("there is no network device that it knows (virtio-net, or Intel 82574L on PCI)", 0);
   const now = clock();
   monitorOpen();
   if (!serve(SERVER_SYS, 2, SYS_BYTES, now) || !poolOpen(now)) return fail("there is not enough memory", 0);
@@ -95,6 +107,12 @@ function begin(): void {
   put("serves ");
   putAnnouncement();
   say(words, textLength());
+}
+
+/** A turn may take so many seconds: watchdog=SECONDS of the command line, 0 for ever. */
+function watch(): void {
+  const wanted = value("watchdog=");
+  watchdog(wanted == 0 ? WATCHDOG_SECONDS : numberAt(wanted, valueLength));
 }
 
 /** Boots the kernel and begins to serve. What is missing is said on the console. */
@@ -146,7 +164,8 @@ export function turn(now: f64): f64 {
   busy += drain(now);
   networksFlush();
   if (busy > 0) return 0;
-  const next = nextDeadline();
+  const deadline = nextDeadline();
+  const next = polled && (deadline < 0 || deadline > now + POLL_US) ? now + POLL_US : deadline;
   return announceAt >= 0 && (next < 0 || announceAt < next) ? max(announceAt, now + 1) : next;
 }
 
@@ -158,4 +177,9 @@ export function transmit(network: i32, head: usize, headLength: i32, body: usize
 /** The kernel's log. */
 export function log(pointer: usize, length: i32): void {
   say(pointer, length as u32);
+}
+
+/** Random bytes for the shim; 0: there are none. */
+export function entropyFill(pointer: usize, length: i32): i32 {
+  return entropy(pointer, length as u32);
 }

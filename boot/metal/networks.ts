@@ -1,72 +1,48 @@
-// The machine's networks: finds the virtio-net devices, attaches them to the kernel, hands frames
-// in and out.
+// The machine's networks: attaches its network cards to the kernel, hands frames in and out.
 //
-// - Devices are looked for where QEMU's microvm has them: 24 places of 512 bytes. Their interrupts
-//   are pins of the second I/O APIC, edges (the place is the pin); the port's is pin 4 of the first.
 // - network=MAC,MAC says which become networks, in that order; without it all do.
-// - Source: QEMU docs/system/i386/microvm; Intel 82093AA data sheet (I/O APIC).
+// - The host is told of each frame, so that a panic can say which were the last.
+// - A frame that comes from this machine's own address is another machine's with the same address (a
+//   card does not hear itself): it is said on the console, once a minute at most, and goes no further.
 
-import { registerStore } from "../../drivers/virtio/machine";
-import { configurationAt, DEVICE_NET, Device, deviceKind } from "../../drivers/virtio/transport";
-import { Ring } from "../../drivers/virtio/ring";
+import { CARD_BUFFERS } from "../../drivers/card/card";
+import { DEVICE_NET } from "../../drivers/virtio/transport";
 import {
-  NET_BUFFERS,
-  Net,
-  netBytes,
-  netFlush,
-  netFrame,
-  netFrameLength,
-  netOpen,
-  netPoll,
-  netRelease,
-  netSend,
-  netTake,
-} from "../../drivers/virtio-net/net";
+  CARDS_MOST,
+  cardFlush,
+  cardFrame,
+  cardFrameLength,
+  cardOpen,
+  cardPoll,
+  cardRelease,
+  cardSend,
+  cardTake,
+} from "./cards";
 import { value, valueLength } from "./command-line";
+import { say } from "./console";
+import { DEVICE_E1000E, devices, foundAt } from "./devices";
+import { frame } from "./host";
 import { networkAdd, receive } from "./kernel";
-import { take } from "./memory";
-
-const PLACES: u32 = 24;
-const PLACE_BASE: u64 = 0xfeb00000;
-const PLACE_BYTES: u64 = 512;
-const IO_APIC: u64 = 0xfec00000;
-const IO_APIC_SECOND: u64 = 0xfec10000;
-const IO_APIC_PINS: u32 = 24;
-const IO_APIC_TABLE: u32 = 0x10;
-const VECTOR: u32 = 0x30;
-const SERIAL_PIN: u32 = 4;
+import { put, putHex, putNumber, textBegin, textLength } from "./text";
 
 const ETHERNET_MTU: i32 = 1500;
 const ETHERNET_WEIGHT: i32 = 3;
-export const NETWORKS_MOST: u32 = 4;
+const ETHERNET_SOURCE: usize = 6;
+export const NETWORKS_MOST: u32 = CARDS_MOST;
 const MAC: usize = 8; // bytes kept for each
 /** Frames taken from one network before the others and the timers have their turn. */
 const BURST: u32 = 64;
+const SAID_AGAIN_US: f64 = 60000000;
 
-const nets = memory.data(offsetof<Net>() * 4, 8);
-const devices = memory.data(offsetof<Device>() * 4, 8);
-const rings = memory.data(offsetof<Ring>() * 8, 8);
 const macs = memory.data(8 * 4, 8);
+const saidAt = memory.data(8 * 4, 8); // when each network's double was last told of
 
 export let networks: u32 = 0;
 /** Devices that are there and were refused, or had no room. */
 export let refused: u32 = 0;
 
-export function netAt(network: u32): Net {
-  return changetype<Net>(nets + offsetof<Net>() * (network as usize));
-}
-
 export function macAt(network: u32): usize {
   return macs + MAC * (network as usize);
-}
-
-/** Lets a pin's interrupts through to the processor, as edges. */
-function openPin(controller: u64, pin: u32): void {
-  if (pin >= IO_APIC_PINS) return;
-  registerStore(controller, 4, IO_APIC_TABLE + 2 * pin + 1);
-  registerStore(controller + 0x10, 4, 0);
-  registerStore(controller, 4, IO_APIC_TABLE + 2 * pin);
-  registerStore(controller + 0x10, 4, VECTOR);
 }
 
 function digit(byte: u32): u32 {
@@ -90,45 +66,34 @@ function parseMac(from: usize, length: u32): u64 {
   return mac;
 }
 
-/** Sets up the device at `place` and gives it to the kernel. */
-function open(place: u32): void {
-  if (networks == NETWORKS_MOST) {
+function isCard(device: u32): bool {
+  const kind = foundAt(device).kind;
+  return kind == DEVICE_NET || kind == DEVICE_E1000E;
+}
+
+/** Sets up a device and gives it to the kernel. */
+function open(device: u32): void {
+  if (networks == NETWORKS_MOST || foundAt(device).mac == 0) {
     refused++;
     return;
   }
-  const net = netAt(networks);
-  net.device = changetype<Device>(devices + offsetof<Device>() * (networks as usize));
-  net.receive = changetype<Ring>(rings + offsetof<Ring>() * 2 * (networks as usize));
-  net.transmit = changetype<Ring>(rings + offsetof<Ring>() * (2 * (networks as usize) + 1));
   const mac = macAt(networks);
-  const room = take(netBytes());
   if (
-    room == 0 ||
-    !netOpen(net, PLACE_BASE + PLACE_BYTES * (place as u64), room, mac) ||
-    networkAdd(mac, ETHERNET_MTU, ETHERNET_WEIGHT, 1, NET_BUFFERS as i32) < 0
+    !cardOpen(networks, device, mac) ||
+    networkAdd(mac, ETHERNET_MTU, ETHERNET_WEIGHT, 1, CARD_BUFFERS as i32) < 0
   ) {
     refused++;
     return;
   }
-  openPin(IO_APIC_SECOND, place);
+  store<f64>(saidAt + 8 * (networks as usize), -SAID_AGAIN_US);
   networks++;
 }
 
-/** The MAC address of the device at `place`; 0 when there is no network device. */
-function macOfPlace(place: u32): u64 {
-  const base = PLACE_BASE + PLACE_BYTES * (place as u64);
-  if (deviceKind(base) != DEVICE_NET) return 0;
-  let mac: u64 = 0;
-  for (let i: u32 = 0; i < 6; i++) mac |= (configurationAt(base, i) as u64) << ((8 * i) as u64);
-  return mac;
-}
-
-/** Finds and attaches the devices; how many networks there are is `networks`. */
+/** Attaches the cards; how many networks there are is `networks`. */
 export function networksOpen(): void {
-  openPin(IO_APIC, SERIAL_PIN);
   const list = value("network=");
   if (list == 0) {
-    for (let place: u32 = 0; place < PLACES; place++) if (macOfPlace(place) != 0) open(place);
+    for (let device: u32 = 0; device < devices; device++) if (isCard(device)) open(device);
     return;
   }
   const length = valueLength;
@@ -136,25 +101,47 @@ export function networksOpen(): void {
     if (at > 0 && load<u8>(list + (at as usize) - 1) != 0x2c) continue;
     const wanted = parseMac(list + (at as usize), length - at);
     let found = false;
-    for (let place: u32 = 0; place < PLACES && !found; place++) {
-      found = wanted != 0 && macOfPlace(place) == wanted;
-      if (found) open(place);
+    for (let device: u32 = 0; device < devices && !found; device++) {
+      found = wanted != 0 && isCard(device) && foundAt(device).mac == wanted;
+      if (found) open(device);
     }
     if (!found) refused++;
   }
+}
+
+function isOwn(network: u32, source: usize): bool {
+  const mac = macAt(network);
+  return load<u32>(source) == load<u32>(mac) && load<u16>(source, 4) == load<u16>(mac, 4);
+}
+
+function sayDouble(network: u32, now: f64): void {
+  const at = saidAt + 8 * (network as usize);
+  if (now - load<f64>(at) < SAID_AGAIN_US) return;
+  store<f64>(at, now);
+  const words = memory.data(160, 8);
+  textBegin(words, 160);
+  put("another machine on eth");
+  putNumber(network as u64);
+  put(" has this machine's MAC address ");
+  putHex(macAt(network), 6);
+  put(": give one of them another, calls to both go astray");
+  say(words, textLength());
 }
 
 /** Hands out the frames that have come; answers how many. */
 export function networksPoll(now: f64): u32 {
   let count: u32 = 0;
   for (let network: u32 = 0; network < networks; network++) {
-    const net = netAt(network);
-    netPoll(net);
+    cardPoll(network);
     for (let left = BURST; left > 0; left--) {
-      const buffer = netTake(net);
+      const buffer = cardTake(network);
       if (buffer < 0) break;
-      receive(network as i32, netFrame(net, buffer), netFrameLength(net) as i32, now);
-      netRelease(net, buffer);
+      const at = cardFrame(network, buffer);
+      const length = cardFrameLength(network);
+      frame(network, 0, at, length, length);
+      if (isOwn(network, at + ETHERNET_SOURCE)) sayDouble(network, now);
+      else receive(network as i32, at, length as i32, now);
+      cardRelease(network, buffer);
       count++;
     }
   }
@@ -162,7 +149,7 @@ export function networksPoll(now: f64): u32 {
 }
 
 export function networksFlush(): void {
-  for (let network: u32 = 0; network < networks; network++) netFlush(netAt(network));
+  for (let network: u32 = 0; network < networks; network++) cardFlush(network);
 }
 
 /** The kernel's transmit: 0, or below zero when the frame was dropped. */
@@ -173,5 +160,7 @@ export function networksTransmit(
   body: usize,
   bodyLength: u32,
 ): i32 {
-  return network < networks ? netSend(netAt(network), head, headLength, body, bodyLength) : -1;
+  if (network >= networks) return -1;
+  frame(network, 1, head, headLength, headLength + bodyLength);
+  return cardSend(network, head, headLength, body, bodyLength);
 }

@@ -8,10 +8,11 @@ import * as layout from "../../core-wasm/layout";
 import { EXTENSIONS_ALL } from "../../core-wasm/limits";
 import { FLIP_VERSION } from "../../core-wasm/wire/formats";
 import { VERSION } from "../../build/metal/interface";
+import { cardAt } from "./cards";
 import { value, valueLength } from "./command-line";
 import { executions } from "./echo";
 import { left } from "./memory";
-import { macAt, netAt, networks, refused } from "./networks";
+import { macAt, networks, refused } from "./networks";
 import { putPortAt } from "./services";
 import { counter, putCounterName } from "./tables";
 import { put, putByte, putHex, putNumber, putQuoted } from "./text";
@@ -57,7 +58,7 @@ export function putAnnouncement(): void {
 }
 
 function putInterface(network: u32): void {
-  const net = netAt(network);
+  const net = cardAt(network);
   put('{"name":"eth');
   putNumber(network as u64);
   put('","mac":"');

@@ -5,8 +5,8 @@
 
 import { COUNTER_NAMES, THREAD_STATES } from "../../build/metal/interface";
 import * as layout from "../../core-wasm/layout";
+import { cardAt } from "./cards";
 import { tableEntry } from "./kernel";
-import { netAt } from "./networks";
 import { put, putByte, putHex, putNumber, putSigned } from "./text";
 
 const entry = memory.data(256, 8); // TABLE_ENTRY_BYTES and some
@@ -128,7 +128,7 @@ function threadRow(): void {
 }
 
 function networkRow(index: u32): void {
-  const net = netAt(index);
+  const net = cardAt(index);
   putNumber(index as u64);
   put("  eth");
   putNumber(index as u64);

@@ -6,7 +6,8 @@
  * - Page tables: the first 4 GiB as they are, in 2 MiB pages; the linear memory of the WebAssembly
  *   modules at 512 GiB (shim.c fills its directory; the 8 GiB behind it stay unmapped, so that no
  *   32-bit address and offset leaves it unseen); the stack at 1 TiB, with nothing below it.
- * - Interrupts are open only in shim_idle: their handlers change no register and need no state.
+ * - Interrupts are open once machine_watchdog was called. Their handlers change no register that they
+ *   do not restore; a device's says that it came, so that nobody goes to sleep over it.
  *   An exception goes to shim_fault on a stack of its own and never returns.
  * - Source: Multiboot Specification 0.6.96; the PVH boot of Xen (xen/docs/misc/pvh.pandoc); Intel
  *   SDM volume 3, chapters 4 and 6.
@@ -127,12 +128,15 @@ firmware_entry:
         jmp     multiboot_entry
         .code64
 
-/* void shim_wait(void): sleeps until an interrupt, which is all that it takes notice of. */
+/* void shim_wait(void): sleeps until an interrupt, which is all that it takes notice of. Called with
+ * interrupts closed, and leaves them so. */
         .globl  shim_wait
 shim_wait:
+        movb    $1, asleep
         sti
         hlt
         cli
+        movb    $0, asleep
         ret
 
 /* One stub for each vector: an error code (0 where the processor pushes none) and its number. */
@@ -166,7 +170,35 @@ interrupt_device:
         pushq   %rax
         movl    $0xfee000b0, %eax       /* end of interrupt */
         movl    $0, (%rax)
+        movb    $1, interrupted
         popq    %rax
+        iretq
+
+/* The timer: wakes who sleeps; else a second of a turn is over, and at the limit it is a fault. */
+        .balign 16
+        .globl  interrupt_timer
+interrupt_timer:
+        pushq   %rax
+        movl    $0xfee000b0, %eax
+        movl    $0, (%rax)
+        cmpb    $0, asleep
+        jne     1f
+        movl    watchdog_second, %eax
+        testl   %eax, %eax
+        jz      1f
+        pushq   %rdx
+        movl    $0xfee00380, %edx
+        movl    %eax, (%rdx)
+        popq    %rdx
+        incl    turn_seconds
+        movl    turn_seconds, %eax
+        cmpl    watchdog_limit, %eax
+        jb      1f
+        popq    %rax
+        pushq   $0
+        pushq   $0x31
+        jmp     exception
+1:      popq    %rax
         iretq
         .globl  interrupt_spurious
 interrupt_spurious:
@@ -187,6 +219,13 @@ descriptor_table:
         .quad   segments
 
         .bss
+        .globl  interrupted, asleep, turn_seconds, watchdog_second, watchdog_limit
+        .balign 4
+turn_seconds:   .skip   4               /* of this turn, that are over */
+watchdog_limit: .skip   4
+watchdog_second: .skip  4               /* in ticks of the timer; 0: nobody watches */
+interrupted:    .skip   1               /* a device's interrupt came since the last turn began */
+asleep:         .skip   1
         .balign 4096
 low_directories: .skip 4 * 4096
 top_table:      .skip   4096

@@ -24,10 +24,13 @@
 
 extern uint8_t bss_end[];
 
+bool machine_has_map;
+
 static uint64_t read64(uint64_t at) { return *(volatile uint64_t *)at; }
 static uint32_t read32(uint64_t at) { return *(volatile uint32_t *)at; }
 
 static void consider(struct range *best, uint64_t begin, uint64_t length) {
+  machine_has_map = machine_has_map || length > 0;
   uint64_t end = begin + length;
   uint64_t behind = (uint64_t)bss_end;
   if (end > LOW_END) end = LOW_END;
@@ -163,15 +166,33 @@ double machine_now(void) {
 }
 
 void shim_wait(void);
+extern volatile uint32_t turn_seconds, watchdog_limit, watchdog_second;
+extern volatile uint8_t interrupted;
 
 void machine_idle(double deadline) {
-  if (deadline >= 0) {
-    double left = (deadline - machine_now()) * timer_ticks_a_microsecond;
-    if (left < 1) return;
+  __asm__ volatile("cli" ::: "memory");
+  double left = deadline < 0 ? 0 : (deadline - machine_now()) * timer_ticks_a_microsecond;
+  if (!interrupted && (deadline < 0 || left >= 1)) {
     apic(APIC_TIMER_START, left > 4e9 ? 4000000000u : (uint32_t)left);
+    shim_wait();
+    apic(APIC_TIMER_START, watchdog_second);
   }
-  shim_wait();
-  apic(APIC_TIMER_START, 0);
+  interrupted = 0;
+  if (watchdog_limit != 0) __asm__ volatile("sti" ::: "memory");
+}
+
+/* ---- the watchdog: the same timer, a second at a time, while nobody sleeps ---- */
+
+void machine_turned(void) { turn_seconds = 0; }
+
+void machine_watchdog(uint32_t seconds) {
+  double second = 1e6 * timer_ticks_a_microsecond;
+  turn_seconds = 0;
+  watchdog_limit = seconds;
+  watchdog_second = seconds == 0 ? 0 : second > 4e9 ? 4000000000u : (uint32_t)second;
+  if (seconds == 0) return;
+  apic(APIC_TIMER_START, watchdog_second);
+  __asm__ volatile("sti" ::: "memory");
 }
 
 /* ---- randomness, and the end ---- */

@@ -3,7 +3,8 @@
  * - A fault in the guard pages behind the linear memory tells the address in WebAssembly's terms.
  * - The back trace follows the frame pointers. Names come from the table that the image builder
  *   links in (`.symbols`): address and offset of the name, sorted, ended by an address of 0.
- * - It uses nothing of the modules: they may be what is broken.
+ * - The last frames: their addresses, types, lengths and first bytes. It uses nothing of the modules:
+ *   they may be what is broken.
  * - Source: Intel SDM volume 3, 6.14 (gates and stacks in 64-bit mode); NS16550 data sheet.
  */
 #include "shim.h"
@@ -12,6 +13,7 @@
 #define LINE_STATUS 5
 #define REBOOT_AFTER_US 3e6
 #define FRAMES_MAX 24
+#define VECTOR_TIMER 0x31 /* machine.c */
 #define GUARD_BYTES 0x200000000ull
 
 struct symbol {
@@ -61,8 +63,67 @@ static void say_place(uint64_t address) {
 
 static bool on_stack(uint64_t frame) { return frame >= STACK_TOP - 31 * 4096 && frame < STACK_TOP - 16 && !(frame & 7); }
 
+/* ---- the last frames ---- */
+
+#define REMEMBERED 6
+#define KEPT 48
+
+static struct {
+  double at;
+  uint32_t network, whole, kept;
+  bool sent;
+  uint8_t bytes[KEPT];
+} frames[REMEMBERED];
+static uint32_t frame_count;
+
+void remember_frame(uint32_t network, bool sent, const uint8_t *bytes, uint32_t length, uint32_t whole) {
+  uint32_t index = frame_count++ % REMEMBERED;
+  frames[index].at = machine_now();
+  frames[index].network = network;
+  frames[index].whole = whole;
+  frames[index].sent = sent;
+  frames[index].kept = length < KEPT ? length : KEPT;
+  __builtin_memcpy(frames[index].bytes, bytes, frames[index].kept);
+}
+
+static void say_bytes(const uint8_t *bytes, uint32_t length) {
+  for (uint32_t i = 0; i < length; i++) {
+    say_byte("0123456789abcdef"[bytes[i] >> 4]);
+    say_byte("0123456789abcdef"[bytes[i] & 15]);
+  }
+}
+
+/* Addresses, type, length, the bytes behind the Ethernet header; the last one last. */
+static void say_frames(void) {
+  if (frame_count == 0) return;
+  say("last frames:\n");
+  double now = machine_now();
+  for (uint32_t i = frame_count < REMEMBERED ? 0 : frame_count - REMEMBERED; i != frame_count; i++) {
+    uint32_t index = i % REMEMBERED, kept = frames[index].kept;
+    const uint8_t *bytes = frames[index].bytes;
+    say(frames[index].sent ? "  sent on eth" : "  received on eth");
+    say_number(frames[index].network);
+    say(", ");
+    say_number((uint64_t)((now - frames[index].at) / 1000));
+    say(" ms ago: ");
+    if (kept >= 14) {
+      say_bytes(bytes + 6, 6);
+      say(" > ");
+      say_bytes(bytes, 6);
+      say(" type ");
+      say_bytes(bytes + 12, 2);
+    }
+    say(" length ");
+    say_number(frames[index].whole);
+    say(": ");
+    if (kept > 14) say_bytes(bytes + 14, kept - 14);
+    say("\n");
+  }
+}
+
 void panic(const char *reason, uint64_t detail, uint64_t where, uint64_t frame) {
   static bool panicking;
+  __asm__ volatile("cli" ::: "memory");
   if (panicking) machine_reset();
   panicking = true;
   say("\npanic: ");
@@ -80,6 +141,7 @@ void panic(const char *reason, uint64_t detail, uint64_t where, uint64_t frame) 
     if (at[0] <= frame) break;
     frame = at[0];
   }
+  say_frames();
   say("booting again in 3 s\n");
   double until = machine_now() + REBOOT_AFTER_US;
   while (machine_now() < until) __asm__ volatile("pause");
@@ -101,6 +163,7 @@ _Noreturn void shim_fault(uint64_t vector, uint64_t error, uint64_t where, uint6
     if (address >= STACK_TOP - 64 * 4096 && address < STACK_TOP) panic("the stack is exhausted", 0, where, frame);
     panic(reasons[14], address, where, frame);
   }
+  if (vector == VECTOR_TIMER) panic("the machine hangs: a turn took longer than the watchdog allows", 0, where, frame);
   const char *reason = vector < 32 ? reasons[vector] : NULL;
   panic(reason == NULL ? "unexpected exception" : reason, error, where, frame);
 }
@@ -115,7 +178,7 @@ void wasm_rt_trap(wasm_rt_trap_t trap) {
 
 /* ---- gates ---- */
 
-extern uint8_t interrupt_stubs[], interrupt_device[], interrupt_spurious[], task_descriptor[];
+extern uint8_t interrupt_stubs[], interrupt_device[], interrupt_timer[], interrupt_spurious[], task_descriptor[];
 static struct {
   uint32_t low, high, none[2];
 } gates[256] __attribute__((aligned(16)));
@@ -131,6 +194,7 @@ static void gate(int vector, const uint8_t *handler, uint32_t stack) {
 void panic_gates(void) {
   for (int vector = 0; vector < 32; vector++) gate(vector, interrupt_stubs + 16 * vector, 1);
   for (int vector = 32; vector < 256; vector++) gate(vector, interrupt_device, 0);
+  gate(VECTOR_TIMER, interrupt_timer, 1);
   gate(255, interrupt_spurious, 0);
   uint64_t top = (uint64_t)(fault_stack + sizeof fault_stack), at = (uint64_t)task;
   task[9] = (uint32_t)top; /* the first of the interrupt stacks */

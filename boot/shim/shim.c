@@ -4,7 +4,7 @@
  * - The linear memory is the largest piece of RAM; a DMA address is its physical base and an offset.
  * - The kernel's imports go to metal.wasm, which has the drivers; metal's imports are the machine:
  *   ports, memory-mapped registers, clock, randomness.
- * - The command line is put where boot/metal/record.ts says.
+ * - The command line is put where boot/metal/command-line.ts says.
  */
 #include "kernel.h"
 #include "metal.h"
@@ -32,8 +32,9 @@ u32 w2c_env_transmit(struct w2c_env *env, u32 network, u32 head, u32 head_length
 void w2c_env_random(struct w2c_env *env, u32 pointer, u32 length) {
   (void)env;
   if ((uint64_t)pointer + length > linear.size) wasm_rt_trap(WASM_RT_TRAP_OOB);
-  if (!machine_random(linear.data + pointer, length))
-    panic("no randomness: the processor must have RDRAND (QEMU: -cpu qemu64,+rdrand)", 0, 0, 0);
+  if (machine_random(linear.data + pointer, length) || w2c_metal_entropyFill(&metal, pointer, length) != 0) return;
+  panic("no randomness: the processor has no RDRAND, and there is no virtio-rng device that gives any", 0, 0,
+        (uint64_t)__builtin_frame_address(0));
 }
 
 void w2c_env_log(struct w2c_env *env, u32 pointer, u32 length) {
@@ -53,6 +54,13 @@ void w2c_host_fence(struct w2c_host *host) {
   __asm__ volatile("mfence" ::: "memory");
 }
 void w2c_host_reset(struct w2c_host *host) { (void)host, machine_reset(); }
+void w2c_host_watchdog(struct w2c_host *host, u32 seconds) { (void)host, machine_watchdog(seconds); }
+
+void w2c_host_frame(struct w2c_host *host, u32 network, u32 sent, u32 pointer, u32 length, u32 whole) {
+  (void)host;
+  if ((uint64_t)pointer + length > linear.size) wasm_rt_trap(WASM_RT_TRAP_OOB);
+  remember_frame(network, sent != 0, linear.data + pointer, length, whole);
+}
 
 u32 w2c_host_port_in(struct w2c_host *host, u32 port, u32 bytes) {
   (void)host;
@@ -133,7 +141,10 @@ void shim_main(uint32_t magic, uint32_t information) {
   panic_gates();
   struct range memory = machine_memory(magic, information, command_line);
   machine_clock();
-  if (memory.end == 0) panic("no memory map, and no 2 MiB of memory behind the image", 0, 0, 0);
+  if (memory.end == 0)
+    panic(machine_has_map ? "too little memory: there are no 2 MiB of it behind the image"
+                          : "no memory map: the loader gave none (multiboot, PVH), and there is no fw_cfg",
+          0, 0, 0);
   uint64_t bytes = memory.end - memory.begin;
   if (bytes > LINEAR_MAX) bytes = LINEAR_MAX;
   physical_base = memory.begin;
@@ -145,6 +156,7 @@ void shim_main(uint32_t magic, uint32_t information) {
   wasm2c_metal_instantiate(&metal, NULL, NULL, &kernel);
   w2c_metal_start(&metal);
   for (;;) {
+    machine_turned();
     double deadline = w2c_metal_turn(&metal, machine_now());
     if (deadline != 0) machine_idle(deadline);
   }

@@ -1,7 +1,8 @@
 /* What the parts of the shim share: port and memory access, the panic, the machine's description.
  *
  * - machine.c finds out what there is; shim.c runs it; panic.c says why it ended.
- * - Everything runs on one processor with interrupts closed, except in shim_wait.
+ * - Everything runs on one processor. Interrupts are open once machine_watchdog was called; what they
+ *   do is to wake, and to count the seconds of a turn.
  */
 #pragma once
 #include <stddef.h>
@@ -47,6 +48,8 @@ static inline uint64_t ticks(void) {
 struct range {
   uint64_t begin, end;
 };
+/* Somebody said where memory is, if not enough of it: what machine_memory leaves. */
+extern bool machine_has_map;
 /* The largest piece of RAM below 4 GiB behind the image, whole large pages; and the command line. */
 struct range machine_memory(uint32_t magic, uint32_t information, char *command_line);
 /* Measures the clock, opens the processor's interrupt controller. */
@@ -54,6 +57,9 @@ void machine_clock(void);
 double machine_now(void);
 /* Sleeps until an interrupt, or `deadline` (microseconds; below zero: only an interrupt). */
 void machine_idle(double deadline);
+/* A turn begins. One that takes longer than so many seconds is a panic; 0: never. */
+void machine_turned(void);
+void machine_watchdog(uint32_t seconds);
 /* Random bytes of the processor; false when it has none to give. */
 bool machine_random(uint8_t *to, uint32_t length);
 _Noreturn void machine_reset(void);
@@ -64,6 +70,8 @@ void say_hex(uint64_t value);
 void say_number(uint64_t value);
 /* Opens the gates for interrupts and exceptions. */
 void panic_gates(void);
+/* Keeps the first bytes of a frame for a panic: `length` of its `whole` are at `bytes`. */
+void remember_frame(uint32_t network, bool sent, const uint8_t *bytes, uint32_t length, uint32_t whole);
 _Noreturn void panic(const char *reason, uint64_t detail, uint64_t where, uint64_t frame);
 
 extern wasm_rt_memory_t linear;

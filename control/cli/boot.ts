@@ -10,12 +10,20 @@ import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-
 import { buildFormat, type ImageFormat, imageFormats } from "../../boot/formats.js";
 import { buildImage } from "../../boot/image.js";
 import type { Firmware } from "../../boot/network-machine.js";
-import { type Accelerator, chooseAccelerator } from "../../boot/qemu.js";
+import {
+  type Accelerator,
+  chooseAccelerator,
+  type MachineType,
+  type NetworkCard,
+  type RandomSource,
+  randomSources,
+} from "../../boot/qemu.js";
 import { runMachine } from "../../boot/run.js";
 import { wire } from "../../boot/wiring.js";
 import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import { ProteusError } from "../kernel/errors.js";
 import { isName, nameRule } from "../lab/names.js";
+import { metalCards, metalFault, metalMachines } from "../lab/topology.js";
 import { registerBootServe } from "./boot-serve.js";
 import { interruptible, jsonOption, labOption } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
@@ -38,8 +46,12 @@ The interface becomes part of a bridge with the machine: it gives its MAC addres
 loses its IP address. Do that in a namespace, as the lab does, and not with the interface
 that you work through. PROTEUS_CONSOLE_SOCKET is a path where others find its console.
 
-Example:
-  proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07`;
+A microvm has virtio alone; pc and q35 have a BIOS and PCI, and either network card.
+Where the processor gives no random bytes (--random), they must come from a virtio-rng device.
+
+Examples:
+  proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07
+  proteus boot run --name m2 --machine q35 --nic e1000e --interface eth0 --mac 02:00:00:00:00:08`;
 
 interface ImageCommand {
   readonly output?: string;
@@ -83,6 +95,9 @@ interface RunCommand {
   readonly accelerator: Accelerator;
   readonly from: "image" | "network";
   readonly firmware: Firmware;
+  readonly machine: MachineType;
+  readonly nic: NetworkCard;
+  readonly random: RandomSource;
 }
 
 function writeReady(document: object): void {
@@ -99,7 +114,16 @@ function givenOut({ servers }: Readonly<Record<string, unknown>>): object {
 }
 
 async function runCommand(options: RunCommand): Promise<void> {
-  const { name, pool, interface: names, mac: macs, memory: memoryMebibytes } = options;
+  const { name, pool, interface: names, mac: macs, memory: memoryMebibytes, machine, nic, random } = options;
+  const fault = metalFault({ machine, nic });
+  if (fault !== undefined)
+    throw new ProteusError({
+      code: "USAGE",
+      exit: 2,
+      message: "there is no such machine",
+      why: fault,
+      hint: "proteus boot run --name m1 --machine pc --nic e1000e --interface eth0 --mac 02:00:00:00:00:07",
+    });
   if (names.length === 0 || names.length !== macs.length)
     throw new ProteusError({
       code: "USAGE",
@@ -116,13 +140,13 @@ async function runCommand(options: RunCommand): Promise<void> {
     const accelerator = await chooseAccelerator(path, options.accelerator);
     narrate(`accelerator: ${accelerator}`);
     const words = [`name=${name}`, ...(pool === undefined ? [] : [`pool=${pool}`])];
-    return { path, memoryMebibytes, networks: await wired(), words, accelerator };
+    return { path, memoryMebibytes, networks: await wired(), words, accelerator, machine, nic, random };
   };
-  const machine = await prepared();
+  const started = await prepared();
   await interruptible(
     (abort) =>
       runMachine({
-        machine,
+        machine: started,
         // What it boots, and when, is a matter of who serves it: it is up when it is switched on.
         started: (pid) => (options.from === "network" ? writeReady({ pid, name }) : undefined),
         said: (line) => process.stdout.write(`${line}\n`),
@@ -201,6 +225,15 @@ export function registerBoot(program: Command): void {
       new Option("--firmware <kind>", "what boots it from the network")
         .choices(["bios", "uefi"] as const)
         .default("bios"),
+    )
+    .addOption(
+      new Option("--machine <type>", "what QEMU makes of it").choices(metalMachines).default("microvm"),
+    )
+    .addOption(new Option("--nic <card>", "its network cards").choices(metalCards).default("virtio"))
+    .addOption(
+      new Option("--random <source>", "where its random bytes come from")
+        .choices(randomSources)
+        .default("rdrand"),
     )
     .addHelpText("after", runHelp)
     .action((options) => runCommand(options as RunCommand));

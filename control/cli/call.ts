@@ -48,7 +48,7 @@ export function registerCall(program: Command): void {
     .option("--sink", "data in, empty reply", false)
     .option("--reverse", "empty request, data back", false)
     .option("--executions", "only ask how many calls the server has executed", false)
-    .option("--interface <name>", "network to call on; may be repeated", collect, [])
+    .option("--interface <name>", "network to call on: eth0, serial:…, ip:…; may be repeated", collect, [])
     .option("--timeout <duration>", "give up after this", "60s")
     .option("--locate-timeout <duration>", "how long a call looks for its port", "5s")
     .option("--poll <duration>", "silence before the server is asked whether it lives", "500ms")

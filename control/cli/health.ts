@@ -83,9 +83,9 @@ function nodeItems(lab: string, node: NodeStatus, asked: Asked | undefined): Hea
     const own = interfaces.find((each) => each.name === name);
     if (own === undefined)
       return { state: "bad", what: link, words: `not attached, though it is on ${network}` };
-    const { received = 0, sent = 0, receiveDropped = 0, sendDropped = 0 } = own;
+    const { received = 0, sent = 0, receiveDropped = 0, sendDropped = 0, damaged = 0 } = own;
     const words = `${network}, mtu ${own.mtu ?? "?"}, frames in ${received}, out ${sent}`;
-    const lost = receiveDropped + sendDropped;
+    const lost = receiveDropped + sendDropped + damaged;
     return { state: "ok", what: link, words: lost === 0 ? words : `${words}, lost ${lost}` };
   });
   return [up, ...links];

@@ -43,11 +43,13 @@ A lab file:
   networks:
     lan0: { mtu: 1500 }
     lan1: { mtu: 1500, rate: 1gbit }
+    # cable: { kind: serial, speed: 115200 }       # joins two nodes; wan: { kind: ip } is encrypted
   nodes:
     n1: { kind: pool, networks: [lan0] }
     r1: { kind: router, networks: [lan0, lan1] }   # a pool machine on two networks
     n2: { kind: pool, networks: [lan1], bullet: { size: 256M } }   # with a Bullet server
     h1: { kind: host, networks: [lan0] }           # no agent: your own tools
+    m1: { kind: metal, networks: [lan0], machine: q35, nic: e1000e }   # no operating system; microvm, virtio
   control: { daemons: 3 }                          # default: 1; they are on every network
 
 Examples:

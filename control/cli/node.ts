@@ -50,6 +50,8 @@ to standard error; \`proteus metrics\` shows what the node counts.
 Examples:
   proteus node start --interface eth0
   proteus node start --interface eth0 --interface eth1 --json
+  proteus node start --interface eth0 --interface serial:/dev/ttyS0@115200
+  proteus node start --interface eth0 --interface ip:10.0.0.2=PUBLICKEY+key=/etc/proteus/link.key
   proteus node start --interface eth0 --state /var/lib/proteus-node
   proteus node start --interface eth0 --state /var/lib/proteus-node --bullet /srv/proteus.files --bullet-size 10G
   proteus node start --config n1.toml --log-format json --log-level debug`;

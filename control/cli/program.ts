@@ -156,6 +156,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "ports: what a server listens to, and what clients call",
     load: async () => (await import("./port.js")).registerPort,
   },
+  link: {
+    summary: "keys of secure links between machines",
+    load: async () => (await import("./link.js")).registerLink,
+  },
   capability: {
     summary: "capabilities: show, restrict, hand on and revoke them; their private part, offline",
     load: async () => (await import("./capability.js")).registerCapability,

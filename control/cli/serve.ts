@@ -30,7 +30,7 @@ export function registerServe(program: Command): void {
     .command("echo")
     .description("the server of the performance test: sends back what it gets")
     .requiredOption("--port <port>", "get-port: up to 6 characters, or 12 hex digits")
-    .option("--interface <name>", "network to serve on; may be repeated", collect, [])
+    .option("--interface <name>", "network to serve on: eth0, serial:…, ip:…; may be repeated", collect, [])
     .option("--threads <count>", "requests taken at the same time", "8")
     .option("--json", "one JSON document when it listens, one when it ends", false)
     .addHelpText("after", echoHelp)

@@ -23,6 +23,7 @@ export const nodeInterfaceSchema = z.looseObject({
   sent: count.optional(),
   receiveDropped: count.optional(),
   sendDropped: count.optional(),
+  damaged: count.optional(),
 });
 
 export const nodeDocumentSchema = z.looseObject({

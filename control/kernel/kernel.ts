@@ -159,8 +159,8 @@ export class Kernel {
     const network = this.#exports.network_add(
       layout.SCRATCH_ADDRESS,
       device.mtu,
-      options.weight ?? ethernetWeight,
-      options.trusted === false ? 0 : 1,
+      options.weight ?? device.weight ?? ethernetWeight,
+      (options.trusted ?? device.trusted) === false ? 0 : 1,
       device.receiveFrames,
     );
     if (network < 0) throw statusError(network, `attaching ${device.name}`);

@@ -101,7 +101,9 @@ function programOf(
     const pool = process.env.PROTEUS_POOL || "pool";
     const macs = interfaces.flatMap(({ mac }) => ["--mac", mac]);
     const from = node.kind === "pxe" ? ["--from", "network", "--firmware", node.firmware ?? "bios"] : [];
-    const words = ["boot", "run", "--name", name, "--pool", pool, ...from, ...names, ...macs];
+    const { machine, nic } = node.metal ?? {};
+    const kind = machine === undefined || nic === undefined ? [] : ["--machine", machine, "--nic", nic];
+    const words = ["boot", "run", "--name", name, "--pool", pool, ...kind, ...from, ...names, ...macs];
     return {
       words,
       environment: { PROTEUS_READY_FILE: ready, PROTEUS_CONSOLE_SOCKET: consoleSocket(lab, name) },

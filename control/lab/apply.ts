@@ -44,6 +44,20 @@ import {
 } from "./state.js";
 import type { LabNode, Topology } from "./topology.js";
 
+/** Networks that are no Ethernet, and who is on them, as text to compare. */
+function wiresOf({ networks, nodes }: Topology): string {
+  const wires = networks.filter(({ kind }) => kind !== undefined);
+  return JSON.stringify(
+    wires.map(({ name, kind, speed, noise, mtu }) => {
+      const on = nodes.flatMap((node) => {
+        const place = node.networks.indexOf(name);
+        return place < 0 ? [] : [`${node.name}:${place}`];
+      });
+      return { name, kind, speed, noise, mtu, on };
+    }),
+  );
+}
+
 /** How long an agent may take to say good-bye. */
 const graceMs = 1000;
 
@@ -255,6 +269,14 @@ export async function apply(
   file: Topology,
   options: LabOptions,
 ): Promise<{ state: LabState; steps: readonly Step[] }> {
+  if (wiresOf(state.topology) !== wiresOf(file))
+    throw new ProteusError({
+      code: "LAB_CABLE_FIXED",
+      exit: 2,
+      message: `cables and networks over IP of lab ${file.name} cannot be changed while it runs`,
+      unchanged: "the lab is as it was",
+      hint: `proteus lab down ${file.name}, then proteus lab up FILE`,
+    });
   const { steps, target } = planChanges(state.topology, file);
   let now: LabState = state;
   const boots = new Map<string, LabNode>();

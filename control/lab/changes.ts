@@ -111,6 +111,7 @@ const sameNode = (a: LabNode, b: LabNode): boolean =>
   a.kind === b.kind &&
   a.networks.join() === b.networks.join() &&
   (a.directory ?? false) === (b.directory ?? false) &&
+  JSON.stringify(a.metal) === JSON.stringify(b.metal) &&
   JSON.stringify(a.replication) === JSON.stringify(b.replication) &&
   a.bullet?.bytes === b.bullet?.bytes;
 
@@ -185,8 +186,12 @@ export function stepText(step: Step): string {
       return `- node ${step.node.name}`;
     case "change-node": {
       const { node, was } = step;
-      const text = ({ kind, networks, bullet }: LabNode): string =>
-        `${kind} on ${networks.join(", ")}${bullet === undefined ? "" : `, files on ${bullet.bytes} bytes`}`;
+      const text = ({ kind, networks, bullet, metal }: LabNode): string =>
+        [
+          `${kind} on ${networks.join(", ")}`,
+          ...(metal === undefined ? [] : [`a ${metal.machine} with ${metal.nic}`]),
+          ...(bullet === undefined ? [] : [`files on ${bullet.bytes} bytes`]),
+        ].join(", ");
       return `~ node ${node.name}: ${text(was)} → ${text(node)}`;
     }
     case "daemons": {

@@ -1,4 +1,4 @@
-// The control daemons of a lab: machines that stand in no lab file, on every network of it.
+// The control daemons of a lab: machines that stand in no lab file, on every Ethernet network of it.
 //
 // - Named control_1, control_2 …: "_" is in no name of a node, so they never clash. At the
 //   switch they have ports as nodes have; they have no IP address.
@@ -25,10 +25,12 @@ export const isDaemon = ({ name }: Pick<LabNode, "name">): boolean => daemonNumb
 /** The machines of a lab's control daemons; their interfaces are in the order of the networks' numbers. */
 export function daemonNodes({ daemons = 0, networks }: Topology): LabNode[] {
   const names = networks
-    .map(({ name, number }, place) => ({ name, number: number ?? place }))
+    .map(({ name, number, kind }, place) => ({ name, number: number ?? place, kind }))
+    .filter(({ kind }) => kind === undefined)
     .sort((a, b) => a.number - b.number)
     .slice(0, networksMax)
     .map(({ name }) => name);
+  if (names.length === 0) return [];
   return Array.from({ length: daemons }, (_, index) => ({
     ...{ name: `control_${index + 1}`, kind: "host" as const, networks: names, number: index + 1 },
   }));

@@ -12,10 +12,11 @@ import { constants } from "node:os";
 import { ProteusError } from "../kernel/errors.js";
 import { hubVariable } from "../node/interfaces.js";
 import { enterNode } from "./namespaces.js";
-import { interfacesOf } from "./plan.js";
+import { systemInterfacesOf } from "./plan.js";
 import { interfaceSocket, type LabState, readNode, stateRoot } from "./state.js";
 import { toolMissing } from "./tools.js";
 import type { LabNode } from "./topology.js";
+import { wireEnvironment } from "./wire-names.js";
 
 /** The variables that tag a process of a node; `id` is the lab's. */
 export const tags = { id: "PROTEUS_LAB_ID", lab: "PROTEUS_LAB", node: "PROTEUS_NODE" } as const;
@@ -39,9 +40,10 @@ export interface NodeCommand {
 /** How to start `command` inside a node. */
 export function nodeCommand(state: LabState, node: LabNode, command: readonly string[]): NodeCommand {
   const environment: Record<string, string> = { ...labTags(state), [tags.node]: node.name };
+  Object.assign(environment, wireEnvironment(state, node));
   if (state.isolation !== "memory")
     return { command: [...enterNode(state, node.name), "--", ...command], environment };
-  for (const { name } of interfacesOf(state.topology, node))
+  for (const { name } of systemInterfacesOf(state.topology, node))
     environment[hubVariable(name)] = interfaceSocket(state.topology.name, node.name, name);
   return { command, environment };
 }

@@ -22,7 +22,7 @@ import { machinesOf } from "./daemons.js";
 import { isHealthy } from "./impairments.js";
 import { impairmentsOf } from "./links.js";
 import { order, takeOrders } from "./orders.js";
-import { interfacesOf, type LabInterface } from "./plan.js";
+import { type LabInterface, systemInterfacesOf } from "./plan.js";
 import { rateBits } from "./rate.js";
 import type { Topology } from "./topology.js";
 
@@ -136,7 +136,7 @@ class Hub {
   async setTopology(topology: Topology): Promise<void> {
     const wanted = new Map<string, { node: string; link: LabInterface }>(
       machinesOf(topology).flatMap((node) =>
-        interfacesOf(topology, node).map(
+        systemInterfacesOf(topology, node).map(
           (link) => [`${node.name}/${link.name}`, { node: node.name, link }] as const,
         ),
       ),

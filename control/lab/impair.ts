@@ -21,6 +21,14 @@ export type Change = (before: Impairments, link: Link) => Impairments;
 function interfaceOf(topology: Topology, { node, network }: Link): LabInterface {
   const found = interfacesOf(topology, requireNode(topology, node)).find((each) => each.network === network);
   if (found === undefined) throw new Error(`${node} is not on ${network}`);
+  if (found.wire === "serial")
+    throw new ProteusError({
+      code: "LAB_CABLE_FIXED",
+      exit: 2,
+      message: `the link ${node}:${network} is a cable, which cannot be impaired`,
+      unchanged: "the cable is as it was",
+      hint: "noise: 0.0001 in the lab file makes it noisy, from lab up on",
+    });
   return found;
 }
 
@@ -40,11 +48,11 @@ function failed(link: Link, cause: unknown): ProteusError {
 
 /** Changes one link from what it is to what `topology` says. */
 async function impairLink(state: LabState, link: Link, topology: Topology): Promise<void> {
+  const wire = interfaceOf(state.topology, link);
   if (state.isolation === "memory") {
     await hubTopology(controlSocket(state.topology.name), topology);
     return;
   }
-  const wire = interfaceOf(state.topology, link);
   const [before, after] = [impairmentsOf(state.topology, link), impairmentsOf(topology, link)];
   try {
     await setWires(state, state.topology, topology);

@@ -6,6 +6,7 @@
 
 import { isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
+import { speedMax, speedMin } from "../../drivers/serial/line.js";
 import { ProteusError } from "../kernel/errors.js";
 import { mediumSize } from "../node/config/schemas.js";
 import { impairmentFields } from "./impairment-fields.js";
@@ -15,6 +16,10 @@ import { isRate } from "./rate.js";
 import {
   daemonsMax,
   type LinkImpairments,
+  type MetalMachine,
+  metalCards,
+  metalFault,
+  metalMachines,
   mtuMax,
   mtuMin,
   type NodeKind,
@@ -43,11 +48,24 @@ const network = z
         })
         .nullable()
         .default(null),
+      kind: z
+        .enum(["ethernet", "serial", "ip"], { error: "must be ethernet, serial or ip" })
+        .default("ethernet"),
+      speed: z
+        .int({ error: "must be bits a second, such as 115200" })
+        .min(speedMin, { error: `must be ${speedMin} or more` })
+        .max(speedMax, { error: `must be ${speedMax} or less` })
+        .optional(),
+      noise: z
+        .number({ error: "must be the probability of damage to a byte, such as 0.0001" })
+        .min(0, { error: "must be 0 or more" })
+        .max(0.01, { error: "must be 0.01 or less" })
+        .optional(),
     },
     { error: (issue) => (issue.code === "invalid_type" ? "must be a map such as { mtu: 1500 }" : undefined) },
   )
   .nullable()
-  .transform((value) => value ?? { mtu: 1500, rate: null });
+  .transform((value) => value ?? { mtu: 1500, rate: null, kind: "ethernet" as const });
 
 const bullet = z.strictObject(
   { size: mediumSize.default(256 * 1024 * 1024) },
@@ -90,6 +108,8 @@ const node = z.strictObject(
     firmware: z.enum(["bios", "uefi"], { error: "must be bios or uefi" }).optional(),
     directory: z.boolean({ error: "must be true or false" }).optional(),
     replication: replication.optional(),
+    machine: z.enum(metalMachines, { error: `must be ${metalMachines.join(", ")}` }).optional(),
+    nic: z.enum(metalCards, { error: `must be ${metalCards.join(" or ")}` }).optional(),
   },
   {
     error: (issue) =>
@@ -149,6 +169,18 @@ const file = z
       if (!isName(each)) complain(["networks", each], `a name is ${nameRule}`);
       else if (reservedNetworks.has(each))
         complain(["networks", each], "Linux keeps this name for itself; choose another");
+      const { kind, rate, speed, noise } = value.networks[each] ?? {};
+      const on = Object.values(value.nodes).filter((node) => node.networks.includes(each));
+      if (kind === "serial" && rate !== null)
+        complain(["networks", each, "rate"], "a cable has a speed, in bits a second");
+      if (kind === "serial" && on.length !== 2)
+        complain(["networks", each], `a cable joins two nodes; ${on.length} are on it`);
+      if (kind === "ip" && on.length < 2)
+        complain(["networks", each], "a network over IP has two nodes or more");
+      if (kind !== "serial" && (speed !== undefined || noise !== undefined))
+        complain(["networks", each], "only a network of kind: serial has a speed and noise");
+      if (kind !== "ethernet" && on.some((node) => node.kind === "metal"))
+        complain(["networks", each], "a metal machine has Ethernet only");
     }
     for (const [each, facts] of Object.entries(value.nodes)) {
       const { kind, networks: on, bullet: files, directory, replication: copies } = facts;
@@ -160,6 +192,11 @@ const file = z
         const fault = why ?? (hasNames ? undefined : "no node has directory: true, so no file has a name");
         if (fault !== undefined) complain(["nodes", each, "replication"], fault);
       }
+      for (const field of ["machine", "nic"] as const)
+        if (kind !== "metal" && facts[field] !== undefined)
+          complain(["nodes", each, field], "only a machine of kind metal has one; leave it out");
+      const noSuchMachine = metalFault(metalOf(facts));
+      if (kind === "metal" && noSuchMachine !== undefined) complain(["nodes", each, "nic"], noSuchMachine);
       if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
       if (lacks !== undefined && files !== undefined) complain(["nodes", each, "bullet"], lacks);
       if (facts.firmware !== undefined && kind !== "pxe")
@@ -188,6 +225,13 @@ const file = z
         complain(["impairments", target], `there is no node "${each}"; there is ${nodes.join(", ")}`);
       else if (to !== undefined && !isLinkOf(on, to))
         complain(["impairments", target], `${each} has no link to "${to}"; it is on ${on.join(", ")}`);
+      else if (
+        on.some((name, index) => {
+          const meant = to === undefined || to === name || to === `eth${index}`;
+          return meant && value.networks[name]?.kind === "serial";
+        })
+      )
+        complain(["impairments", target], "a cable cannot be impaired; its network may have noise: 0.0001");
     }
   });
 
@@ -197,6 +241,17 @@ const serverless: Readonly<Partial<Record<NodeKind, string>>> = {
   metal: "a metal machine has only the servers echo and sys; write kind: pool",
   pxe: "a pxe machine has what it boots; write kind: pool",
 };
+
+type NodeFacts = z.infer<typeof node>;
+
+function metalOf({ machine = "microvm", nic = "virtio" }: NodeFacts): MetalMachine {
+  return { machine, nic };
+}
+
+/** What a node is, when it is a machine that not every metal machine is. */
+function chosenMetal(facts: NodeFacts): { readonly metal?: MetalMachine } {
+  return facts.machine === undefined && facts.nic === undefined ? {} : { metal: metalOf(facts) };
+}
 
 /** As many as boot/metal/networks.ts takes. */
 const metalNetworksMax = 4;
@@ -283,9 +338,13 @@ export function parseTopology(text: string, source: string): Topology {
       name,
       mtu: value.mtu,
       rate: value.rate,
+      ...(value.kind === "ethernet" ? {} : { kind: value.kind }),
+      ...(value.speed === undefined ? {} : { speed: value.speed }),
+      ...(value.noise === undefined ? {} : { noise: value.noise }),
     })),
     nodes: Object.entries(result.data.nodes).map(([name, facts]) => ({
       ...{ name, kind: facts.kind, networks: facts.networks },
+      ...chosenMetal(facts),
       ...(facts.bullet === undefined ? {} : { bullet: { bytes: facts.bullet.size } }),
       ...(facts.directory === true ? { directory: true } : {}),
       ...(facts.firmware === undefined ? {} : { firmware: facts.firmware }),

@@ -6,6 +6,7 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ProteusError } from "../kernel/errors.js";
+import { startCables } from "./cables.js";
 import { tags } from "./exec.js";
 import { hubPower } from "./hub.js";
 import { impair } from "./impair.js";
@@ -22,6 +23,7 @@ import {
 } from "./processes.js";
 import { controlSocket, type LabState, labFolder } from "./state.js";
 import type { LabNode } from "./topology.js";
+import { makeLinkKeys } from "./wire-names.js";
 
 const hubDeadlineMs = 10_000;
 
@@ -66,6 +68,8 @@ export async function makeMedium(
   kept: (keeper: ProcessId) => LabState,
   abort?: AbortSignal,
 ): Promise<LabState> {
+  await startCables(state, abort);
+  makeLinkKeys(state);
   if (state.isolation === "memory") return kept(await startHub(state, abort));
   const withKeeper = kept(await startKeeper(state, abort));
   const { impairments = [], ...healthy } = state.topology;

@@ -26,6 +26,8 @@ export interface LabInterface {
   readonly ip: string;
   readonly mtu: number;
   readonly rate: string | null;
+  /** What its network is of, when it is no Ethernet: a cable is no link of the system at all. */
+  readonly wire?: "serial" | "ip";
   /** The other end, at the switch. */
   readonly port: string;
 }
@@ -69,6 +71,7 @@ export function interfacesOf(topology: Topology, node: LabNode): LabInterface[] 
     return {
       name: `eth${index}`,
       network: name,
+      ...(network.kind === undefined ? {} : { wire: network.kind }),
       mac: `02:00:00:${daemon ? "01" : "00"}:${hex(number)}:${hex(machine)}`,
       ip: daemon ? "" : `10.${number}.0.${machine}/24`,
       mtu: network.mtu,
@@ -87,8 +90,14 @@ export function rateQueue(device: string, rate: string, mtu: number): string {
   return `dev ${device} root tbf rate ${rate} burst ${burst} latency 20ms`;
 }
 
+/** The interfaces of a node that the system has: all but cables. */
+export function systemInterfacesOf(topology: Topology, node: LabNode): LabInterface[] {
+  return interfacesOf(topology, node).filter(({ wire }) => wire !== "serial");
+}
+
 /** What makes a network, at the switch. */
 export function networkLines(network: LabNetwork): string[] {
+  if (network.kind === "serial") return [];
   return [
     `link add ${network.name} mtu ${network.mtu} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
     `link set ${network.name} up`,
@@ -115,7 +124,7 @@ export function planNode(
   node: LabNode,
 ): { readonly ip: string[]; readonly tc: string[]; readonly inside: NodePlan } {
   const namespace = namespaceName(topology.name, node.name);
-  const interfaces = interfacesOf(topology, node);
+  const interfaces = systemInterfacesOf(topology, node);
   const links = interfaces.map((each) => linkLines(namespace, each));
   const limits = (at: "name" | "port"): string[] => interfaces.flatMap((each) => rateLines(each, at));
   return {
@@ -152,7 +161,7 @@ export function planPower(
   on: boolean,
 ): { switch: string[]; node: string[] } {
   const state = on ? "up" : "down";
-  const interfaces = interfacesOf(topology, node);
+  const interfaces = systemInterfacesOf(topology, node);
   return {
     switch: interfaces.map(({ port }) => `link set ${port} ${state}`),
     node: interfaces.map(({ name }) => `link set ${name} ${state}`),

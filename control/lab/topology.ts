@@ -20,6 +20,12 @@ export interface LabNetwork {
   readonly name: string;
   /** Bytes behind the Ethernet header. */
   readonly mtu: number;
+  /** What it is of, when it is no Ethernet: a cable between two nodes, or IP. */
+  readonly kind?: "serial" | "ip";
+  /** Of a cable, bits a second. */
+  readonly speed?: number;
+  /** Of a cable: the probability of damage to each byte. */
+  readonly noise?: number;
   /** As `tc` writes it (`1gbit`), in each direction of each link; null: as fast as it goes. */
   readonly rate: string | null;
   /** From 0: part of its addresses; its place in the file unless a change of the lab kept another. */
@@ -41,6 +47,24 @@ export interface LabNode {
   readonly firmware?: "bios" | "uefi";
   /** It has a replication server for the lab's files. */
   readonly replication?: LabReplication;
+  /** Of a metal machine, when it is not a microvm with virtio. */
+  readonly metal?: MetalMachine;
+}
+
+export const metalMachines = ["microvm", "pc", "q35"] as const;
+export const metalCards = ["virtio", "e1000e"] as const;
+
+/** What QEMU makes of a metal machine, and which network cards it has. */
+export interface MetalMachine {
+  readonly machine: (typeof metalMachines)[number];
+  readonly nic: (typeof metalCards)[number];
+}
+
+/** Why there is no such machine; undefined: there is. */
+export function metalFault({ machine, nic }: MetalMachine): string | undefined {
+  return machine === "microvm" && nic === "e1000e"
+    ? "e1000e is a PCI card, and a microvm has no PCI: write machine: pc or q35"
+    : undefined;
 }
 
 /** What a replication server of a lab is set to; left out: its defaults. */
@@ -72,6 +96,8 @@ export interface Topology {
 export const networksMax = 256;
 export const nodesMax = 254;
 export const daemonsMax = 16;
+/** Of cables that say nothing of it, bits a second. */
+export const cableSpeedDefault = 921_600;
 export const mtuMin = 256;
 export const mtuMax = 65521;
 
@@ -113,9 +139,16 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
   return {
     name,
     daemons,
-    networks: networks.map(({ name, mtu, rate }) => ({ name, mtu, rate })),
-    nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication, firmware }) => {
-      return { name, kind, networks, bullet, directory, replication, firmware };
+    networks: networks.map(({ name, mtu, rate, kind, speed, noise }) => ({
+      name,
+      mtu,
+      rate,
+      kind,
+      speed,
+      noise,
+    })),
+    nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication, metal, firmware }) => {
+      return { name, kind, networks, bullet, directory, replication, metal, firmware };
     }),
   };
 }

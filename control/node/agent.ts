@@ -235,7 +235,7 @@ export class Agent {
         name: device.name,
         mac: toHex(device.address),
         mtu: device.mtu,
-        subnets: subnetsOf(device.name),
+        subnets: device.weight === undefined ? subnetsOf(device.name) : [],
         ...device.counters(),
       })),
       counters: kernel.counters(),

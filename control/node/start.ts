@@ -149,6 +149,7 @@ export function defaultInterface(environment: NodeJS.ProcessEnv = process.env): 
   if (named) return named;
   const hub = Object.keys(environment).find((name) => name.startsWith("PROTEUS_HUB_"));
   if (hub) return hub.slice("PROTEUS_HUB_".length);
+  if (environment.PROTEUS_WIRE_eth0) return "eth0";
   const found = ethernetInterfaces();
   if (found.includes("eth0")) return "eth0";
   if (found.length === 1 && found[0] !== undefined) return found[0];

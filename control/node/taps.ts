@@ -5,6 +5,8 @@ import { openTap } from "../../drivers/ethernet/tap.js";
 import { tapPath } from "../../drivers/memory/hub.js";
 import { openHubTap } from "../../drivers/memory/hub-tap.js";
 import type { Tap } from "../../drivers/tap.js";
+import { usageError } from "../kernel/errors.js";
+import { isWire } from "./interface-name.js";
 
 export interface TapsOptions {
   /** For people: a slower way had to be taken. */
@@ -20,6 +22,12 @@ export async function openTaps(names: readonly string[], options: TapsOptions): 
   const taps: Tap[] = [];
   try {
     for (const name of names) {
+      if (isWire(name))
+        throw usageError(
+          `"${name}" cannot be listened to`,
+          "capture on the Ethernet side of a router; a serial line has one program at each end",
+          "INTERFACE_INVALID",
+        );
       const socket = environment[`PROTEUS_HUB_${name}`];
       const tap = socket
         ? await openHubTap(tapPath(socket), name, options.lost)

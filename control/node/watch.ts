@@ -11,7 +11,7 @@ import type { Log } from "./log.js";
 
 export interface Watched {
   readonly kernel: { counters(): Counters };
-  readonly interfaces: readonly Pick<Device, "name" | "mtu" | "counters">[];
+  readonly interfaces: readonly Pick<Device, "name" | "mtu" | "counters" | "weight">[];
 }
 
 /** What the system says of an interface; null when it knows none of that name. */
@@ -82,7 +82,8 @@ export class Watch {
     this.#kernel();
     for (const device of this.#watched.interfaces) {
       this.#drops(device);
-      this.#state(device.name, device.mtu);
+      // A wire that is no Ethernet says its weight; the system has no link of its name.
+      if (device.weight === undefined) this.#state(device.name, device.mtu);
     }
   }
 

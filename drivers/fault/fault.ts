@@ -90,6 +90,12 @@ export class FaultDevice implements Device {
     this.arrived = new Int32Array(inner.arrived.length + this.frames * 2);
   }
 
+  get weight(): number | undefined {
+    return this.inner.weight;
+  }
+  get trusted(): boolean | undefined {
+    return this.inner.trusted;
+  }
   get receiveFrames(): number {
     return this.inner.receiveFrames;
   }

@@ -3,20 +3,28 @@
 // - Received frames are handed out where the device wrote them, and that buffer goes back to the
 //   device with netRelease. A frame to be sent is put together in a buffer of the ring: its two
 //   pieces are the kernel's again at once, as with the packet ring under Linux.
-// - A device that breaks the rules of its rings is out of use until the machine boots again: it
-//   gets nothing more, and what it says is not believed (netFaults counts).
+// - The device is located (transport.ts: locateDevice, or drivers/pci/virtio.ts) before netOpen.
 // - netPoll acknowledges the interrupt before it looks, netFlush notifies once for all that was sent.
 // - Source: VIRTIO 1.2, section 5.1; legacy interface 5.1.6.1.
 
-import { FRAME_MINIMUM } from "../../core-wasm/wire/formats";
+import {
+  CARD_BUFFER,
+  CARD_BUFFERS,
+  CARD_FRAME_MAX,
+  CARD_PATIENCE,
+  Card,
+  cardBreaks,
+  cardBytes,
+  putFrame,
+} from "../card/card";
 import { BROKEN, NOTHING, Ring, ringBytes, ringGive, ringTake } from "../virtio/ring";
 import {
   acknowledge,
-  configurationAt,
+  beginDevice,
+  configuration,
   Device,
   negotiate,
   notify,
-  openDevice,
   openQueue,
   ready,
 } from "../virtio/transport";
@@ -25,21 +33,15 @@ const RECEIVE: u32 = 0;
 const TRANSMIT: u32 = 1;
 const FEATURE_MAC: u32 = 1 << 5;
 
-export const NET_BUFFERS: u32 = 128;
-const BUFFER: usize = 2048;
-/** Longest frame, Ethernet header first. */
-export const NET_FRAME_MAX: u32 = 1514;
-/** Looks at the transmit ring before a device that has stopped is not waited for: some milliseconds. */
-const PATIENCE: u32 = 100000;
 const HEADER_LEGACY: u32 = 10;
 const HEADER_MODERN: u32 = 12;
 
 @unmanaged
-export class Net {
+export class Net extends Card {
   device: Device;
   receive: Ring;
   transmit: Ring;
-  /** The buffers, NET_BUFFERS to receive into and as many to send from. */
+  /** The buffers, CARD_BUFFERS to receive into and as many to send from. */
   buffers: usize;
   header: u32;
   /** Buffers to send from that are free, as a stack of u32. */
@@ -47,52 +49,40 @@ export class Net {
   freeCount: u32;
   unsent: bool;
   unfilled: bool;
-  broken: bool;
-  /** The device did not send in time; it is not waited for. */
-  stalled: bool;
-  received: u32;
-  sent: u32;
-  sendDropped: u32;
-  faults: u32;
 }
 
 /** Bytes of memory that netOpen takes, from an address aligned to 4096. */
 export function netBytes(): usize {
-  return 2 * ringRoom() + 2 * (NET_BUFFERS as usize) * BUFFER + 4 * (NET_BUFFERS as usize);
+  return 2 * ringRoom() + cardBytes() + 4 * (CARD_BUFFERS as usize);
 }
 
 function ringRoom(): usize {
-  return (ringBytes(NET_BUFFERS) + 4095) & ~4095;
+  return (ringBytes(CARD_BUFFERS) + 4095) & ~4095;
 }
 
-/** Sets up the device behind the registers at `base`; its address to `mac`. False: it refuses. */
-export function netOpen(net: Net, base: u64, memory: usize, mac: usize): bool {
+/** Sets up `net.device`, which is located; its address to `mac`. False: it refuses. */
+export function netOpen(net: Net, memory: usize, mac: usize): bool {
   const device = net.device;
-  openDevice(device, base);
+  beginDevice(device);
   if (!negotiate(device, FEATURE_MAC) || (device.features & FEATURE_MAC) == 0) return false;
   net.header = device.modern ? HEADER_MODERN : HEADER_LEGACY;
-  if (!openQueue(device, RECEIVE, net.receive, memory, NET_BUFFERS)) return false;
-  if (!openQueue(device, TRANSMIT, net.transmit, memory + ringRoom(), NET_BUFFERS)) return false;
+  if (!openQueue(device, RECEIVE, net.receive, memory, CARD_BUFFERS)) return false;
+  if (!openQueue(device, TRANSMIT, net.transmit, memory + ringRoom(), CARD_BUFFERS)) return false;
   net.buffers = memory + 2 * ringRoom();
-  net.free = net.buffers + 2 * (NET_BUFFERS as usize) * BUFFER;
-  for (let index: u32 = 0; index < NET_BUFFERS; index++) {
-    ringGive(net.receive, index, receiveBuffer(net, index), BUFFER as u32, true);
+  net.free = net.buffers + cardBytes();
+  for (let index: u32 = 0; index < CARD_BUFFERS; index++) {
+    ringGive(net.receive, index, receiveBuffer(net, index), CARD_BUFFER as u32, true);
     store<u32>(net.free + 4 * (index as usize), index);
   }
-  net.freeCount = NET_BUFFERS;
+  net.freeCount = CARD_BUFFERS;
   ready(device);
   notify(device, RECEIVE);
-  for (let i: u32 = 0; i < 6; i++) store<u8>(mac + (i as usize), configurationAt(base, i) as u8);
+  for (let i: u32 = 0; i < 6; i++) store<u8>(mac + (i as usize), configuration(device, i) as u8);
   return true;
 }
 
 function receiveBuffer(net: Net, index: u32): usize {
-  return net.buffers + (index as usize) * BUFFER;
-}
-
-function breaks(net: Net): void {
-  net.broken = true;
-  net.faults++;
+  return net.buffers + (index as usize) * CARD_BUFFER;
 }
 
 /** Takes the interrupt back; call it before the frames are taken. */
@@ -104,7 +94,7 @@ export function netPoll(net: Net): void {
 export function netTake(net: Net): i32 {
   while (!net.broken) {
     const index = ringTake(net.receive);
-    if (index == BROKEN) breaks(net);
+    if (index == BROKEN) cardBreaks(net);
     if (index < 0) break;
     net.received++;
     if (net.receive.length > net.header) return index;
@@ -123,14 +113,14 @@ export function netFrameLength(net: Net): u32 {
 
 /** The frame in this buffer is done with. */
 export function netRelease(net: Net, index: i32): void {
-  ringGive(net.receive, index as u32, receiveBuffer(net, index as u32), BUFFER as u32, true);
+  ringGive(net.receive, index as u32, receiveBuffer(net, index as u32), CARD_BUFFER as u32, true);
   net.unfilled = true;
 }
 
 function reclaim(net: Net): void {
   while (!net.broken) {
     const index = ringTake(net.transmit);
-    if (index == BROKEN) breaks(net);
+    if (index == BROKEN) cardBreaks(net);
     if (index < 0) return;
     store<u32>(net.free + 4 * (net.freeCount as usize), index as u32);
     net.freeCount++;
@@ -145,27 +135,23 @@ function reclaim(net: Net): void {
 function makeRoom(net: Net): void {
   netFlush(net);
   if (net.stalled) return;
-  for (let left = PATIENCE; left > 0 && net.freeCount == 0 && !net.broken; left--) reclaim(net);
+  for (let left = CARD_PATIENCE; left > 0 && net.freeCount == 0 && !net.broken; left--) reclaim(net);
   net.stalled = net.freeCount == 0;
 }
 
 /** Queues a frame of two pieces; 0, or -1 when there is no room for it and it is dropped. */
 export function netSend(net: Net, head: usize, headLength: u32, body: usize, bodyLength: u32): i32 {
   if (net.freeCount == 0) makeRoom(net);
-  if (net.broken || net.freeCount == 0 || headLength + bodyLength > NET_FRAME_MAX) {
+  if (net.broken || net.freeCount == 0 || headLength + bodyLength > CARD_FRAME_MAX) {
     net.sendDropped++;
     return -1;
   }
   net.freeCount--;
   const index = load<u32>(net.free + 4 * (net.freeCount as usize));
-  const buffer = net.buffers + ((NET_BUFFERS + index) as usize) * BUFFER;
+  const buffer = net.buffers + ((CARD_BUFFERS + index) as usize) * CARD_BUFFER;
   memory.fill(buffer, 0, net.header);
-  const frame = buffer + (net.header as usize);
-  memory.copy(frame, head, headLength);
-  memory.copy(frame + (headLength as usize), body, bodyLength);
-  const length = headLength + bodyLength;
-  if (length < FRAME_MINIMUM) memory.fill(frame + (length as usize), 0, FRAME_MINIMUM - length);
-  ringGive(net.transmit, index, buffer, net.header + max<u32>(length, FRAME_MINIMUM), false);
+  const length = putFrame(buffer + (net.header as usize), head, headLength, body, bodyLength);
+  ringGive(net.transmit, index, buffer, net.header + length, false);
   net.sent++;
   net.unsent = true;
   return 0;

@@ -83,6 +83,8 @@ const ofArguments: Readonly<Record<string, Value>> = {
   "bench name": words(tests),
   "bench group name": words(groupTests),
   "bench kernel name": words(kernelTests),
+  "link key file": file,
+  "link public file": file,
   "bench compare before": file,
   "bench compare after": file,
 };

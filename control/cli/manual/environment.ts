@@ -41,6 +41,10 @@ export const variables: readonly Variable[] = [
     name: "PROTEUS_HUB_NAME",
     meaning: "The socket that stands for interface NAME in a lab in memory; set by the lab.",
   },
+  {
+    name: "PROTEUS_WIRE_NAME",
+    meaning: "The serial line or the peers over IP that interface NAME stands for; set by the lab.",
+  },
   { name: "PROTEUS_LAB_ID", meaning: "The tag of a lab's processes; set by the lab." },
   {
     name: "PROTEUS_LAB_KEEPER",

@@ -4,6 +4,7 @@
 
 import { z } from "zod";
 import { parseStore } from "../control/places.js";
+import { parseInterface } from "../interface-name.js";
 import { parseListen } from "./listen.js";
 
 export const plain = (text: string): unknown => text;
@@ -65,9 +66,13 @@ export const place = z.string({ error: "each is a path in quotes" }).regex(/^@?\
 
 export const interfaceNames = z
   .array(
-    z
-      .string({ error: "each is the name of an interface" })
-      .regex(/^[^\s/]{1,15}$/, { error: "an interface has a name of 1 to 15 characters: eth0" }),
+    z.string({ error: "each is the name of an interface" }).superRefine((text, context) => {
+      try {
+        parseInterface(text);
+      } catch (error) {
+        context.addIssue({ code: "custom", message: (error as Error).message });
+      }
+    }),
     { error: "it is a list of interfaces: [eth0, eth1], each in quotes" },
   )
   .max(16, { error: "a machine has at most 16 networks" })

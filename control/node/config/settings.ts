@@ -63,7 +63,8 @@ export const settings = {
     fallback: () => [],
     environment: "PROTEUS_INTERFACE",
     flag: "--interface",
-    about: "networks to attach (default: the only Ethernet interface, or eth0)",
+    about:
+      "networks to attach: eth0, serial:PORT@SPEED, ip:PEER=KEY+key=FILE (default: the only Ethernet one, or eth0)",
     fromText: list,
   }),
   "node.memory": setting({

@@ -55,6 +55,7 @@ const interfaceWords: Readonly<Record<keyof DeviceCounters, string>> = {
   sent: "frames sent on an interface",
   receiveDropped: "frames lost because no receive buffer was free",
   sendDropped: "frames that an interface did not take",
+  damaged: "frames that came damaged, forged or for somebody else, where the wire can tell",
 };
 
 const tableWords = {
@@ -160,7 +161,10 @@ export class NodeMetrics {
         collect() {
           this.reset();
           for (const each of interfaces)
-            this.inc({ interface: each.name }, totals.add(`${each.name} ${name}`, each.counters()[name]));
+            this.inc(
+              { interface: each.name },
+              totals.add(`${each.name} ${name}`, each.counters()[name] ?? 0),
+            );
         },
       });
     const shapes = { mtu: "bytes that fit into a frame", receiveFrames: "receive buffers" } as const;
@@ -177,7 +181,7 @@ export class NodeMetrics {
     for (const each of this.#measured.interfaces) {
       const now = each.counters();
       for (const name of Object.keys(interfaceWords) as (keyof DeviceCounters)[])
-        this.#totals.add(`${each.name} ${name}`, now[name]);
+        this.#totals.add(`${each.name} ${name}`, now[name] ?? 0);
     }
   }
 

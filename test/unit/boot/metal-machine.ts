@@ -10,6 +10,7 @@ import { packageRoot } from "../../../control/cli/package-files.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
 import { module as kernelModule } from "../kernel/booted.js";
 import type { NetDevice } from "./net-device.js";
+import type { PciBus } from "./pci-bus.js";
 
 const metalModule = new WebAssembly.Module(readFileSync(join(packageRoot, "build/release/metal.wasm")));
 const placeBase = 0xfeb00000;
@@ -23,6 +24,7 @@ interface Metal {
   turn(now: number): number;
   transmit(network: number, head: number, headLength: number, body: number, bodyLength: number): number;
   log(pointer: number, length: number): void;
+  entropyFill(pointer: number, length: number): number;
 }
 
 export interface MetalOptions {
@@ -33,11 +35,19 @@ export interface MetalOptions {
   readonly seed?: number;
   /** Its devices, by place; made when its memory is there. */
   readonly devices?: (memory: WebAssembly.Memory) => ReadonlyMap<number, NetDevice>;
+  /** Its PCI bus, where it has one. */
+  readonly pci?: (memory: WebAssembly.Memory) => PciBus;
+  /** Its processor gives random bytes; else metal.wasm must find some. */
+  readonly rdrand?: boolean;
 }
 
 export class MetalMachine {
   readonly memory: WebAssembly.Memory;
   readonly devices: ReadonlyMap<number, NetDevice>;
+  readonly pci: PciBus | undefined;
+  /** What the host was told of the last frames: network, sent, whole length. */
+  readonly frames: (readonly [number, number, number])[] = [];
+  watchdogSeconds = 0;
   /** What it has said, with newlines. */
   said = "";
   /** What it is about to read. */
@@ -48,12 +58,17 @@ export class MetalMachine {
   readonly #clock: () => number;
 
   constructor(options: MetalOptions) {
-    const { memoryMebibytes = 14, line = "", clock, seed = 4711, devices } = options;
+    const { memoryMebibytes = 14, line = "", clock, seed = 4711, devices, pci, rdrand = true } = options;
     this.#clock = clock;
     this.memory = new WebAssembly.Memory({ initial: memoryMebibytes * 16 });
     this.devices = devices?.(this.memory) ?? new Map();
+    this.pci = pci?.(this.memory);
     const generator = new SeededRandom(seed);
     const random = (pointer: number, length: number): void => {
+      if (!rdrand) {
+        if (this.#metal.entropyFill(pointer, length) === 0) throw new Error("panic: no randomness");
+        return;
+      }
       const bytes = new Uint8Array(this.memory.buffer, pointer, length);
       for (let i = 0; i < length; i++) bytes[i] = generator.next() >>> 24;
     };
@@ -72,15 +87,27 @@ export class MetalMachine {
       reset: () => {
         this.resets++;
       },
+      watchdog: (seconds: number) => {
+        this.watchdogSeconds = seconds;
+      },
+      frame: (network: number, sent: number, pointer: number, length: number, whole: number) => {
+        if ((pointer >>> 0) + length > this.memory.buffer.byteLength) throw new Error("a frame outside");
+        this.frames.push([network, sent, whole]);
+      },
       fence: () => undefined,
       physical: (pointer: number) => BigInt(physicalBase + (pointer >>> 0)),
-      port_in: (port: number) => this.#portIn(port),
-      port_out: (port: number, _bytes: number, value: number) => this.#portOut(port, value),
+      port_in: (port: number, bytes: number) => this.#portIn(port, bytes),
+      port_out: (port: number, bytes: number, value: number) => this.#portOut(port, bytes, value >>> 0),
       register_load: (address: bigint, bytes: number) => {
+        const onBus = this.pci?.load(Number(address), bytes);
+        if (onBus !== undefined) return onBus;
         const found = this.#deviceAt(Number(address));
         return found === undefined ? -1 : found.device.load(found.at, bytes);
       },
-      register_store: (address: bigint, _bytes: number, value: number) => {
+      register_store: (address: bigint, bytes: number, value: number) => {
+        const at = Number(address) - physicalBase;
+        if (at > -physicalBase && at < this.memory.buffer.byteLength) throw new Error("a register in memory");
+        if (this.pci?.store(Number(address), bytes, value >>> 0)) return;
         const found = this.#deviceAt(Number(address));
         found?.device.store(found.at, value >>> 0);
       },
@@ -95,7 +122,8 @@ export class MetalMachine {
     return device === undefined ? undefined : { device, at: (address - placeBase) % placeBytes };
   }
 
-  #portIn(port: number): number {
+  #portIn(port: number, bytes: number): number {
+    if (this.pci !== undefined && port >= 0xcf8 && port <= 0xcff) return this.pci.portIn(port, bytes);
     if (port === serial + 5) return 0x60 | (this.typed === "" ? 0 : 1);
     if (port !== serial) return 0xff;
     const byte = this.typed.charCodeAt(0);
@@ -103,7 +131,8 @@ export class MetalMachine {
     return byte;
   }
 
-  #portOut(port: number, value: number): void {
+  #portOut(port: number, bytes: number, value: number): void {
+    if (port >= 0xcf8 && port <= 0xcff) this.pci?.portOut(port, bytes, value);
     if (port === serial && this.#lineControl === 0x03) this.said += String.fromCharCode(value);
     if (port === serial + 3) this.#lineControl = value;
   }
@@ -116,6 +145,7 @@ export class MetalMachine {
   /** One turn; when the next is wanted, as metal.wasm answers it. */
   turn(): number {
     for (const device of this.devices.values()) device.receive();
+    this.pci?.receive();
     return this.#metal.turn(this.#clock());
   }
 

@@ -187,6 +187,11 @@ export class NetDevice {
     for (const head of order(heads)) this.#giveBack(queue, head, 0);
   }
 
+  /** A frame that a port of the LAN in memory would not pass on. */
+  hear(frame: Uint8Array): void {
+    this.#waiting.push(frame);
+  }
+
   /** Puts what the LAN has for it into the driver's buffers. */
   receive(): void {
     const [queue] = this.#queues;

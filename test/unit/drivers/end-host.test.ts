@@ -19,15 +19,16 @@ function packet(type: number, actHop: number): Uint8Array {
   return bytes;
 }
 
-function pair() {
+function pair(weight?: number) {
   const lan = new MemoryLan({ schedule: new TestClock().schedule });
-  const sender = new TestHost(new EndHost(lan.port("memory:0")));
+  const port = lan.port("memory:0");
+  const sender = new TestHost(new EndHost(weight === undefined ? port : Object.assign(port, { weight })));
   return { sender, receiver: new TestHost(lan.port("memory:1")) };
 }
 
 /** Sends with the FLIP header in the frame's head, as the kernel does. */
-function arrives(type: number, actHop: number): boolean {
-  const { sender, receiver } = pair();
+function arrives(type: number, actHop: number, weight?: number): boolean {
+  const { sender, receiver } = pair(weight);
   const payload = packet(type, actHop);
   const bytes = new Uint8Array(14 + payload.length);
   bytes.set(receiver.device.address);
@@ -47,6 +48,10 @@ describe("a machine that is no router", () => {
       expect([4, 6, 9, 0xffff].map((hops) => arrives(type, hops))).toEqual([false, false, false, false]);
     },
   );
+
+  it("counts a crossing of its own network by what that weighs", () => {
+    expect([3, 5, 6, 8].map((hops) => arrives(FC_DATA, hops, 5))).toEqual([true, true, false, false]);
+  });
 
   it.each([FC_HELLO, FC_CREDIT])("speaks with its neighbours as others do (%i)", (type) => {
     expect(arrives(type, 0xffff)).toBe(true);

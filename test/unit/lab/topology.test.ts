@@ -51,6 +51,19 @@ describe("a lab file", () => {
     expect(complaint(small).why).toContain("from 8M to 16384G");
   });
 
+  it("says what QEMU makes of a metal machine, which has a PCI card on a PC alone", () => {
+    const metal = (words: string): string =>
+      `networks: { lan0: }\nnodes:\n  m1: { kind: metal, networks: [lan0]${words} }\n`;
+    const read = (words: string) => parseTopology(metal(words), "metal.yaml").nodes[0];
+    expect(read("")).not.toHaveProperty("metal");
+    expect(read(", machine: pc")).toMatchObject({ metal: { machine: "pc", nic: "virtio" } });
+    expect(read(", machine: q35, nic: e1000e")).toMatchObject({ metal: { machine: "q35", nic: "e1000e" } });
+    expect(complaint(metal(", nic: e1000e")).why).toContain("nodes.m1.nic: e1000e is a PCI card");
+    expect(complaint(metal(", machine: mac")).why).toContain("must be microvm, pc, q35");
+    const pool = metal(", machine: pc").replace("metal", "pool");
+    expect(complaint(pool).why).toContain("nodes.m1.machine: only a machine of kind metal has one");
+  });
+
   it("is read in its order, since that decides eth0 and the addresses", () => {
     const topology = parseTopology(example, "demo.yaml");
     expect(topology.name).toBe("demo");
@@ -176,5 +189,42 @@ describe("a lab without a file", () => {
     expect(() => requireNode(defaultTopology("lab", 2), "n3")).toThrow(
       expect.objectContaining({ exit: 3, hint: "its nodes are n1, n2" }),
     );
+  });
+});
+
+describe("networks that are no Ethernet", () => {
+  const lab = (networks: string, more = ""): string => `networks:
+  lan0:
+  ${networks}
+nodes:
+  n1: { kind: router, networks: [lan0, wire] }
+  n2: { kind: pool, networks: [wire] }
+${more}`;
+
+  it("are cables of a speed, and IP", () => {
+    const text = lab("wire: { kind: serial, speed: 115200, noise: 0.001 }");
+    expect(parseTopology(text, "lab.yaml").networks[1]).toMatchObject({
+      ...{ name: "wire", kind: "serial", speed: 115_200, noise: 0.001 },
+    });
+    expect(parseTopology(lab("wire: { kind: ip }"), "lab.yaml").networks[1]).toMatchObject({ kind: "ip" });
+    expect(parseTopology(lab("wire: { kind: ethernet }"), "lab.yaml").networks[1]).not.toHaveProperty("kind");
+  });
+
+  it.each([
+    ["wire: { kind: token-ring }", "", "must be ethernet, serial or ip"],
+    ["wire: { kind: ip, speed: 9600 }", "", "only a network of kind: serial"],
+    ["wire: { kind: serial, speed: 1 }", "", "must be 1200 or more"],
+    ["wire: { kind: serial, noise: 0.5 }", "", "must be 0.01 or less"],
+    ["wire: { kind: serial, rate: 1gbit }", "", "a cable has a speed"],
+    ["wire: { kind: serial }", "  n3: { kind: pool, networks: [wire] }\n", "a cable joins two nodes"],
+    ["wire: { kind: ip }", "  m1: { kind: metal, networks: [wire] }\n", "Ethernet only"],
+    ["wire: { kind: serial }", "impairments: { n2: { loss: 5% } }\n", "a cable cannot be impaired"],
+  ])("are not %s%s", (network, more, why) => {
+    try {
+      parseTopology(lab(network, more), "lab.yaml");
+      expect.unreachable();
+    } catch (error) {
+      expect((error as { why?: string }).why).toContain(why);
+    }
   });
 });

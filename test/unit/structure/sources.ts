@@ -61,7 +61,10 @@ export function lineOf(node: ts.Node): number {
 /** True for files that AssemblyScript compiles and TypeScript does not. */
 export function isAssemblyScript(path: string): boolean {
   if (isConstants(path)) return false;
-  return /^(core-wasm|test\/kernel|drivers\/(virtio|virtio-net|virtio-blk|uart)|boot\/metal)\//.test(path);
+  return (
+    /^(core-wasm|test\/kernel|boot\/metal)\//.test(path) ||
+    /^drivers\/(virtio(-net|-blk|-rng)?|pci|card|e1000e|uart)\//.test(path)
+  );
 }
 
 /** True for the plain constants that both languages compile. */
