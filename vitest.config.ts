@@ -42,16 +42,8 @@ const alone = [
 const longOnly =
   tier === "quick"
     ? [
-        ...[
-          "bench-boot",
-          "bullet",
-          "capabilities",
-          "directory-crash",
-          "disk",
-          "gc",
-          "group-crashes",
-          "isolation",
-        ],
+        ...["bench-boot", "boot-formats", "boot-serve"],
+        ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
         ...["metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd", "wires"],
       ].map(path)

@@ -12,6 +12,7 @@ import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type { Readable, Writable } from "node:stream";
 import type { MetalMachine } from "../control/lab/topology.js";
+import { type NetworkMachine, networkMachineArguments } from "./network-machine.js";
 import { boundTool } from "./tools.js";
 
 export type Accelerator = "auto" | "tcg" | "kvm";
@@ -104,8 +105,13 @@ export function spawnMachine(words: readonly string[]): MachineProcess {
 }
 
 /** Starts the machine; it dies with this process. `said` gets each line of its console. */
-export function startMachine(options: MachineOptions, said: (line: string) => void): MachineProcess {
-  const child = spawnMachine(qemuArguments(options));
+export function startMachine(
+  options: MachineOptions | NetworkMachine,
+  said: (line: string) => void,
+): MachineProcess {
+  const child = spawnMachine(
+    "firmware" in options ? networkMachineArguments(options) : qemuArguments(options),
+  );
   let rest = "";
   child.stdout.setEncoding("latin1").on("data", (text: string) => {
     const lines = (rest + text).split(/\r?\n/);

@@ -7,10 +7,13 @@
 
 import { exitCodes, ProteusError } from "../control/kernel/errors.js";
 import { offerConsole } from "./console.js";
+import type { NetworkMachine } from "./network-machine.js";
 import { type MachineOptions, servesLine, startMachine } from "./qemu.js";
 
 export interface RunOptions {
-  readonly machine: MachineOptions;
+  readonly machine: MachineOptions | NetworkMachine;
+  /** Told once it is switched on. */
+  readonly started?: (pid: number) => void;
   readonly said: (line: string) => void;
   readonly serves: (document: Readonly<Record<string, unknown>>, pid: number) => void;
   /** Where others may find its console: a Unix socket (console.ts). */
@@ -19,7 +22,8 @@ export interface RunOptions {
 }
 
 /** Runs the machine to its end. Throws BOOT_MACHINE_ENDED when nobody wanted that. */
-export async function runMachine({ machine, said, serves, console: path, abort }: RunOptions): Promise<void> {
+export async function runMachine(options: RunOptions): Promise<void> {
+  const { machine, said, serves, console: path, abort } = options;
   let type: (bytes: Buffer) => void = () => undefined;
   const offered = path === undefined ? undefined : await offerConsole(path, (bytes) => type(bytes));
   const ended = new Promise<void>((resolve, reject) => {
@@ -29,6 +33,7 @@ export async function runMachine({ machine, said, serves, console: path, abort }
       const document = servesLine(line);
       if (document !== undefined) serves(document, child.pid ?? 0);
     });
+    if (child.pid !== undefined) options.started?.(child.pid);
     let errors = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       errors = (errors + text).slice(-2000);

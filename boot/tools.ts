@@ -14,8 +14,16 @@ const packages: Readonly<Record<string, string>> = {
   simde: "libsimde-dev",
   "qemu-system-x86_64": "qemu-system-x86",
   ip: "iproute2",
+  mformat: "mtools",
+  xorriso: "xorriso",
+  dnsmasq: "dnsmasq-base",
+  ovmf: "ovmf",
 };
-const simdeHeader = "/usr/include/simde/wasm/simd128.h";
+/** What is a file and no command. */
+const files: Readonly<Record<string, string>> = {
+  simde: "/usr/include/simde/wasm/simd128.h",
+  ovmf: "/usr/share/ovmf/OVMF.fd",
+};
 const folders = (): string[] => [
   ...(process.env.PATH ?? "").split(delimiter),
   "/usr/sbin",
@@ -23,10 +31,11 @@ const folders = (): string[] => [
   "/usr/bin",
 ];
 
-/** Throws BOOT_TOOL_MISSING when a tool is not installed; "simde" stands for that header. */
+/** Throws BOOT_TOOL_MISSING when a tool is not installed; "simde" and "ovmf" stand for files. */
 export function boundTool(tool: string): void {
+  const file = files[tool];
   const there =
-    tool === "simde" ? existsSync(simdeHeader) : folders().some((each) => existsSync(join(each, tool)));
+    file === undefined ? folders().some((each) => existsSync(join(each, tool))) : existsSync(file);
   if (!there) throw toolMissing(tool);
 }
 
@@ -35,7 +44,7 @@ function toolMissing(tool: string): ProteusError {
   return new ProteusError({
     code: "BOOT_TOOL_MISSING",
     exit: exitCodes.failed,
-    message: `${tool === "simde" ? "the header simde/wasm/simd128.h" : `the command "${tool}"`} is not installed`,
+    message: `${files[tool] ?? `the command "${tool}"`} is not installed`,
     why: "machines without an operating system are made and started with it",
     unchanged: "nothing was made",
     hint: `install it: apt-get install ${name} (or: npm run setup -- --test)`,

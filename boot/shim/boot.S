@@ -1,7 +1,8 @@
 /* The way from power-on to shim.c: 32-bit entry points, long mode, page tables, interrupt stubs.
  *
  * - Two entries: multiboot 1 (eax is its magic, ebx its information) and PVH (ebx: hvm_start_info).
- *   Either way the processor is in flat 32-bit mode without paging.
+ *   Either way the processor is in flat 32-bit mode without paging. firmware_entry, the last word of
+ *   the header, is for efi.c: from long mode (rdi is multiboot information) it goes back there.
  * - Page tables: the first 4 GiB as they are, in 2 MiB pages; the linear memory of the WebAssembly
  *   modules at 512 GiB (shim.c fills its directory; the 8 GiB behind it stay unmapped, so that no
  *   32-bit address and offset leaves it unseen); the stack at 1 TiB, with nothing below it.
@@ -20,6 +21,7 @@
         .balign 4
 header: .long   MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
         .long   header, image_start, image_end, bss_end, multiboot_entry
+        .long   firmware_entry
 
         .section .note.pvh, "a", @note
         .balign 4
@@ -99,6 +101,32 @@ long_mode:
         xorl    %ebp, %ebp
         call    shim_main
         ud2
+
+/* Out of long mode, as if a multiboot loader had been here. */
+firmware_entry:
+        cli
+        movl    %edi, %ebx
+        lgdt    descriptor_table
+        pushq   $40
+        pushq   $1f
+        lretq
+        .code32
+1:      movl    $16, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %ss
+        movl    %cr0, %eax
+        andl    $0x7fffffff, %eax       /* no paging */
+        movl    %eax, %cr0
+        xorl    %eax, %eax
+        movl    %eax, %cr4
+        movl    $0xc0000080, %ecx
+        rdmsr
+        andl    $0xfffffeff, %eax       /* no long mode */
+        wrmsr
+        movl    $0x2badb002, %eax
+        jmp     multiboot_entry
+        .code64
 
 /* void shim_wait(void): sleeps until an interrupt, which is all that it takes notice of. Called with
  * interrupts closed, and leaves them so. */
@@ -185,6 +213,7 @@ segments:
         .quad   0x00cf92000000ffff      /* data */
 task_descriptor:
         .quad   0, 0                    /* shim.c */
+        .quad   0x00cf9a000000ffff      /* 32-bit code */
 descriptor_table:
         .word   descriptor_table - segments - 1
         .quad   segments

@@ -1,7 +1,7 @@
 /* The machine below: how much memory it has, its clock and timer, randomness, its end.
  *
- * - Memory from the multiboot memory map or PVH's; where a loader gives none (qboot with PVH), the
- *   size from QEMU's fw_cfg, and the command line too.
+ * - Memory from the multiboot memory map or PVH's; where a loader gives none (qboot with PVH, rom.S),
+ *   the size from QEMU's fw_cfg, and the command line too: the kernel's, or a file of that name.
  * - The clock is the processor's counter, its speed measured against channel 0 of the PIT; the same
  *   moment measures the timer of the local APIC. All in microseconds since the start.
  * - Source: Multiboot Specification 0.6.96 3.3; Xen public/arch-x86/hvm/start_info.h; QEMU
@@ -17,6 +17,9 @@
 #define FW_CFG_RAM 3
 #define FW_CFG_COMMAND_SIZE 0x14
 #define FW_CFG_COMMAND 0x15
+#define FW_CFG_FILES 0x19
+#define FW_CFG_NAME 56
+#define FW_CFG_LINE "opt/proteus/command-line"
 #define LOW_END 0x100000000ull
 
 extern uint8_t bss_end[];
@@ -52,14 +55,38 @@ static uint64_t fw_cfg(uint16_t key, uint32_t bytes) {
   return value;
 }
 
+static uint32_t fw_cfg_next(uint32_t bytes) { /* most significant byte first */
+  uint32_t value = 0;
+  for (uint32_t i = 0; i < bytes; i++) value = value << 8 | in8(0x511);
+  return value;
+}
+
+/* Selects the file with the command line; its length, 0: there is none. */
+static uint32_t fw_cfg_line(void) {
+  out16(0x510, FW_CFG_FILES);
+  for (uint32_t left = fw_cfg_next(4); left > 0 && left < 1000; left--) {
+    uint32_t length = fw_cfg_next(4), key = fw_cfg_next(4) >> 16;
+    bool same = true;
+    for (uint32_t i = 0; i < FW_CFG_NAME; i++) {
+      uint8_t byte = in8(0x511);
+      if (i < sizeof FW_CFG_LINE && byte != (uint8_t)FW_CFG_LINE[i]) same = false;
+    }
+    if (!same) continue;
+    out16(0x510, (uint16_t)key);
+    return length;
+  }
+  return 0;
+}
+
 static bool has_fw_cfg(void) { return fw_cfg(0, 4) == 0x554d4551; /* QEMU */ }
 
 static void ask_fw_cfg(struct range *best, char *line) {
   if (!has_fw_cfg()) return;
   if (best->end == 0) consider(best, 0, fw_cfg(FW_CFG_RAM, 8));
   uint32_t length = (uint32_t)fw_cfg(FW_CFG_COMMAND_SIZE, 4);
-  if (line[0] != 0 || length == 0) return;
-  out16(0x510, FW_CFG_COMMAND);
+  if (line[0] != 0) return;
+  if (length > 0) out16(0x510, FW_CFG_COMMAND);
+  else length = fw_cfg_line();
   for (uint32_t i = 0; i < length && i < COMMAND_LINE_MAX - 1; i++) line[i] = (char)in8(0x511);
 }
 

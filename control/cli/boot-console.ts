@@ -26,8 +26,8 @@ export function consoleCommand(name: string, { lab }: { readonly lab?: string })
       hint: `proteus lab status shows the machines, proteus lab start ${name} boots one`,
       cause,
     });
-  if (node.kind !== "metal")
-    throw unreachable(`it is a machine of kind ${node.kind}: only metal ones have a console`);
+  if (node.kind !== "metal" && node.kind !== "pxe")
+    throw unreachable(`it is a machine of kind ${node.kind}: only metal and pxe ones have a console`);
   return new Promise((resolve, reject) => {
     const socket = createConnection(consoleSocket(topology.name, name));
     socket.on("error", (cause) => reject(unreachable("nothing listens there: the machine is off", cause)));

@@ -16,7 +16,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { buildFormat, type ImageFormat, imageFormats } from "../../boot/formats.js";
 import { buildImage } from "../../boot/image.js";
+import type { Firmware } from "../../boot/network-machine.js";
 import {
   type Accelerator,
   chooseAccelerator,
@@ -31,6 +33,7 @@ import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import { ProteusError } from "../kernel/errors.js";
 import { isName, nameRule } from "../lab/names.js";
 import { metalCards, metalFault, metalMachines } from "../lab/topology.js";
+import { registerBootServe } from "./boot-serve.js";
 import { interruptible, jsonOption, labOption } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
 import { packageRoot } from "./package-files.js";
@@ -39,11 +42,14 @@ import { parseSize } from "./quantity.js";
 const imageHelp = `
 The image has the kernel that Linux machines run, byte for byte, drivers and servers of its
 own, and a shim of assembly and C. The same inputs give the same bytes. QEMU starts it with
--kernel; so does any loader that speaks multiboot 1 or PVH.
+-kernel; so does any loader that speaks multiboot 1 or PVH. Other formats: rom is firmware for
+a microvm of QEMU's (-bios), efi an application for today's PCs, disk and iso start that one
+from a disk (a memory stick) or a CD.
 
 Examples:
   proteus boot image
-  proteus boot image -o proteus.elf --json`;
+  proteus boot image -o proteus.elf --json
+  proteus boot image --format disk --command-line "name=m1 pool=pool" -o m1.img`;
 
 const runHelp = `
 The interface becomes part of a bridge with the machine: it gives its MAC address away and
@@ -61,13 +67,23 @@ const diskMost = 2 ** 40;
 
 interface ImageCommand {
   readonly output?: string;
-  readonly format: "elf";
+  readonly format: ImageFormat;
+  readonly commandLine: string;
   readonly anew: boolean;
   readonly json: boolean;
 }
 
-async function imageCommand({ output, format, anew, json }: ImageCommand): Promise<void> {
-  const { path, bytes, sha256, parts } = await buildImage({ root: packageRoot, narrate, anew });
+async function imageCommand({ output, format, commandLine, anew, json }: ImageCommand): Promise<void> {
+  if (format === "elf" && commandLine !== "")
+    throw new ProteusError({
+      code: "USAGE",
+      exit: 2,
+      message: "an ELF image has no command line of its own",
+      why: "its loader gives it one: -append in QEMU",
+      hint: "leave --command-line out, or choose another --format",
+    });
+  const built = await buildFormat(format, commandLine, { root: packageRoot, narrate, anew });
+  const { path, bytes, sha256, parts } = built;
   if (output !== undefined) copyFileSync(path, output);
   const document = { path: output ?? path, format, bytes, sha256, parts };
   emit("boot image", json, document, () => {
@@ -89,6 +105,8 @@ interface RunCommand {
   readonly mac: readonly string[];
   readonly memory: number;
   readonly accelerator: Accelerator;
+  readonly from: "image" | "network";
+  readonly firmware: Firmware;
   readonly machine: MachineType;
   readonly nic: NetworkCard;
   readonly random: RandomSource;
@@ -149,16 +167,25 @@ async function runCommand(options: RunCommand): Promise<void> {
       why: `there are ${names.length} interfaces and ${macs.length} addresses`,
       hint: "proteus boot run --name m1 --interface eth0 --mac 02:00:00:00:00:07",
     });
-  const disk = options.disk === undefined ? undefined : prepareDisk(options.disk, options.diskSize);
-  const { path } = await buildImage({ root: packageRoot, narrate });
-  const accelerator = await chooseAccelerator(path, options.accelerator);
-  narrate(`accelerator: ${accelerator}`);
-  const networks = await wire(names.map((each, index) => ({ name: each, mac: macs[index] ?? "" })));
-  const words = [`name=${name}`, ...(pool === undefined ? [] : [`pool=${pool}`])];
+  const wired = () => wire(names.map((each, index) => ({ name: each, mac: macs[index] ?? "" })));
+  const prepared = async () => {
+    if (options.from === "network")
+      return { firmware: options.firmware, memoryMebibytes, networks: await wired() };
+    const disk = options.disk === undefined ? undefined : prepareDisk(options.disk, options.diskSize);
+    const { path } = await buildImage({ root: packageRoot, narrate });
+    const accelerator = await chooseAccelerator(path, options.accelerator);
+    narrate(`accelerator: ${accelerator}`);
+    const words = [`name=${name}`, ...(pool === undefined ? [] : [`pool=${pool}`])];
+    const networks = await wired();
+    return { path, memoryMebibytes, networks, words, accelerator, machine, nic, random, disk };
+  };
+  const started = await prepared();
   await interruptible(
     (abort) =>
       runMachine({
-        machine: { path, memoryMebibytes, networks, words, accelerator, machine, nic, random, disk },
+        machine: started,
+        // What it boots, and when, is a matter of who serves it: it is up when it is switched on.
+        started: (pid) => (options.from === "network" ? writeReady({ pid, name }) : undefined),
         said: (line) => process.stdout.write(`${line}\n`),
         serves: (document, pid) => writeReady({ pid, ...document, ...givenOut(document) }),
         console: process.env.PROTEUS_CONSOLE_SOCKET || undefined,
@@ -205,7 +232,8 @@ export function registerBoot(program: Command): void {
     .command("image")
     .description("build what they run, and tell its size by part")
     .option("-o, --output <file>", "where to put it too")
-    .addOption(new Option("--format <kind>", "what for").choices(["elf"] as const).default("elf"))
+    .addOption(new Option("--format <kind>", "what for").choices(imageFormats).default("elf"))
+    .option("--command-line <text>", "what the machine is told, unless its loader tells it", "")
     .option("--anew", "build it although it is there", false)
     .addOption(jsonOption())
     .addHelpText("after", imageHelp)
@@ -230,6 +258,16 @@ export function registerBoot(program: Command): void {
         .default("auto"),
     )
     .addOption(
+      new Option("--from <source>", "what it boots: the image, or what a server on its first network has")
+        .choices(["image", "network"] as const)
+        .default("image"),
+    )
+    .addOption(
+      new Option("--firmware <kind>", "what boots it from the network")
+        .choices(["bios", "uefi"] as const)
+        .default("bios"),
+    )
+    .addOption(
       new Option("--machine <type>", "what QEMU makes of it").choices(metalMachines).default("microvm"),
     )
     .option("--disk <file>", "a file that is its disk")
@@ -242,6 +280,7 @@ export function registerBoot(program: Command): void {
     )
     .addHelpText("after", runHelp)
     .action((options) => runCommand(options as RunCommand));
+  registerBootServe(boot as unknown as Command);
   boot
     .command("console <node>")
     .description("the console of a metal machine of a lab, in this terminal")

@@ -59,13 +59,14 @@ export async function interruptible<T>(
  * Throws BOOT_TOOL_MISSING and what else building an image throws.
  */
 export async function prepareMetal({ nodes }: Topology): Promise<void> {
-  if (!nodes.some(({ kind }) => kind === "metal")) return;
+  if (!nodes.some(({ kind }) => kind === "metal" || kind === "pxe")) return;
   const [{ buildImage }, { boundTool }, { qemuProgram }] = await Promise.all([
     import("../../boot/image.js"),
     import("../../boot/tools.js"),
     import("../../boot/qemu.js"),
   ]);
   boundTool(qemuProgram);
+  if (nodes.some(({ firmware }) => firmware === "uefi")) boundTool("ovmf");
   await buildImage({ root: packageRoot, narrate });
 }
 

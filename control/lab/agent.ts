@@ -97,15 +97,28 @@ function programOf(
       return false;
     }
   };
-  if (node.kind === "metal") {
+  if (node.kind === "metal" || node.kind === "pxe") {
     const pool = process.env.PROTEUS_POOL || "pool";
     const macs = interfaces.flatMap(({ mac }) => ["--mac", mac]);
+    const from = node.kind === "pxe" ? ["--from", "network", "--firmware", node.firmware ?? "bios"] : [];
     const { machine, nic } = node.metal ?? {};
     const kind = machine === undefined || nic === undefined ? [] : ["--machine", machine, "--nic", nic];
     const path = join(nodeFolder(lab, name), "disk.image");
     const { disk } = node;
     const medium = disk === undefined ? [] : ["--disk", path, "--disk-size", `${disk.bytes}`];
-    const words = ["boot", "run", "--name", name, "--pool", pool, ...kind, ...medium, ...names, ...macs];
+    const words = [
+      "boot",
+      "run",
+      "--name",
+      name,
+      "--pool",
+      pool,
+      ...kind,
+      ...from,
+      ...medium,
+      ...names,
+      ...macs,
+    ];
     return {
       words,
       environment: { PROTEUS_READY_FILE: ready, PROTEUS_CONSOLE_SOCKET: consoleSocket(lab, name) },

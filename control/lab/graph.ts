@@ -116,7 +116,9 @@ export function graphDot(graph: LabGraph): string {
     return `${quote(networkId(network.name))} ${attributes(look)}`;
   });
   const nodes = graph.nodes.map((node) => {
-    const shape = { pool: "ellipse", router: "diamond", host: "box", metal: "hexagon" }[node.kind];
+    const shape = { pool: "ellipse", router: "diamond", host: "box", metal: "hexagon", pxe: "octagon" }[
+      node.kind
+    ];
     const down = { style: "filled,dashed", fillcolor: "#eeeeee", fontcolor: grey };
     const look = { shape, label: label(node.name, nodeNote(node)), ...(node.state === "down" ? down : {}) };
     return `${quote(nodeId(node.name))} ${attributes(look)}`;
@@ -147,6 +149,7 @@ export function graphMermaid(graph: LabGraph): string {
     router: ["{{", "}}"],
     host: ["[", "]"],
     metal: ["[[", "]]"],
+    pxe: ["[[", "]]"],
   };
   const nodes = graph.nodes.map((node) => {
     const [open, close] = shapes[node.kind];

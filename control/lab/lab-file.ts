@@ -101,13 +101,16 @@ const replication = z.preprocess(
 
 const node = z.strictObject(
   {
-    kind: z.enum(["pool", "router", "host", "metal"], { error: "must be pool, router, host or metal" }),
+    kind: z.enum(["pool", "router", "host", "metal", "pxe"], {
+      error: "must be pool, router, host, metal or pxe",
+    }),
     networks: z
       .array(z.string({ error: "must be the name of a network" }), {
         error: "must be a list of networks such as [lan0]",
       })
       .min(1, { error: "must name one network or more, such as [lan0]" }),
     bullet: bullet.optional(),
+    firmware: z.enum(["bios", "uefi"], { error: "must be bios or uefi" }).optional(),
     directory: z.boolean({ error: "must be true or false" }).optional(),
     replication: replication.optional(),
     machine: z.enum(metalMachines, { error: `must be ${metalMachines.join(", ")}` }).optional(),
@@ -202,8 +205,10 @@ const file = z
       if (kind === "metal" && noSuchMachine !== undefined) complain(["nodes", each, "nic"], noSuchMachine);
       if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
       if (lacks !== undefined && files !== undefined) complain(["nodes", each, "bullet"], lacks);
-      if (kind === "metal" && on.length > metalNetworksMax)
-        complain(["nodes", each, "networks"], `a metal machine is on ${metalNetworksMax} networks at most`);
+      if (facts.firmware !== undefined && kind !== "pxe")
+        complain(["nodes", each, "firmware"], "only a machine of kind pxe is started by firmware");
+      if ((kind === "metal" || kind === "pxe") && on.length > metalNetworksMax)
+        complain(["nodes", each, "networks"], `a ${kind} machine is on ${metalNetworksMax} networks at most`);
       if (kind === "router" && on.length < 2)
         complain(
           ["nodes", each, "networks"],
@@ -240,6 +245,7 @@ const file = z
 const serverless: Readonly<Partial<Record<NodeKind, string>>> = {
   host: "a host has no agent and no servers; write kind: pool",
   metal: "a metal machine has only the servers echo, sys and segment; write kind: pool",
+  pxe: "a pxe machine has what it boots; write kind: pool",
 };
 
 type NodeFacts = z.infer<typeof node>;
@@ -348,6 +354,7 @@ export function parseTopology(text: string, source: string): Topology {
       ...(facts.disk === undefined ? {} : { disk: { bytes: facts.disk.size } }),
       ...(facts.bullet === undefined ? {} : { bullet: { bytes: facts.bullet.size } }),
       ...(facts.directory === true ? { directory: true } : {}),
+      ...(facts.firmware === undefined ? {} : { firmware: facts.firmware }),
       ...(facts.replication === undefined ? {} : { replication: facts.replication }),
     })),
     ...(daemons === undefined ? {} : { daemons }),

@@ -139,11 +139,11 @@ export async function bootNode(state: LabState, node: LabNode, options: LabOptio
   const on = { power: "on", agent: null, namespace: nodeNamespace(state, node.name) } as const;
   writeNode(name, node.name, on);
   if (!hasAgent(node)) return;
-  if (node.kind === "metal" && state.isolation === "memory")
+  if ((node.kind === "metal" || node.kind === "pxe") && state.isolation === "memory")
     throw new ProteusError({
       code: "LAB_METAL_MEMORY",
       exit: 1,
-      message: `${node.name} cannot be a metal machine in this lab`,
+      message: `${node.name} cannot be a ${node.kind} machine in this lab`,
       why: "QEMU needs a tap device, which a LAN in memory does not have",
       hint: "proteus lab up --isolation netns (as root) or --isolation userns",
     });

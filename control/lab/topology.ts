@@ -13,8 +13,8 @@ import { isName, nameRule } from "./names.js";
 export { isName };
 
 /** What a machine of the lab is: `host` has no agent, `router` is a pool machine on several networks,
- * `metal` one without an operating system, in QEMU. */
-export type NodeKind = "pool" | "router" | "host" | "metal";
+ * `metal` one without an operating system, in QEMU; `pxe` one that has nothing and boots over eth0. */
+export type NodeKind = "pool" | "router" | "host" | "metal" | "pxe";
 
 export interface LabNetwork {
   readonly name: string;
@@ -43,6 +43,8 @@ export interface LabNode {
   readonly number?: number;
   /** It has a Bullet server, with files on a medium of this size that is made when it first starts. */
   readonly bullet?: { readonly bytes: number };
+  /** Of a pxe machine; left out: bios. */
+  readonly firmware?: "bios" | "uefi";
   /** It has a replication server for the lab's files. */
   readonly replication?: LabReplication;
   /** Of a metal machine, when it is not a microvm with virtio. */
@@ -147,8 +149,9 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
       speed,
       noise,
     })),
-    nodes: nodes.map(({ name, kind, networks, bullet, directory = false, replication, metal, disk }) => {
-      return { name, kind, networks, bullet, directory, replication, metal, disk };
+    nodes: nodes.map((node) => {
+      const { name, kind, networks, bullet, directory = false, replication, metal, disk, firmware } = node;
+      return { name, kind, networks, bullet, directory, replication, metal, disk, firmware };
     }),
   };
 }

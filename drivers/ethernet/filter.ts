@@ -85,3 +85,29 @@ export function frameFilter(own: Uint8Array, groups: readonly Uint8Array[]): Uin
 export function tapFilter(): Uint8Array {
   return encode([...flipOnly, [RETURN, 0, 0, WHOLE_FRAME]]);
 }
+
+/**
+ * The program of who boots machines (raw.ts): FLIP, what DHCP servers answer (UDP to port 68, IPv4
+ * without options), questions for IPv6 routers and what these say (ICMPv6 133 and 134).
+ */
+export function bootFilter(): Uint8Array {
+  return encode([
+    [LOAD_HALF, 0, 0, 12],
+    [JUMP_EQUAL, 14, 0, FLIP_ETHERTYPE],
+    [JUMP_EQUAL, 2, 0, 0x0800],
+    [JUMP_EQUAL, 6, 0, 0x86dd],
+    [RETURN, 0, 0, 0],
+    [LOAD_BYTE, 0, 0, 23],
+    [JUMP_EQUAL, 0, 2, 17],
+    [LOAD_HALF, 0, 0, 36],
+    [JUMP_EQUAL, 7, 0, 68],
+    [RETURN, 0, 0, 0],
+    [LOAD_BYTE, 0, 0, 20],
+    [JUMP_EQUAL, 0, 3, 58],
+    [LOAD_BYTE, 0, 0, 54],
+    [JUMP_EQUAL, 2, 0, 133],
+    [JUMP_EQUAL, 1, 0, 134],
+    [RETURN, 0, 0, 0],
+    [RETURN, 0, 0, WHOLE_FRAME],
+  ]);
+}
