@@ -4,8 +4,8 @@
 //
 // - What happened in one look is one line, however often it happened.
 
-import { readFileSync } from "node:fs";
 import type { Device, DeviceCounters } from "../../drivers/device.js";
+import { type LinkState, linkState } from "../../drivers/ethernet/link-state.js";
 import type { CounterName, Counters } from "../kernel/counters.js";
 import type { Log } from "./log.js";
 
@@ -15,11 +15,6 @@ export interface Watched {
 }
 
 /** What the system says of an interface; null when it knows none of that name. */
-export interface LinkState {
-  readonly up: boolean;
-  readonly mtu: number;
-}
-
 export type LinkReader = (name: string) => LinkState | null;
 
 const everyMs = 10_000;
@@ -33,20 +28,6 @@ const worrying: Readonly<Partial<Record<CounterName, string>>> = {
   groupHistoryFull: "a group's history was full",
 };
 
-const flagUp = 1; // IFF_UP
-
-/** Reads /sys/class/net. */
-export const systemLink: LinkReader = (name) => {
-  const read = (file: string): string => readFileSync(`/sys/class/net/${name}/${file}`, "utf8").trim();
-  try {
-    const state = read("operstate");
-    const up = (Number(read("flags")) & flagUp) !== 0 && state !== "down" && state !== "lowerlayerdown";
-    return { up, mtu: Number(read("mtu")) };
-  } catch {
-    return null;
-  }
-};
-
 export class Watch {
   readonly #watched: Watched;
   readonly #log: Log;
@@ -58,7 +39,7 @@ export class Watch {
   #timer: NodeJS.Timeout | undefined;
 
   /** `sample` is called at each look. */
-  constructor(watched: Watched, log: Log, sample: () => void, link: LinkReader = systemLink) {
+  constructor(watched: Watched, log: Log, sample: () => void, link: LinkReader = linkState) {
     this.#watched = watched;
     this.#log = log;
     this.#sample = sample;

@@ -19,6 +19,11 @@ export const MESSAGE_PIECE_COUNT = 24;
 export const MESSAGE_FLAGS = 48;
 export const MESSAGE_LENGTH = 56;
 
+// struct ifreq {name[16], value}, and what is asked of an interface
+export const IFREQ_BYTES = 40;
+export const SIOCGIFFLAGS = 0x8913;
+export const SIOCGIFMTU = 0x8921;
+
 export const EAGAIN = 11;
 export const EINTR = 4;
 export const ENOBUFS = 105;

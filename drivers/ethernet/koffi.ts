@@ -16,6 +16,7 @@ import {
   EINTR,
   ENOBUFS,
   ENODEV,
+  IFREQ_BYTES,
   LITTLE,
   loadCalls,
   Messages,
@@ -23,6 +24,8 @@ import {
   MSG_TRUNC,
   POLLIN,
   POLLOUT,
+  SIOCGIFFLAGS,
+  SIOCGIFMTU,
 } from "./koffi-calls.js";
 import {
   CONTROL_ARRIVALS,
@@ -56,10 +59,7 @@ const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_DROP_MEMBERSHIP = 2;
 const PACKET_STATISTICS = 6;
-const SIOCGIFFLAGS = 0x8913;
-const SIOCGIFMTU = 0x8921;
 const SIOCGIFHWADDR = 0x8927;
-const IFREQ_BYTES = 40;
 const RECEIVE_BATCH = 64;
 const FRAME_BYTES_MIN = 60;
 const SEND_BUFFER_BYTES = 4 << 20;

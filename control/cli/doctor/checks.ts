@@ -9,12 +9,12 @@ import { readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { z } from "zod";
 import { loadAddon } from "../../../drivers/ethernet/addon.js";
+import { linkState } from "../../../drivers/ethernet/link-state.js";
 import { ProteusError } from "../../kernel/errors.js";
 import { chooseIsolation, unshareArguments } from "../../lab/isolation.js";
 import { runTool } from "../../lab/tools.js";
 import { loadConfig } from "../../node/config/load.js";
 import { defaultInterface } from "../../node/start.js";
-import { systemLink } from "../../node/watch.js";
 import { offlineKernel, packageRoot } from "../package-files.js";
 
 export const purposes = ["node", "lab", "bench", "development"] as const;
@@ -148,11 +148,11 @@ function networkInterface(): Sight {
     return { ok: false, seen: error.why ?? error.message, mend };
   }
   for (const name of names) {
-    const link = systemLink(name);
+    const link = linkState(name);
     if (link === null) return { ok: false, seen: `there is no interface ${name}`, mend };
     if (!link.up) return { ok: false, seen: `${name} is down`, mend: `sudo ip link set ${name} up` };
   }
-  return { ok: true, seen: names.map((name) => `${name} (mtu ${systemLink(name)?.mtu})`).join(", ") };
+  return { ok: true, seen: names.map((name) => `${name} (mtu ${linkState(name)?.mtu})`).join(", ") };
 }
 
 async function namespaces(): Promise<Sight> {

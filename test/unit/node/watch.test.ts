@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import { type Counters, counterNames } from "../../../control/kernel/counters.js";
 import type { Log } from "../../../control/node/log.js";
-import { type LinkState, systemLink, Watch } from "../../../control/node/watch.js";
+import { Watch } from "../../../control/node/watch.js";
+import { type LinkState, linkState } from "../../../drivers/ethernet/link-state.js";
 
 function machine() {
   const counters = Object.fromEntries(counterNames.map((name) => [name, 0])) as Record<
@@ -72,7 +73,7 @@ describe("a look at a node", () => {
 
 describe("what the system says of an interface", () => {
   it("is read where there is one, and null where there is none", () => {
-    expect(systemLink("lo")).toMatchObject({ mtu: expect.any(Number) });
-    expect(systemLink("no-such0")).toBeNull();
+    expect(linkState("lo")).toMatchObject({ up: true, mtu: expect.any(Number) });
+    expect(linkState("no-such0")).toBeNull();
   });
 });
