@@ -229,6 +229,7 @@ asleep:         .skip   1
         .balign 4096
 low_directories: .skip 4 * 4096
 top_table:      .skip   4096
+        .globl  low_pointers
 low_pointers:   .skip   4096
 linear_pointers: .skip  4096
         .globl  linear_directory

@@ -18,7 +18,7 @@ wasm_rt_memory_t linear;
 static uint64_t physical_base;
 static w2c_kernel kernel;
 static w2c_metal metal;
-extern uint64_t linear_directory[];
+extern uint64_t linear_directory[], low_pointers[];
 
 /* ---- what the modules import ---- */
 
@@ -76,9 +76,43 @@ void w2c_host_port_out(struct w2c_host *host, u32 port, u32 bytes, u32 value) {
   else out32(at, value);
 }
 
+#define GIB (1ull << 30)
+#define NEAR (4 * GIB)   /* mapped as it is (boot.S) */
+#define FAR_FIRST 256    /* entries of low_pointers for what lies beyond */
+#define FAR_WINDOWS 4
+#define UNCACHED_LARGE_PAGE 0x9b
+
+/* Bits of an address that this processor has. */
+static unsigned address_bits(void) {
+  uint32_t a = 0x80000008, b, c, d;
+  __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+  return a & 0xff;
+}
+
+/* Where registers are reached; 0: nowhere. UEFI firmware puts them far above 4 GiB: their GiB is mapped
+ * when it is asked for, where addresses are free. */
+static uint64_t reach(uint64_t address) {
+  static uint64_t windows[FAR_WINDOWS][512] __attribute__((aligned(4096)));
+  static uint64_t begins[FAR_WINDOWS];
+  static unsigned used;
+  if (address < NEAR) return address;
+  uint64_t begin = address & ~(GIB - 1);
+  unsigned window = 0;
+  while (window < used && begins[window] != begin) window++;
+  if (window == used) {
+    if (used == FAR_WINDOWS || address >> address_bits() != 0) return 0;
+    begins[used++] = begin;
+    for (uint64_t page = 0; page < 512; page++)
+      windows[window][page] = begin + page * LARGE_PAGE + UNCACHED_LARGE_PAGE;
+    low_pointers[FAR_FIRST + window] = (uint64_t)windows[window] + 3;
+  }
+  return (FAR_FIRST + window) * GIB + (address - begin);
+}
+
 u32 w2c_host_register_load(struct w2c_host *host, u64 address, u32 bytes) {
   (void)host;
-  if (address >= 0x100000000ull) return 0xffffffff; /* not mapped */
+  address = reach(address);
+  if (address == 0) return 0xffffffff;
   if (bytes == 1) return *(volatile uint8_t *)address;
   if (bytes == 2) return *(volatile uint16_t *)address;
   return *(volatile uint32_t *)address;
@@ -86,7 +120,8 @@ u32 w2c_host_register_load(struct w2c_host *host, u64 address, u32 bytes) {
 
 void w2c_host_register_store(struct w2c_host *host, u64 address, u32 bytes, u32 value) {
   (void)host;
-  if (address >= 0x100000000ull) return;
+  address = reach(address);
+  if (address == 0) return;
   if (bytes == 1) *(volatile uint8_t *)address = (uint8_t)value;
   else if (bytes == 2) *(volatile uint16_t *)address = (uint16_t)value;
   else *(volatile uint32_t *)address = value;

@@ -1,8 +1,9 @@
 // A function of a PCI device: its BARs, its capabilities, its interrupts as messages.
 //
 // - What a device says of its place is checked before anything is written there: a BAR is taken only
-//   when it lies behind the machine's memory and before the interrupt controllers, so that no register
-//   of a device is ever a place in memory, whatever the device claims.
+//   when it lies behind the machine's memory and before the interrupt controllers, or far above them
+//   (where UEFI firmware puts 64-bit ones), so that no register of a device is ever a place in memory,
+//   whatever the device claims.
 // - Interrupts are messages (MSI, MSI-X) to the processor that runs this: an edge with a vector, no
 //   line, no controller in between. A device that has neither is looked at from time to time.
 // - A list of capabilities is followed for as long as one can be, and no longer.
@@ -24,6 +25,9 @@ const BARS: u32 = 6;
 const BAR_FIRST: u32 = 0x10;
 /** Registers lie below; there are the interrupt controllers and the firmware. */
 const REGISTERS_END: u64 = 0xfec00000;
+/** Registers far above: as far as addresses go. The shim maps what the processor can reach of it. */
+const FAR_BEGIN: u64 = 0x100000000;
+const FAR_END: u64 = 0x10000000000000;
 const LOCAL_APIC_ID: u64 = 0xfee00020;
 const MESSAGE_ADDRESS: u32 = 0xfee00000;
 
@@ -34,7 +38,9 @@ export let barBytes: u64 = 0;
 /** May registers be there? Not in memory, not where the interrupt controllers are. */
 export function isRegisterPlace(base: u64, bytes: u64): bool {
   const memoryEnd = physical(0) + ((memory.size() as u64) << 16);
-  return bytes > 0 && base >= memoryEnd && base < REGISTERS_END && bytes <= REGISTERS_END - base;
+  if (bytes == 0 || base < memoryEnd) return false;
+  const end = base < FAR_BEGIN ? REGISTERS_END : FAR_END;
+  return base < end && bytes <= end - base;
 }
 
 /** Finds BAR `index`, of memory; false: there is none, or it is where none may be. */

@@ -41,6 +41,7 @@ export class PciFunction {
     view.setUint16(0x0a, 0x0200, true);
     options.bars.forEach(({ base, bytes, wide }, index) => {
       if (bytes > 0) view.setUint32(0x10 + 4 * index, base | (wide ? 4 : 0), true);
+      if (bytes > 0 && wide && index < 5) view.setUint32(0x14 + 4 * index, Math.floor(base / 2 ** 32), true);
     });
     let at = 0x40;
     let link = 0x34;
@@ -85,8 +86,9 @@ export class PciFunction {
   /** The BAR that answers at an address now. */
   barAt(address: number): { readonly bar: number; readonly at: number } | undefined {
     if ((this.field(0x04, 2) & 2) === 0) return undefined;
-    for (const [bar, { bytes }] of this.options.bars.entries()) {
-      const base = (this.field(0x10 + 4 * bar, 4) & ~15) >>> 0;
+    for (const [bar, { bytes, wide = false }] of this.options.bars.entries()) {
+      const high = wide && bar < 5 ? this.field(0x14 + 4 * bar, 4) : 0;
+      const base = high * 2 ** 32 + ((this.field(0x10 + 4 * bar, 4) & ~15) >>> 0);
       if (bytes > 0 && address >= base && address < base + bytes) return { bar, at: address - base };
     }
     return undefined;

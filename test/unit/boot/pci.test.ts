@@ -71,6 +71,10 @@ describe("a metal machine on PCI", () => {
       "virtio without messages",
       (memory: WebAssembly.Memory, room: Room) => virtioPci(net(memory, room), { messages: false }),
     ],
+    [
+      "virtio far above 4 GiB, where UEFI firmware puts it",
+      (memory: WebAssembly.Memory, room: Room) => virtioPci(net(memory, room), { base: 0xe0_0000_8000 }),
+    ],
     ["an 82574L", (memory: WebAssembly.Memory, room: Room) => intel(memory, room).function],
   ])("answers through %s, calls of any size", async (_what, make) => {
     const { call, machine } = booted((memory, room) => [[slot(3), make(memory, room)]]);
@@ -128,6 +132,7 @@ describe("a hostile device on PCI", () => {
   };
 
   it.each<[string, (memory: WebAssembly.Memory, room: Room) => PciFunction]>([
+    ["registers where no address is", (m, r) => virtioPci(net(m, r), { base: 2 ** 52 })],
     ["registers in memory", (m, r) => virtioPci(net(m, r), { base: physicalBase })],
     [
       "registers at the end of memory",
@@ -210,14 +215,22 @@ describe("devices that say anything", () => {
   /** A function whose configuration and registers are random, but for what makes a driver look at it. */
   function wild(random: SeededRandom, memory: WebAssembly.Memory, isIntel: boolean): PciFunction {
     const word = (): number => random.next() >>> (random.next() % 32);
-    const places = [physicalBase, physicalBase + memory.buffer.byteLength - 4096, 0, 0xfe000000, 0xfec00000];
+    const places = [
+      physicalBase,
+      physicalBase + memory.buffer.byteLength - 4096,
+      0,
+      0xfe000000,
+      0xfec00000,
+      2 ** 52 - 2 ** 29,
+    ];
     const found = new PciFunction({
       vendor: isIntel ? 0x8086 : 0x1af4,
       device: isIntel ? 0x10d3 : 0x1041,
       subsystem: 1,
       bars: Array.from({ length: 6 }, () => {
         const bytes = 1 << (12 + (random.next() % 19));
-        const base = ((places[random.next() % places.length] ?? 0) & -bytes) >>> 0;
+        const place = places[random.next() % places.length] ?? 0;
+        const base = place - (place % bytes);
         return { base, bytes, wide: random.next() % 8 === 0 };
       }),
       capabilities: Array.from({ length: 1 + (random.next() % 7) }, () => [
