@@ -48,14 +48,23 @@ const longOnly =
         ...["metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd", "wires"],
       ].map(path)
     : [];
+/** The same in every tier, and little of it a matter of Node.js: CI has played them in the quick one. */
+const quickOnly =
+  tier === "long"
+    ? [
+        ...["bad-input", "completion", "deploy", "failover", "lab", "lab-crash", "lab-demo"],
+        ...["node-service", "router", "table"],
+      ].map(path)
+    : [];
 /** Scenarios of disks: one of each kind is in disk-scenarios, which the long tier plays too. */
 const nightlyOnly =
   tier === "nightly" ? [] : ["disk-changes", "disk-media", "disk-network", "disk-power"].map(path);
+const elsewhere = [...longOnly, ...quickOnly, ...nightlyOnly];
 const part = process.env.PROTEUS_END_TO_END;
 const parted =
   part === "alone"
-    ? { include: alone, exclude: [...longOnly, ...nightlyOnly] }
-    : { exclude: [...(part === "together" ? alone : []), ...longOnly, ...nightlyOnly] };
+    ? { include: alone, exclude: elsewhere }
+    : { exclude: [...(part === "together" ? alone : []), ...elsewhere] };
 
 export default defineConfig({
   test: {

@@ -1,8 +1,9 @@
 // `npm test`, `npm run test:long`, `npm run test:nightly`: every runner of a tier, one sum.
 //
 // - quick (at most 15 minutes on 2 cores): linter, types, kernel specs, unit, simulation, fuzz and
-//   end-to-end tests. `--long`: simulation and fuzz with more seeds, unit and end-to-end
-//   on Node 24. `--nightly`: all of it, for as long as it takes.
+//   end-to-end tests. `--long`: simulation and fuzz with more seeds, unit and end-to-end on Node 24,
+//   without the end-to-end files that are the same in every tier (vitest.config.ts). `--nightly`: all
+//   of it, for as long as it takes.
 // - The last line is `N passed, N failed`. A linter or type check counts as one test; a
 //   runner that crashes, hangs or reports nothing counts as a failure.
 // - Skipped tests are listed with their reasons; with CI=true each counts as failed.
