@@ -1,7 +1,8 @@
 // The ways of servers to members, in virtual time: what every member of these tests is reached by.
 //
 // - A link has delays of its own, may lose requests and answers, and sends copies that come late.
-// - What a member answers after it was off in between does not arrive.
+// - What a member answers after it was off in between does not arrive; who asked learns, as over RPC,
+//   that there is no answer, also when the medium never ends what the member was at.
 
 import { DiskError } from "../../../../control/server/disk/errors.js";
 import type { MemberPort } from "../../../../control/server/disk/member/port.js";
@@ -33,13 +34,25 @@ export const goodLink = (): FakeLink => ({
 /** A member that servers reach by links. */
 export abstract class Reachable {
   isOn = true;
-  /** Counts: what began in an earlier life is not answered any more. */
-  protected life = 0;
+  #life = 0;
+  /** Of calls that this life is at. */
+  readonly #ends = new Set<() => void>();
 
   constructor(
     readonly time: VirtualTime,
     readonly random: SeededRandom,
   ) {}
+
+  /** Counts: what began in an earlier life is not answered any more. */
+  protected get life(): number {
+    return this.#life;
+  }
+
+  protected set life(life: number) {
+    this.#life = life;
+    for (const end of this.#ends) end();
+    this.#ends.clear();
+  }
 
   abstract get record(): MemberRecord | null;
   abstract crash(): void;
@@ -72,11 +85,17 @@ export abstract class Reachable {
     const life = this.life;
     let answer: T | undefined;
     let error: unknown = null;
+    let end = (): void => undefined;
+    const isOver = new Promise<undefined>((resolve) => {
+      end = () => resolve(undefined);
+    });
+    this.#ends.add(end);
     try {
-      answer = await work();
+      answer = await Promise.race([work(), isOver]);
     } catch (cause) {
       error = cause;
     }
+    this.#ends.delete(end);
     await this.time.pause(delay());
     if (link.isCut || !this.isOn || life !== this.life || this.random.chance(link.loss)) return lost();
     if (error !== null) throw error;
