@@ -188,7 +188,7 @@ export const fallWhileBlank: Fault = ({ life, place, member }) => {
     for (let times = 2 + life.random.below(4); times > 0; times--) {
       await life.pause(life.random.below(1500));
       const sources = life.world.members.filter((each) => each !== member && each.isOn);
-      const falling = life.random.chance(0.6) ? member : life.pick(sources);
+      const falling = life.random.chance(0.6) || sources.length === 0 ? member : life.pick(sources);
       life.say(`${falling === member ? "the blank one" : "another one"} falls`);
       life.counts.inResync++;
       if (falling.isOn) life.crash(falling);

@@ -77,9 +77,9 @@ export const scenes: readonly Scene[] = [
   },
   {
     name: "of blank members that fall while they are made whole slowly",
-    options: (seed) => ({ ...kindOf(seed), ...real, policy: { resyncBytesPerSecond: 2e6 } }),
+    options: (seed) => ({ ...kindOf(seed), ...real, policy: { resyncBytesPerSecond: 1e6 } }),
     faults: [fallWhileBlank, fallWhileBlank, fallWhileBlank, power, cut],
-    seeds: { quick: 2, long: 16, nightly: 1000 },
+    seeds: { quick: 2, long: 40, nightly: 1000 },
     first: 70_001,
     habits: { zeros: 0.5, durable: 0.1, places: 150 },
   },
