@@ -53,7 +53,7 @@ const quickOnly =
   tier === "long"
     ? [
         ...["bad-input", "completion", "deploy", "failover", "lab", "lab-crash", "lab-demo"],
-        ...["node-service", "router", "table"],
+        ...["node-service", "raw-ip", "router", "table"], // raw-ip: a module built for the quick tier's Node.js
       ].map(path)
     : [];
 /** Scenarios of disks: one of each kind is in disk-scenarios, which the long tier plays too. */
