@@ -45,7 +45,7 @@ const longOnly =
         ...["bench-boot", "boot-formats", "boot-serve"],
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
-        ...["metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd", "wires"],
+        ...["metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
 /** The same in every tier, and little of it a matter of Node.js: CI has played them in the quick one. */
@@ -53,7 +53,8 @@ const quickOnly =
   tier === "long"
     ? [
         ...["bad-input", "completion", "deploy", "failover", "lab", "lab-crash", "lab-demo"],
-        ...["node-service", "raw-ip", "router", "table"], // raw-ip: a module built for the quick tier's Node.js
+        ...["node-service", "router", "table"],
+        ...["raw-ip", "wires"], // raw-socket is built for the quick tier's Node.js
       ].map(path)
     : [];
 /** Scenarios of disks: one of each kind is in disk-scenarios, which the long tier plays too. */
