@@ -8,7 +8,7 @@ import { Room } from "../kernel/booted.js";
 import { MetalMachine, physicalBase } from "./metal-machine.js";
 import { NetDevice } from "./net-device.js";
 
-const seeds = Array.from({ length: perTier(10, 300, 20_000) }, (_, index) => index + 1);
+const seeds = Array.from({ length: perTier(10, 150, 10_000) }, (_, index) => index + 1);
 
 function machineWith(facts: { readonly version: 1 | 2; readonly stuck?: boolean }) {
   const room = new Room();
