@@ -107,3 +107,6 @@ export function runSeeds(
   while (!enough(cases)) once(first + cases++);
   return cases;
 }
+
+/** For a test that plays many seeds in one go, milliseconds. */
+export const manySeedsMs = perTier(30_000, 240_000, 3_600_000);

@@ -210,7 +210,7 @@ describe("a hostile device on PCI", () => {
 });
 
 describe("devices that say anything", () => {
-  const seeds = Array.from({ length: perTier(10, 150, 10_000) }, (_, index) => index + 1);
+  const seeds = Array.from({ length: perTier(10, 300, 20_000) }, (_, index) => index + 1);
 
   /** A function whose configuration and registers are random, but for what makes a driver look at it. */
   function wild(random: SeededRandom, memory: WebAssembly.Memory, isIntel: boolean): PciFunction {
