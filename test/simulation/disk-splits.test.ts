@@ -11,7 +11,7 @@ import { DiskError } from "../../control/server/disk/errors.js";
 import { fakeDigests } from "../unit/server/disk/fake-member.js";
 import { type FakeServer, FakeWorld } from "../unit/server/disk/fake-storage.js";
 import { keptIn, MemoryBranches } from "../unit/server/disk/memory-branches.js";
-import { contentOf } from "./disks.js";
+import { contentOf } from "./disk-content.js";
 import { forEachSeed, perTier } from "./seeds.js";
 
 const file = "test/simulation/disk-splits.test.ts";

@@ -14,6 +14,7 @@ import type { SeededRandom } from "../../drivers/fault/random.js";
 import type { Reachable } from "../unit/server/disk/fake-link.js";
 import { goodLink } from "../unit/server/disk/fake-link.js";
 import { type FakeOptions, type FakeServer, FakeWorld } from "../unit/server/disk/fake-storage.js";
+import { contentOf, numberIn } from "./disk-content.js";
 import { classic, type Fault } from "./disk-faults.js";
 import { RealMember } from "./disk-medium.js";
 import { TreeMember } from "./disk-tree.js";
@@ -25,16 +26,6 @@ interface Known {
   stored: Set<number>;
   isBusy: boolean;
 }
-
-export const contentOf = (value: number): Uint8Array => {
-  const data = new Uint8Array(BLOCK_BYTES);
-  if (value === 0) return data;
-  new DataView(data.buffer).setUint32(0, value, true);
-  data.fill(value & 0xff, 64);
-  return data;
-};
-
-const numberIn = (data: Uint8Array): number => new DataView(data.buffer, data.byteOffset).getUint32(0, true);
 
 /** How clients use the disk. */
 export interface Habits {
