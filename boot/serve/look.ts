@@ -38,8 +38,8 @@ export function lookForServer(name: string, abort?: AbortSignal): Promise<string
         raw.send(discover(mac, first, false));
         raw.send(discover(mac, first + 1, true));
       } catch (error) {
+        reject(error); // before it counts as a network where nobody answers
         finish(undefined);
-        reject(error);
       }
     };
     const again = setTimeout(ask, againMs);
