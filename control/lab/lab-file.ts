@@ -185,8 +185,9 @@ const file = z
         complain(["networks", each], "a network over IP has two nodes or more");
       if (kind !== "serial" && (speed !== undefined || noise !== undefined))
         complain(["networks", each], "only a network of kind: serial has a speed and noise");
-      if (kind !== "ethernet" && on.some((node) => node.kind === "metal"))
-        complain(["networks", each], "a metal machine has Ethernet only");
+      const bare = on.find((node) => node.kind === "metal" || node.kind === "pxe");
+      if (kind !== "ethernet" && bare !== undefined)
+        complain(["networks", each], `a ${bare.kind} machine has Ethernet only`);
     }
     for (const [each, facts] of Object.entries(value.nodes)) {
       const { kind, networks: on, bullet: files, directory, replication: copies } = facts;

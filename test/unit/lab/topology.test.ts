@@ -218,6 +218,7 @@ ${more}`;
     ["wire: { kind: serial, rate: 1gbit }", "", "a cable has a speed"],
     ["wire: { kind: serial }", "  n3: { kind: pool, networks: [wire] }\n", "a cable joins two nodes"],
     ["wire: { kind: ip }", "  m1: { kind: metal, networks: [wire] }\n", "Ethernet only"],
+    ["wire: { kind: ip }", "  p1: { kind: pxe, networks: [wire] }\n", "a pxe machine has Ethernet only"],
     ["wire: { kind: serial }", "impairments: { n2: { loss: 5% } }\n", "a cable cannot be impaired"],
   ])("are not %s%s", (network, more, why) => {
     try {
