@@ -59,7 +59,10 @@ export class RawSocket {
     try {
       loaded = (await import("node-raw-socket")) as unknown as RawSocketPackage;
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
+      const said = cause instanceof Error ? cause.message : String(cause);
+      const why = /NODE_MODULE_VERSION/.test(said)
+        ? `it was built for another version of Node.js than ${process.version}`
+        : said.split("\n")[0];
       throw new RawIpError(
         "RAW_IP_UNAVAILABLE",
         `the package raw-socket cannot be used: ${why}`,

@@ -197,7 +197,7 @@ const own: Readonly<Record<string, string>> = {
   RAW_IP_MTU: "the path to a peer carries too short packets",
   RAW_IP_NO_PERMISSION: "raw IP sockets are not allowed",
   RAW_IP_NO_ROUTE: "there is no way to a peer",
-  RAW_IP_UNAVAILABLE: "the package raw-socket is missing",
+  RAW_IP_UNAVAILABLE: "the package raw-socket is missing, or was built for another Node.js",
   SERIAL_FAILED: "a serial port could not be opened",
   SERIAL_IN_USE: "another program has the serial port",
   SERIAL_NO_PERMISSION: "the serial port may not be opened",
