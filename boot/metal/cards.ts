@@ -46,19 +46,16 @@ const netRings = memory.data(offsetof<Ring>() * 8, 8);
 const cards = memory.data(offsetof<E1000e>() * 4, 8);
 const cardRings = memory.data(offsetof<DescriptorRing>() * 8, 8);
 
-// @ts-ignore: decorator
 @inline
 function isIntel(index: u32): bool {
   return load<u8>(intel + (index as usize)) != 0;
 }
 
-// @ts-ignore: decorator
 @inline
 function netOf(index: u32): Net {
   return changetype<Net>(nets + offsetof<Net>() * (index as usize));
 }
 
-// @ts-ignore: decorator
 @inline
 function e1000eOf(index: u32): E1000e {
   return changetype<E1000e>(cards + offsetof<E1000e>() * (index as usize));

@@ -49,7 +49,6 @@ let outcome: u32 = BLK_GOOD;
 /** Two sectors: as it was read, and as it was read again. */
 let sectors: usize = 0;
 
-// @ts-ignore: decorator
 @inline
 function disk(): Blk {
   return changetype<Blk>(blk);

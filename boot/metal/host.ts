@@ -8,22 +8,17 @@
 //   The host remembers the last ones for a panic.
 // - watchdog: a turn that takes longer than so many seconds is a panic; 0: never.
 
-// @ts-ignore: decorator
 @external("host", "now")
 export declare function now(): f64;
 
-// @ts-ignore: decorator
 @external("host", "reset")
 export declare function reset(): void;
 
-// @ts-ignore: decorator
 @external("env", "random")
 export declare function random(pointer: usize, length: i32): void;
 
-// @ts-ignore: decorator
 @external("host", "frame")
 export declare function frame(network: u32, sent: u32, pointer: usize, length: u32, whole: u32): void;
 
-// @ts-ignore: decorator
 @external("host", "watchdog")
 export declare function watchdog(seconds: u32): void;

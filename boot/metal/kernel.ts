@@ -3,27 +3,21 @@
 // - Addresses are of that memory, times microseconds; answers are a handle or a status.
 // - The kernel's own imports end in main.ts: transmit and log.
 
-// @ts-ignore: decorator
 @external("kernel", "boot")
 export declare function boot(): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "network_add")
 export declare function networkAdd(mac: usize, mtu: i32, weight: i32, trusted: i32, frames: i32): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "receive")
 export declare function receive(network: i32, pointer: usize, length: i32, now: f64): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "tick")
 export declare function tick(now: f64): void;
 
-// @ts-ignore: decorator
 @external("kernel", "nextDeadline")
 export declare function nextDeadline(): f64;
 
-// @ts-ignore: decorator
 @external("kernel", "rpc_trans")
 export declare function trans(
   header: usize,
@@ -36,23 +30,18 @@ export declare function trans(
   now: f64,
 ): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "rpc_getreq")
 export declare function getreq(header: usize, buffer: usize, capacity: i32, now: f64): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "rpc_putrep")
 export declare function putrep(handle: i32, header: usize, data: usize, size: i32, now: f64): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "port_one_way")
 export declare function portOneWay(port: usize, out: usize): void;
 
-// @ts-ignore: decorator
 @external("kernel", "keyed_prepare")
 export declare function keyedPrepare(key: usize, out: usize): void;
 
-// @ts-ignore: decorator
 @external("kernel", "keyed_encode")
 export declare function keyedEncode(
   object: i32,
@@ -62,30 +51,23 @@ export declare function keyedEncode(
   out: usize,
 ): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "keyed_decode")
 export declare function keyedDecode(privatePart: usize, prepared: usize, generation: usize): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "segment_create")
 export declare function segmentCreate(bytes: u32): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "segment_destroy")
 export declare function segmentDestroy(handle: i32): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "segment_grow")
 export declare function segmentGrow(handle: i32, bytes: u32): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "segment_info")
 export declare function segmentInfo(handle: i32, out: usize): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "segment_stat")
 export declare function segmentStat(out: usize): i32;
 
-// @ts-ignore: decorator
 @external("kernel", "table_entry")
 export declare function tableEntry(table: i32, index: i32, out: usize): i32;

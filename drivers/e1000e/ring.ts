@@ -46,7 +46,6 @@ export function descriptorsOpen(ring: DescriptorRing, at: usize, size: u32): voi
   memory.fill(at, 0, descriptorBytes(size));
 }
 
-// @ts-ignore: decorator
 @inline
 function descriptor(ring: DescriptorRing, index: u32): usize {
   return ring.memory + DESCRIPTOR * (index as usize);

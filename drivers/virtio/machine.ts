@@ -6,26 +6,20 @@
 // - `fence` orders what was written to memory before what is told to a device, and lets no
 //   compiler keep what a device may have written.
 
-// @ts-ignore: decorator
 @external("host", "register_load")
 export declare function registerLoad(address: u64, bytes: u32): u32;
 
-// @ts-ignore: decorator
 @external("host", "register_store")
 export declare function registerStore(address: u64, bytes: u32, value: u32): void;
 
-// @ts-ignore: decorator
 @external("host", "port_in")
 export declare function portIn(port: u32, bytes: u32): u32;
 
-// @ts-ignore: decorator
 @external("host", "port_out")
 export declare function portOut(port: u32, bytes: u32, value: u32): void;
 
-// @ts-ignore: decorator
 @external("host", "physical")
 export declare function physical(pointer: usize): u64;
 
-// @ts-ignore: decorator
 @external("host", "fence")
 export declare function fence(): void;

@@ -41,13 +41,11 @@ export function ringBytes(size: u32): usize {
   return align(available(size) + 6 + 2 * (size as usize)) + 6 + 8 * (size as usize) + 4 * (size as usize);
 }
 
-// @ts-ignore: decorator
 @inline
 function align(at: usize): usize {
   return (at + RING_ALIGN - 1) & ~(RING_ALIGN - 1);
 }
 
-// @ts-ignore: decorator
 @inline
 function available(size: u32): usize {
   return DESCRIPTOR * (size as usize);
@@ -62,7 +60,6 @@ export function ringUsed(ring: Ring): usize {
 }
 
 /** Where the capacity of each buffer in flight is kept; 0: it is not in flight. The device never sees it. */
-// @ts-ignore: decorator
 @inline
 function flight(ring: Ring, index: u32): usize {
   return ringUsed(ring) + 8 + 8 * (ring.size as usize) + 4 * (index as usize);
