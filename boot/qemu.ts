@@ -11,7 +11,9 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type { Readable, Writable } from "node:stream";
+import { dies } from "../control/lab/tools.js";
 import type { MetalMachine } from "../control/lab/topology.js";
+import { eachLine } from "./lines.js";
 import { type NetworkMachine, networkMachineArguments } from "./network-machine.js";
 import { boundTool } from "./tools.js";
 
@@ -100,8 +102,8 @@ export type MachineProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 /** Starts QEMU with these words; it dies with this process. */
 export function spawnMachine(words: readonly string[]): MachineProcess {
   boundTool(qemuProgram);
-  const command = ["--pdeathsig", "KILL", "--", qemuProgram, ...words];
-  return spawn("setpriv", command, { stdio: ["pipe", "pipe", "pipe"] });
+  const [program = "", ...rest] = [...dies, qemuProgram, ...words];
+  return spawn(program, rest, { stdio: ["pipe", "pipe", "pipe"] });
 }
 
 /** Starts the machine; it dies with this process. `said` gets each line of its console. */
@@ -112,12 +114,7 @@ export function startMachine(
   const child = spawnMachine(
     "firmware" in options ? networkMachineArguments(options) : qemuArguments(options),
   );
-  let rest = "";
-  child.stdout.setEncoding("latin1").on("data", (text: string) => {
-    const lines = (rest + text).split(/\r?\n/);
-    rest = (lines.pop() ?? "").slice(-65536);
-    for (const line of lines) said(line);
-  });
+  eachLine(child.stdout, said);
   return child;
 }
 

@@ -9,6 +9,8 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { dies, toolEnvironment } from "../../control/lab/tools.js";
+import { eachLine } from "../lines.js";
 import { boundTool } from "../tools.js";
 
 export interface DnsmasqOptions {
@@ -101,27 +103,9 @@ function mayChangeUser(): boolean {
 export function startDnsmasq(path: string, said: (line: string) => void): ChildProcess {
   boundTool("dnsmasq");
   const user = mayChangeUser() ? [] : ["--user=root"];
-  const command = [
-    "--pdeathsig",
-    "KILL",
-    "--",
-    "dnsmasq",
-    "--keep-in-foreground",
-    `--conf-file=${path}`,
-    ...user,
-  ];
-  const path_ = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`;
-  const child = spawn("setpriv", command, {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, PATH: path_ },
-  });
-  for (const stream of [child.stdout, child.stderr]) {
-    let rest = "";
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      const lines = (rest + text).split("\n");
-      rest = (lines.pop() ?? "").slice(-4096);
-      for (const line of lines) said(line);
-    });
-  }
+  const dnsmasq = ["dnsmasq", "--keep-in-foreground", `--conf-file=${path}`, ...user];
+  const [program = "", ...rest] = [...dies, ...dnsmasq];
+  const child = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"], env: toolEnvironment() });
+  for (const stream of [child.stdout, child.stderr]) eachLine(stream, said);
   return child;
 }

@@ -9,11 +9,12 @@ import { exitCodes, ProteusError, usageError } from "../kernel/errors.js";
 import { isUp } from "../lab/lab.js";
 import { enterNode } from "../lab/namespaces.js";
 import { interfacesOf } from "../lab/plan.js";
+import { dies } from "../lab/tools.js";
 import type { Machine } from "../machine/find.js";
 import type { RemoteFacts } from "../machine/ssh.js";
 import type { Answer, Order } from "./systems/system.js";
 import type { Attachment, Described } from "./types.js";
-import { dies, type Pinned, pinned, stays, Worker } from "./worker.js";
+import { type Pinned, pinned, stays, Worker } from "./worker.js";
 
 /** An interface with an address. */
 export type Meeting = Attachment & { readonly ip: string };

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { connect } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { runTool, toolEnvironment } from "../lab/tools.js";
+import { dies, runTool, toolEnvironment } from "../lab/tools.js";
 
 const startDeadlineMs = 15_000;
 const againMs = 20;
@@ -46,7 +46,8 @@ export class Program {
     private readonly name: string,
     command: readonly string[],
   ) {
-    this.#child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...command], {
+    const [program = "", ...rest] = [...dies, ...command];
+    this.#child = spawn(program, rest, {
       env: toolEnvironment(),
       stdio: ["ignore", "pipe", "pipe"],
     });

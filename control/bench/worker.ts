@@ -6,13 +6,11 @@
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { toolMissing } from "../lab/tools.js";
+import { dies, toolMissing } from "../lab/tools.js";
 import type { Failed } from "./channel.js";
 
 const standardPatienceMs = 30_000;
 
-/** The words before a command that dies with its parent. */
-export const dies = ["setpriv", "--pdeathsig", "KILL", "--"];
 /** The words before a command that stays on a core (null: on any). */
 export const stays = (core: number | null): string[] =>
   core === null ? [] : ["taskset", "--cpu-list", `${core}`];

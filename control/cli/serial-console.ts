@@ -8,8 +8,8 @@
 
 import { createWriteStream, type WriteStream } from "node:fs";
 import type { SerialPort } from "serialport";
-import { explainSerial } from "../../drivers/serial/errors.js";
 import { loadSerialPackage } from "../../drivers/serial/package.js";
+import { openPort } from "../../drivers/serial/port.js";
 import { ProteusError, usageError } from "../kernel/errors.js";
 import { parseInterface } from "../node/interface-name.js";
 import { untilStopped } from "./foreground.js";
@@ -41,12 +41,7 @@ async function open(target: string): Promise<SerialPort> {
   const named = parseInterface(target);
   if (named.kind !== "serial")
     throw usageError(`"${target}" is no serial port`, "serial:/dev/ttyS0@115200", "INTERFACE_INVALID");
-  const { path, speed, rtscts } = named;
-  const { SerialPort } = await loadSerialPackage();
-  const port = new SerialPort({ path, baudRate: speed, rtscts, autoOpen: false });
-  return new Promise((resolve, reject) => {
-    port.open((error) => (error === null ? resolve(port) : reject(explainSerial(error, path))));
-  });
+  return openPort(await loadSerialPackage(), named);
 }
 
 function openLog(path: string | undefined): Promise<WriteStream | null> {

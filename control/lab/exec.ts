@@ -14,7 +14,7 @@ import { hubVariable } from "../node/interfaces.js";
 import { enterNode } from "./namespaces.js";
 import { systemInterfacesOf } from "./plan.js";
 import { interfaceSocket, type LabState, readNode, stateRoot } from "./state.js";
-import { toolMissing } from "./tools.js";
+import { dies, toolMissing } from "./tools.js";
 import type { LabNode } from "./topology.js";
 import { wireEnvironment } from "./wire-names.js";
 
@@ -74,7 +74,7 @@ export async function execInNode(
       unchanged: "the command was not started",
       hint: `proteus lab start ${node.name}`,
     });
-  const within = nodeCommand(state, node, ["setpriv", "--pdeathsig", "KILL", "--", ...command]);
+  const within = nodeCommand(state, node, [...dies, ...command]);
   const [program = "", ...rest] = within.command;
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, { stdio: "inherit", env: { ...process.env, ...within.environment } });

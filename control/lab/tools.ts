@@ -11,6 +11,9 @@ export function toolEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env, PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: "C" };
 }
 
+/** The words before a command that dies with its parent. */
+export const dies: readonly string[] = ["setpriv", "--pdeathsig", "KILL", "--"];
+
 /** The error for a tool that is not installed. */
 export function toolMissing(tool: string): ProteusError {
   return new ProteusError({

@@ -1,11 +1,11 @@
 // The C library's calls that the koffi fallback needs, typed, and the byte layouts of
 // their structures on 64-bit Linux.
 //
-// - koffi is loaded on first use: with the compiled addon it is never touched.
+// - koffi is loaded on first use: with the compiled addon for looks at a link alone (link-state.ts).
 // - Byte arrays are passed as pointers, without a copy.
 
-import { createRequire } from "node:module";
 import { endianness } from "node:os";
+import { cLibrary } from "../c-library.js";
 import { SystemCallError } from "./errors.js";
 
 export const LITTLE = endianness() === "LE";
@@ -60,8 +60,7 @@ let calls: Calls | undefined;
 /** Loads koffi and the C library. */
 export function loadCalls(): Calls {
   if (calls !== undefined) return calls;
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
-  const library = koffi.load(null);
+  const { koffi, library } = cLibrary();
   const poll = library.func("int poll(void *descriptors, unsigned long count, int timeout)");
   calls = {
     socket: library.func("int socket(int domain, int type, int protocol)"),

@@ -5,7 +5,7 @@
 // - As for a write, it is on the medium after a flush that began later.
 // - Off the main thread: a large piece of a fragmented file takes long.
 
-import { createRequire } from "node:module";
+import { cLibrary } from "../c-library.js";
 
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
@@ -17,8 +17,7 @@ let fallocate: Fallocate | null | undefined;
 /** The call of the C library; null where there is none. */
 function load(): Fallocate | null {
   try {
-    const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
-    const call = koffi.load(null).func("int fallocate(int fd, int mode, int64_t from, int64_t length)");
+    const call = cLibrary().library.func("int fallocate(int fd, int mode, int64_t from, int64_t length)");
     return (descriptor, from, bytes) =>
       new Promise((resolve) => {
         const mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;

@@ -6,8 +6,8 @@
 // - pty(7), termios(3).
 
 import { closeSync, constants, openSync, writeSync } from "node:fs";
-import { createRequire } from "node:module";
 import { ReadStream } from "node:tty";
+import { cLibrary } from "../c-library.js";
 
 const nameBytes = 64;
 const termiosBytes = 64;
@@ -29,8 +29,7 @@ let calls: Calls | undefined;
 
 function loadCalls(): Calls {
   if (calls !== undefined) return calls;
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
-  const library = koffi.load(null);
+  const { library } = cLibrary();
   calls = {
     posix_openpt: library.func("int posix_openpt(int flags)"),
     grantpt: library.func("int grantpt(int fd)"),

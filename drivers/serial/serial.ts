@@ -16,10 +16,10 @@ import type { SerialPort } from "serialport";
 import { CarriedDevice, type Carrier } from "../carried/device.js";
 import { messageHeaderMax } from "../carried/message.js";
 import type { Device } from "../device.js";
-import { explainSerial } from "./errors.js";
 import { SerialFraming } from "./framing.js";
 import { lineFacts } from "./line.js";
 import { loadSerialPackage } from "./package.js";
+import { openPort } from "./port.js";
 
 export interface SerialOptions {
   /** Of the port: /dev/ttyS0. */
@@ -139,13 +139,7 @@ export async function openSerial(options: SerialOptions): Promise<Device> {
   const { path, speed, rtscts = false, name = path } = options;
   const serialport = await loadSerialPackage();
   const facts = lineFacts(speed);
-  const port = new serialport.SerialPort({
-    ...{ path, baudRate: speed, rtscts, autoOpen: false },
-    highWaterMark: facts.backlogBytes,
-  });
-  await new Promise<void>((resolve, reject) => {
-    port.open((error) => (error === null ? resolve() : reject(explainSerial(error, path))));
-  });
+  const port = await openPort(serialport, { path, speed, rtscts, backlogBytes: facts.backlogBytes });
   const framing = new SerialFraming(serialport, {
     messageBytesMax: messageHeaderMax + facts.mtu,
     send: (bytes) => carrier.write(bytes),

@@ -8,8 +8,8 @@
 // - Linux Documentation/networking/tuntap.rst.
 
 import { closeSync, constants, openSync } from "node:fs";
-import { createRequire } from "node:module";
 import { getSystemErrorName } from "node:util";
+import { cLibrary } from "../c-library.js";
 
 const cloneDevice = "/dev/net/tun";
 const nameBytesMax = 15;
@@ -34,8 +34,7 @@ let calls: Calls | undefined;
 
 function loadCalls(): Calls {
   if (calls !== undefined) return calls;
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
-  const library = koffi.load(null);
+  const { koffi, library } = cLibrary();
   calls = {
     ioctl: library.func("int ioctl(int fd, unsigned long request, void *argument)"),
     read: library.func("int64_t read(int fd, void *bytes, size_t length)"),

@@ -5,7 +5,7 @@
 // - Several clients are several requests at once on one connection.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { runTool, toolEnvironment } from "../../lab/tools.js";
+import { dies, runTool, toolEnvironment } from "../../lab/tools.js";
 import { load } from "./packages.js";
 import type { Client, Facts, Job, Serving, System } from "./system.js";
 
@@ -30,8 +30,8 @@ export async function natsVersion(): Promise<string | null> {
 
 /** Starts nats-server; resolves when it listens. */
 function startBroker(address: string): Promise<ChildProcess> {
-  const dies = ["--pdeathsig", "KILL", "--", "nats-server", "--addr", address, "--port", port];
-  const broker = spawn("setpriv", dies, { env: toolEnvironment(), stdio: ["ignore", "ignore", "pipe"] });
+  const [program = "", ...rest] = [...dies, "nats-server", "--addr", address, "--port", port];
+  const broker = spawn(program, rest, { env: toolEnvironment(), stdio: ["ignore", "ignore", "pipe"] });
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => broker.kill("SIGKILL"), startDeadlineMs);
     let words = "";
