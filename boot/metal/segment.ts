@@ -94,7 +94,7 @@ function partOf(number: u32, out: usize): void {
   givePart(out - (HEADER_PRIVATE_AT as usize), number, RIGHTS_ALL);
 }
 
-/** The bits of an operation's rights and, above them, its subject; -1: there is no such operation. */
+/** Where an operation of the table lies; 0: there is no such operation. */
 function operationOf(asked: u32): usize {
   for (let i: u32 = 0; i < SEGMENT_OPERATIONS_COUNT; i++) {
     const at = SEGMENT_OPERATIONS + OPERATION * (i as usize);
