@@ -30,7 +30,19 @@ import {
 } from "./groups";
 import { historyAt, historyPut, historyRoom, payloadOf, recordRelease, recordTake } from "./history";
 import { sendRecord, tell, tellAlive } from "./packets";
-import { ACKNOWLEDGED, AGAIN, EXCLUDED, FETCHING, NOT_VOTED, REFUSED, RESULT, STOP, UPDATING, VOTED, VOTING } from "./phases";
+import {
+  ACKNOWLEDGED,
+  AGAIN,
+  EXCLUDED,
+  FETCHING,
+  NOT_VOTED,
+  REFUSED,
+  RESULT,
+  STOP,
+  UPDATING,
+  VOTED,
+  VOTING,
+} from "./phases";
 import { askFor, enter, opened, resetUs, resetsEnd, takesPart, tick } from "./recovery";
 
 /** A member that was taken for dead may still answer: so long it is waited for. */
@@ -59,8 +71,7 @@ export function coordinate(group: Group): void {
 function callVotes(group: Group): void {
   for (let i: u32 = 0; i < group.membersMax; i++) {
     const member = memberAt(group, i);
-    if (takesPart(group, i) && member.voted == NOT_VOTED)
-      askVote(group, member.address);
+    if (takesPart(group, i) && member.voted == NOT_VOTED) askVote(group, member.address);
   }
 }
 

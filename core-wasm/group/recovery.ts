@@ -177,7 +177,8 @@ function voterAt(group: Group, source: u64): bool {
   if (group.phase != FETCHING) return false;
   for (let i: u32 = 0; i < group.membersMax; i++) {
     const member = memberAt(group, i);
-    if (takesPart(group, i) && member.address == source) return hasVoted(member) && member.voteTail == group.tail;
+    if (takesPart(group, i) && member.address == source)
+      return hasVoted(member) && member.voteTail == group.tail;
   }
   return false;
 }
