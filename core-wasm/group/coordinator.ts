@@ -134,9 +134,9 @@ function lead(group: Group): void {
     if (later < 0 || member.voteTail > memberAt(group, later).voteTail) later = i as i32;
   }
   if (later < 0) catchUp(group);
-  else if (group.attempts <= YIELDS_MAX) yieldTo(group, later);
+  else if (group.attempts <= YIELDS_MAX && memberAt(group, later).state == MEMBER) yieldTo(group, later);
   else {
-    // It was asked to, twice, and did not: nobody there resets.
+    // Nobody resets there: its user left, or it was asked to lead, twice, and did not.
     exclude(group, memberAt(group, later));
     countVotes(group);
   }
