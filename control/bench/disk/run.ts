@@ -89,7 +89,9 @@ const healingFilled = 1024 ** 3;
 
 function healingRemarks({ healing, bytes }: DiskBenchOptions): string[] {
   if (bytes <= healingFilled || !healing.some((test) => test !== "checksums")) return [];
-  return ["1 GiB of the disks that heal is written; the rest is holes, which a plain copy moves all the same."];
+  return [
+    "1 GiB of the disks that heal is written; the rest is holes, which a plain copy moves all the same.",
+  ];
 }
 
 /** A disk of three members, in a folder that goes with it. */
