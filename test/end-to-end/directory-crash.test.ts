@@ -291,7 +291,11 @@ if (isLong)
       const changing = updates.run(() => {
         // It has met enough of them: whoever was not killed before leaves.
         if (updates.met < updatesEach || pid === 0) return;
-        process.kill(pid, "SIGTERM");
+        try {
+          process.kill(pid, "SIGTERM");
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // it was killed just now
+        }
         pid = 0;
       });
       const moments = { kills: 0, met: 0 };
