@@ -303,7 +303,7 @@ if (isLong)
         for (const calls of kindsOfMember)
           moments.kills += await killAtEach({
             calls,
-            stride: perTier({ quick: 8, long: 8, nightly: 1 }),
+            stride: perTier({ quick: 5, long: 5, nightly: 1 }),
             program: () => {
               [updates.met, pid] = [0, 0];
               return wordsOf("a");
