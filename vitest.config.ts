@@ -52,8 +52,8 @@ const longOnly =
 const quickOnly =
   tier === "long"
     ? [
-        ...["bad-input", "completion", "deploy", "failover", "lab", "lab-crash", "lab-demo"],
-        ...["node-service", "router", "table"],
+        ...["bad-input", "calls", "completion", "deploy", "ethernet", "failover", "lab", "lab-crash"],
+        ...["lab-demo", "node-service", "router", "table"],
         ...["raw-ip", "wires"], // raw-socket is built for the quick tier's Node.js
       ].map(path)
     : [];
