@@ -157,5 +157,6 @@ const eventWords = {
   draining: "a machine is to be emptied",
   undrained: "a machine takes new work again",
   forgotten: "a machine was struck from the list",
+  booting: "a machine boots over the network",
   daemons: "the control daemons are now",
 } as const;

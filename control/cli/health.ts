@@ -170,7 +170,7 @@ export function controlItems(
   ];
 }
 
-function poolItem(pool: string, { name, kind, state, silentMs, status }: PoolNode): HealthItem {
+function poolItem(pool: string, { name, kind, state, silentMs, status, boot }: PoolNode): HealthItem {
   const what = `${pool}:${name}`;
   const up = status?.uptimeSeconds === undefined ? "" : `, up ${Math.floor(status.uptimeSeconds)} s`;
   switch (state) {
@@ -182,6 +182,8 @@ function poolItem(pool: string, { name, kind, state, silentMs, status }: PoolNod
       const hint = `start it, or strike it from the list: proteus node forget ${name}`;
       return { state: "unknown", what, words: "down: it was told to stop", hint };
     }
+    case "booting":
+      return { state: "unknown", what, words: `${kind}, boots over the network: ${boot?.step ?? "asked"}` };
     case "unreachable": {
       const since = silentMs === null ? "" : ` for ${Math.floor(silentMs / 1000)} s`;
       const hint = `look at the machine and its network; one that is gone for good: proteus node forget ${name}`;

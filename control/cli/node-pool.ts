@@ -19,6 +19,8 @@ import { table } from "./table.js";
 const listHelp = `
 up: it answers. draining: it answers, and gets nothing new. unreachable: it does not answer,
 and has not said why. down: it said that it stops, or its lab switched it off.
+asked, loading, booted: it boots over the network (proteus boot serve), and has come so far;
+with --json the state is booting. In the pool it is up.
 Two machines with one name are shown with the beginning of their kernel's address: n1#e7cf.
 ${accessHelp}
 
@@ -127,7 +129,12 @@ const marks: Readonly<Record<NodeState, (text: string) => string>> = {
   draining: pc.yellow,
   unreachable: pc.red,
   down: pc.dim,
+  booting: pc.cyan,
 };
+
+/** Of a machine that boots how far it is. */
+const stateText = ({ state, boot }: PoolNode): string =>
+  state === "booting" && boot !== undefined ? boot.step : state;
 
 const seconds = (milliseconds: number): string =>
   milliseconds < 1000 ? "now" : `${Math.floor(milliseconds / 1000)} s`;
@@ -148,14 +155,19 @@ function loadText({ status }: PoolNode): string {
   return typeof first === "number" ? first.toFixed(2) : "-";
 }
 
+function seenText({ state, boot, silentMs }: PoolNode): string {
+  const since = state === "booting" ? (boot?.sinceMs ?? null) : silentMs;
+  return since === null ? "-" : seconds(since);
+}
+
 /** The machines and what is wrong with them, for people; `colours` only on a terminal. */
 export function listText(nodes: readonly PoolNode[], faults: readonly NodeFault[], colours: boolean): string {
   if (nodes.length === 0) return "no machine of the pool has announced itself yet";
   const rows = nodes.map((node) => [
     node.name,
     node.kind,
-    colours ? marks[node.state](node.state) : node.state,
-    node.silentMs === null ? "-" : seconds(node.silentMs),
+    colours ? marks[node.state](stateText(node)) : stateText(node),
+    seenText(node),
     ...(node.state === "up" || node.state === "draining" ? [upText(node), loadText(node)] : ["-", "-"]),
     (node.status?.interfaces ?? []).map(({ name, mtu }) => `${name} (${mtu ?? "?"})`).join(", ") || "-",
     node.version ?? "-",
@@ -167,7 +179,7 @@ export function listText(nodes: readonly PoolNode[], faults: readonly NodeFault[
 }
 
 function nodeText(node: PoolNode): string {
-  const { name, kind, state, draining, address, version, servers, silentMs, status } = node;
+  const { name, kind, state, draining, address, version, servers, silentMs, status, boot } = node;
   const { interfaces = [], uptimeSeconds, ...rest } = status ?? { name };
   const word = (value: unknown): string =>
     typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -176,7 +188,8 @@ function nodeText(node: PoolNode): string {
     ["kind", kind],
     ["state", state],
     ...(draining && state !== "draining" ? [["draining", "yes"] as [string, unknown]] : []),
-    ["kernel", address],
+    ["boots", boot === undefined ? undefined : `${boot.mac}, ${boot.step} ${seconds(boot.sinceMs)}`],
+    ["kernel", address === "" ? undefined : address],
     ["version", version ?? "unknown"],
     ["seen", silentMs === null ? "never" : silentMs < 1000 ? "now" : `${seconds(silentMs)} ago`],
     ["up", uptimeSeconds === undefined ? undefined : `${uptimeSeconds} s`],
@@ -252,7 +265,7 @@ async function watch(found: Found, json: boolean): Promise<void> {
   let known = ""; // the states that were shown last
   const show = async (event: PoolEvent | null): Promise<void> => {
     const { nodes, faults } = await look(found);
-    const states = nodes.map(({ name, state }) => `${name} ${state}`);
+    const states = nodes.map((node) => `${node.name} ${stateText(node)}`);
     if (terminal) process.stdout.write(`${home}${listText(nodes, faults, pc.isColorSupported)}\n`);
     else if (json) emit("node list", true, { ...(event === null ? {} : { event }), nodes, faults }, () => "");
     else if (event !== null) process.stdout.write(`${eventText(event)}\n`);

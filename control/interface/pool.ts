@@ -86,12 +86,34 @@ export const poolGroupPort = (kernel: Kernel, pool: string): Uint8Array => deriv
 /** The get-port where two groups of daemons that were parted find each other; GROUP_DESCRIBE. */
 export const poolMeetingPort = (kernel: Kernel, pool: string): Uint8Array => derived(kernel, pool, "meeting");
 
-export const nodeStates = ["up", "unreachable", "draining", "down"] as const;
+export const nodeStates = ["up", "unreachable", "draining", "down", "booting"] as const;
 /**
  * up: it answers. draining: it answers, and gets nothing new. unreachable: it does not answer,
- * and has not said why. down: it said that it stops, or its lab switched it off.
+ * and has not said why. down: it said that it stops, or its lab switched it off. booting: it does not
+ * answer yet, and boots over the network.
  */
 export type NodeState = (typeof nodeStates)[number];
+
+/** How far a machine that boots over the network has come: as it was seen by who serves its image. */
+export const bootSteps = ["asked", "loading", "booted"] as const;
+const macAddress = z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, "it is a MAC address with colons");
+
+export const nodeBootSchema = z.looseObject({
+  mac: macAddress,
+  step: z.enum(bootSteps),
+  /** Since that step, milliseconds, as far as the daemons' calendars agree. */
+  sinceMs: count,
+});
+
+/** What whoever serves images says of a machine; `step` null: it is in the pool, or not followed any more. */
+export const bootReportSchema = z.object({
+  mac: macAddress,
+  /** What it is called when it has booted. */
+  name: z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u, "it is a name of a machine"),
+  kind: z.string().min(1).max(32),
+  step: z.enum(bootSteps).nullable(),
+});
+export type BootReport = z.infer<typeof bootReportSchema>;
 
 export const poolNodeSchema = z.looseObject({
   /** Its own name; `n1#e7cf` where several machines have one. */
@@ -108,6 +130,8 @@ export const poolNodeSchema = z.looseObject({
   silentMs: count.nullable(),
   /** The last status document that it gave this daemon; null: none yet. */
   status: nodeDocumentSchema.nullable(),
+  /** Where it boots over the network: how far it is. */
+  boot: nodeBootSchema.optional(),
 });
 /** A machine, as the control daemons know it. */
 export type PoolNode = z.infer<typeof poolNodeSchema> & { readonly status: NodeDocument | null };
@@ -128,7 +152,17 @@ export type PoolDaemon = z.infer<typeof daemonSchema>;
 export const poolEventSchema = z.object({
   /** Its place in the order of all changes; grows. */
   order: count,
-  kind: z.enum(["joined", "left", "lost", "back", "draining", "undrained", "forgotten", "daemons"]),
+  kind: z.enum([
+    "joined",
+    "left",
+    "lost",
+    "back",
+    "draining",
+    "undrained",
+    "forgotten",
+    "booting",
+    "daemons",
+  ]),
   /** The machine's name; of `daemons`: who is there now, with commas. */
   subject: z.string(),
 });
@@ -147,6 +181,8 @@ export interface PoolService {
   undrain(name: string): Promise<PoolNode>;
   /** Strikes a machine that is not there from the list; throws NODE_IN_USE while it answers. */
   forget(name: string): Promise<void>;
+  /** Takes in how far a machine has booted. Resolves when the daemons have agreed. */
+  booting(report: BootReport): Promise<void>;
   /** Calls back after every change until the returned function is called. */
   watch(listener: (event: PoolEvent) => void): () => void;
 }

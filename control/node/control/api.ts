@@ -7,7 +7,7 @@
 //   has none to add: it can do what anyone on the network can.
 
 import type { z } from "zod";
-import type { PoolService } from "../../interface/pool.js";
+import { bootReportSchema, type PoolService } from "../../interface/pool.js";
 import type { Transact } from "../../kernel/calls.js";
 import { exitCodes, ProteusError } from "../../kernel/errors.js";
 import { type About, rpcOf, rpcReply, rpcRequestSchema } from "./documents.js";
@@ -61,6 +61,17 @@ export class Api {
       ],
       ["v1/nodes/NAME/drain", { POST: async (name) => json({ node: await pool.drain(name) }) }],
       ["v1/nodes/NAME/undrain", { POST: async (name) => json({ node: await pool.undrain(name) }) }],
+      [
+        "v1/boots",
+        {
+          POST: async (_, body) => {
+            const judged = bootReportSchema.safeParse(body);
+            if (!judged.success) throw badBody(judged.error, bootWords);
+            await pool.booting(judged.data);
+            return json({ boot: judged.data });
+          },
+        },
+      ],
       ["v1/faults", { GET: () => json({ faults: pool.faults() }) }],
       ["v1/daemons", { GET: () => json({ daemons: pool.daemons() }) }],
       ["v1/events", { GET: () => ({ kind: "events" }) }],
@@ -103,7 +114,7 @@ export class Api {
 
   async #forward(body: unknown): Promise<Answer> {
     const judged = rpcRequestSchema.safeParse(body);
-    if (!judged.success) throw badBody(judged.error);
+    if (!judged.success) throw badBody(judged.error, callWords);
     if (this.#calls >= callsMax)
       throw new ProteusError({
         code: "CONTROL_BUSY",
@@ -140,15 +151,24 @@ function decoded(part: string): string {
   }
 }
 
-function badBody(error: z.ZodError): ProteusError {
+const callWords = {
+  message: "the request is not what a call has to be",
+  unchanged: "the call was not executed",
+  hint: "a call is {capability or port, command, offset, size, extra, data in base64}",
+};
+const bootWords = {
+  message: "the request does not say how far a machine has booted",
+  unchanged: "nothing was changed",
+  hint: "it is {mac, name, kind, step: asked, loading, booted or null}",
+};
+
+function badBody(error: z.ZodError, words: typeof callWords): ProteusError {
   const [first] = error.issues;
   const where = first === undefined || first.path.length === 0 ? "" : `${first.path.map(String).join(".")}: `;
   return new ProteusError({
     code: "CONTROL_REQUEST",
     exit: exitCodes.usage,
-    message: "the request is not what a call has to be",
+    ...words,
     why: `${where}${first?.message ?? "it is wrong"}`,
-    unchanged: "the call was not executed",
-    hint: "a call is {capability or port, command, offset, size, extra, data in base64}",
   });
 }

@@ -11,7 +11,7 @@ import { type IncomingMessage, request as plainRequest, type RequestOptions } fr
 import { request as tlsRequest } from "node:https";
 import type { z } from "zod";
 import type { NodeFault } from "../../interface/node-faults.js";
-import type { PoolDaemon, PoolEvent, PoolNode } from "../../interface/pool.js";
+import type { BootReport, PoolDaemon, PoolEvent, PoolNode } from "../../interface/pool.js";
 import type { Transact } from "../../kernel/calls.js";
 import { exitCodes, ProteusError } from "../../kernel/errors.js";
 import * as documents from "./documents.js";
@@ -109,6 +109,12 @@ export class ControlClient {
 
   async forget(name: string): Promise<void> {
     const asking = { method: "DELETE", path: nodePath(name), timeoutMs: changeMs, again: true };
+    await this.#ask(asking, documents.doneSchema);
+  }
+
+  /** Says how far a machine has booted. */
+  async booting(report: BootReport): Promise<void> {
+    const asking = { method: "POST", path: "/v1/boots", body: report, timeoutMs: changeMs, again: true };
     await this.#ask(asking, documents.doneSchema);
   }
 

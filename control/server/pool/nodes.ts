@@ -3,11 +3,14 @@
 //
 // - Machines of one name are told apart by their addresses (tellApart); a machine that is
 //   drained and does not answer is unreachable first, and still says that it is drained.
+// - A machine that boots over the network is in the list before it has a kernel, without an address. One
+//   that answers still, as its old self does for a moment, is up. Who was not heard of for ten minutes has
+//   been switched off, or boots something else.
 
 import { type NodeFault, tellApart } from "../../interface/node-faults.js";
-import type { PoolNode } from "../../interface/pool.js";
+import type { NodeState, PoolNode } from "../../interface/pool.js";
 import { nodeAmbiguous, nodeUnknown } from "./errors.js";
-import type { Machine } from "./records.js";
+import type { Boot, Machine } from "./records.js";
 import type { Answered } from "./watch.js";
 
 type LastOf = (address: string) => { readonly last: Answered | null; readonly silentMs: number } | null;
@@ -17,25 +20,57 @@ export function nodesOf(
   machines: readonly Machine[],
   isDraining: (name: string) => boolean,
   lastOf: LastOf,
+  boots: readonly (Boot & { readonly sinceMs: number })[] = [],
 ): PoolNode[] {
+  const bootOf = new Map(
+    boots
+      .filter(({ sinceMs }) => sinceMs <= bootFreshMs)
+      .map(({ report: { mac, name, kind, step }, sinceMs }) => [
+        name,
+        { kind, boot: bootNow(mac, step, sinceMs) },
+      ]),
+  );
   const sorted = [...machines].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
   const labels = tellApart(sorted.map(({ name, address }) => ({ document: { name, address } })));
-  return sorted.map(({ name, kind, state, address, version, servers }, index): PoolNode => {
+  const known = sorted.map(({ name, kind, state, address, version, servers }, index): PoolNode => {
     const draining = isDraining(name);
+    const { boot } = bootOf.get(name) ?? {};
+    const away: NodeState = boot === undefined ? state : "booting";
     const last = lastOf(address);
     return {
       name: labels[index] ?? name,
       kind,
-      state: state === "up" && draining ? "draining" : state,
+      state: state !== "up" ? away : draining ? "draining" : state,
       draining,
       address,
       version,
       servers,
       silentMs: last?.silentMs ?? null,
       status: last?.last?.document ?? null,
+      ...(boot === undefined || (state === "up" && boot.step === "booted") ? {} : { boot }),
     };
   });
+  const fresh = [...bootOf].filter(([name]) => !sorted.some((machine) => machine.name === name));
+  const none = {
+    state: "booting",
+    address: "",
+    version: null,
+    servers: {},
+    silentMs: null,
+    status: null,
+  } as const;
+  return [
+    ...known,
+    ...fresh.map(([name, { kind, boot }]) => ({ ...none, name, kind, draining: isDraining(name), boot })),
+  ].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
+
+/** A machine is taken for one that boots for so long after its last step. */
+const bootFreshMs = 600_000;
+
+const bootNow = (mac: string, step: Boot["report"]["step"], sinceMs: number) => ({
+  ...{ mac, step: step ?? ("booted" as const), sinceMs },
+});
 
 const sortKey = ({ name, address }: Machine): string => `${name} ${address}`;
 const nameOf = ({ name }: PoolNode): string => name.split("#")[0] ?? name;

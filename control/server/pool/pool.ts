@@ -15,6 +15,7 @@ import type { GroupDocument } from "../../interface/group.js";
 import { judgeNodes, type NodeFault, type Seen } from "../../interface/node-faults.js";
 import {
   type Announced,
+  type BootReport,
   type PoolDaemon,
   type PoolEvent,
   type PoolNode,
@@ -267,7 +268,11 @@ export class Pool implements PoolService {
 
   nodes(): readonly PoolNode[] {
     const draining = (name: string): boolean => this.#registry.isDraining(name);
-    return nodesOf(this.#registry.machines(), draining, (address) => this.#watch?.last(address) ?? null);
+    const boots = this.#registry
+      .boots()
+      .map((boot) => ({ ...boot, sinceMs: Math.max(0, this.#time - boot.time) }));
+    const lastOf = (address: string) => this.#watch?.last(address) ?? null;
+    return nodesOf(this.#registry.machines(), draining, lastOf, boots);
   }
 
   node(name: string): PoolNode {
@@ -336,11 +341,17 @@ export class Pool implements PoolService {
       return;
     }
     const node = this.node(name);
-    const { address } = node;
+    const { address, boot, kind } = node;
+    if (boot !== undefined) await this.booting({ ...{ mac: boot.mac, name: node.name, kind }, step: null });
+    if (address === "") return;
     const outcome = await this.#submit({ do: "forget", time: this.#time, address });
     if (outcome.refused === "inUse") throw nodeInUse(node);
     if (outcome.refused === "unknown") throw nodeUnknown(name, []);
     await this.#stored(keyOf({ kind: "machine", key: address }), outcome.version ?? 0, `striking ${name}`);
+  }
+
+  async booting(report: BootReport): Promise<void> {
+    await this.#submit({ do: "boot", time: this.#time, report });
   }
 
   async #stored(key: string, version: number, what: string): Promise<void> {

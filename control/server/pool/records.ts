@@ -6,10 +6,12 @@
 //   always newer; of what was decided apart, as far as the calendars agree, the later.
 // - Of two of one version the one whose text is greater counts: the same everywhere.
 // - A value of null says that it is gone: it must be remembered, or an old store brings it back.
+// - How far machines have booted is no record: it is over in minutes, so no store has it.
 // - Source: hybrid logical clocks, S. Kulkarni et al. (2014); last-writer-wins elements, M.
 //   Shapiro et al., CRDTs (2011).
 
 import { z } from "zod";
+import { bootReportSchema } from "../../interface/pool.js";
 
 /** What node.name may be. */
 const name = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u);
@@ -26,6 +28,8 @@ export const machinesMax = 1024;
 /** Most records of machines that are gone, and of drains. */
 export const goneMax = 1024;
 export const drainsMax = 2048;
+/** Most machines that boot over the network at one time; the one that was heard of longest ago goes. */
+export const bootsMax = 256;
 
 const serversSchema = z
   .record(z.string().min(1).max(32), hex.max(12))
@@ -77,6 +81,10 @@ const time = z
   .int()
   .min(0)
   .max(2 ** 45);
+/** A machine that boots over the network, and when that was said. */
+export const bootSchema = z.object({ report: bootReportSchema, time });
+export type Boot = z.infer<typeof bootSchema>;
+
 export const commandSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("announce"), time, facts: factsSchema, leaving: z.boolean() }),
   z.object({ do: z.literal("observe"), time, address: hex, answers: z.boolean() }),
@@ -85,6 +93,7 @@ export const commandSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("merge"), records: z.array(recordSchema).max(256) }),
   z.object({ do: z.literal("daemon"), name, clock: version }),
   z.object({ do: z.literal("forgetDaemon"), name }),
+  z.object({ do: z.literal("boot"), time, report: bootReportSchema }),
   z.object({ do: z.literal("dissolve") }),
 ]);
 /** What daemons submit to their group. */

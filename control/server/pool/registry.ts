@@ -4,14 +4,18 @@
 // - A machine is known by its kernel's address, which is new at every start. One that comes
 //   back with the same name takes the place of an older one that does not answer; two that
 //   both answer are kept apart.
+// - A machine that boots over the network is known by its MAC address until one of its name is there.
 // - A drain belongs to a name, so that it outlives the machine's restart.
 // - What was changed is told as records (for the store) and events (for people); what comes in
 //   and is no command changes nothing.
 // - Everything is bounded: records.ts.
 
 import { z } from "zod";
-import type { PoolEvent } from "../../interface/pool.js";
+import type { BootReport, PoolEvent } from "../../interface/pool.js";
 import {
+  type Boot,
+  bootSchema,
+  bootsMax,
   type Command,
   commandSchema,
   decode,
@@ -37,6 +41,8 @@ const snapshotSchema = z.object({
   members: z.array(z.number().int()),
   daemons: z.array(z.tuple([z.number().int(), z.string()])),
   lost: z.array(z.string()),
+  /** An older daemon has none. */
+  boots: z.array(bootSchema).default([]),
 });
 
 export interface RegistryHooks {
@@ -57,6 +63,8 @@ export class Registry {
   #members: number[] = [];
   #daemons = new Map<number, string>();
   #lost: string[] = [];
+  /** By MAC address, in the order in which they were heard of last. */
+  #boots = new Map<string, Boot>();
 
   constructor(hooks: RegistryHooks) {
     this.#hooks = hooks;
@@ -86,6 +94,11 @@ export class Registry {
 
   #drain(name: string): PoolRecord | undefined {
     return this.#records.get(keyOf({ kind: "drain", key: name }));
+  }
+
+  /** Machines that boot over the network. */
+  boots(): readonly Boot[] {
+    return [...this.#boots.values()];
   }
 
   record(key: string): PoolRecord | undefined {
@@ -138,6 +151,8 @@ export class Registry {
         return this.#daemon(member, command.name, command.clock);
       case "forgetDaemon":
         return this.#forgetDaemon(command.name);
+      case "boot":
+        return this.#boot(command.report, command.time);
       case "dissolve":
         this.#hooks.dissolved();
         return {};
@@ -151,6 +166,7 @@ export class Registry {
       members: this.#members,
       daemons: [...this.#daemons],
       lost: this.#lost,
+      boots: this.boots(),
     });
   }
 
@@ -162,6 +178,7 @@ export class Registry {
     this.#members = state.members;
     this.#daemons = new Map(state.daemons);
     this.#lost = state.lost;
+    this.#boots = new Map(state.boots.map((boot) => [boot.report.mac, boot]));
   }
 
   /** Begins with what a store held. */
@@ -202,6 +219,7 @@ export class Registry {
     }
     if (known !== undefined && known.state !== "down" && factsText(known) === factsText(facts)) return {};
     if (known === undefined && !this.#hasRoom()) return { refused: "full" };
+    for (const { report } of this.boots()) if (report.name === facts.name) this.#boots.delete(report.mac);
     return this.#changing([facts.name, ...(known === undefined ? [] : [known.name])], () => {
       const version = this.#tick(time);
       const state = known === undefined || known.state === "down" ? "up" : known.state;
@@ -209,6 +227,17 @@ export class Registry {
       this.#putMachine(facts.address, { ...facts, state, since }, version);
       return { version };
     });
+  }
+
+  #boot(report: BootReport, time: number): Outcome {
+    const before = this.#boots.get(report.mac);
+    if (before === undefined && report.step === null) return {};
+    this.#boots.delete(report.mac); // the one that was heard of last stands last
+    if (report.step !== null) this.#boots.set(report.mac, { report, time });
+    for (const oldest of [...this.#boots.keys()].slice(0, Math.max(0, this.#boots.size - bootsMax)))
+      this.#boots.delete(oldest);
+    this.#tell({ kind: "booting", subject: report.name });
+    return {};
   }
 
   /** Whether one more machine can be known; the one that is away longest makes room. */

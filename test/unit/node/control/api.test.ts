@@ -67,6 +67,13 @@ describe("the API of a control daemon", () => {
     });
   });
 
+  it("takes how far a machine has booted to the pool", async () => {
+    const { pool, client } = await daemon();
+    const report = { mac: "02:00:00:00:00:07", name: "m1", kind: "metal", step: "loading" } as const;
+    await client.booting(report);
+    expect(pool.reports).toEqual([report]);
+  });
+
   it("streams changes from the moment that it says so, and ends cleanly", async () => {
     const { pool, server, client } = await daemon();
     const seen: unknown[] = [];
@@ -101,6 +108,7 @@ describe("the API of a control daemon", () => {
       ["unreachable", "1"],
       ["draining", "0"],
       ["down", "0"],
+      ["booting", "0"],
     ]);
     pool.known.delete("n2");
     expect(await client.metrics()).not.toContain('node="n2"');
@@ -114,6 +122,8 @@ describe("the API of a control daemon", () => {
     ["PUT", "/v1/nodes", "", 405, "CONTROL_METHOD"],
     ["GET", "/v1/nodes/n9", "", 404, "NODE_UNKNOWN"],
     ["GET", "/v1/nodes/%E0%A4%A", "", 400, "CONTROL_REQUEST"],
+    ["POST", "/v1/boots", "", 400, "CONTROL_REQUEST"],
+    ["POST", "/v1/boots", '{"mac":"1","name":"m1","kind":"metal","step":"asked"}', 400, "CONTROL_REQUEST"],
     ["POST", "/v1/rpc", "", 400, "CONTROL_REQUEST"],
     ["POST", "/v1/rpc", "{", 400, "CONTROL_REQUEST"],
     ["POST", "/v1/rpc", "[]", 400, "CONTROL_REQUEST"],

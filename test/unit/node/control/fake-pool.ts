@@ -2,7 +2,13 @@
 // the commands are tested against without a network.
 
 import type { NodeFault } from "../../../../control/interface/node-faults.js";
-import type { PoolDaemon, PoolEvent, PoolNode, PoolService } from "../../../../control/interface/pool.js";
+import type {
+  BootReport,
+  PoolDaemon,
+  PoolEvent,
+  PoolNode,
+  PoolService,
+} from "../../../../control/interface/pool.js";
 import { exitCodes, ProteusError } from "../../../../control/kernel/errors.js";
 
 export function fakeNode(name: string, changes: Partial<PoolNode> = {}): PoolNode {
@@ -49,6 +55,12 @@ export class FakePool implements PoolService {
     this.known.set(name, node);
     this.tell(draining ? "draining" : "undrained", name);
     return node;
+  }
+
+  readonly reports: BootReport[] = [];
+  async booting(report: BootReport): Promise<void> {
+    this.reports.push(report);
+    this.tell("booting", report.name);
   }
 
   async forget(name: string): Promise<void> {

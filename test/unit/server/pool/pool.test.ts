@@ -191,3 +191,35 @@ describe("what a daemon is asked", () => {
     expect(states(pool)).toEqual(["n1 up"]);
   });
 });
+
+describe("a machine that boots over the network", () => {
+  const report = { mac: "02:00:00:00:00:07", name: "n1", kind: "metal", step: "asked" } as const;
+
+  it("is in the list of every daemon with its step, until it is in the pool", async () => {
+    const party = new Party(21);
+    const [one, two] = [await party.daemon("c1"), await party.daemon("c2")];
+    await party.room.settled(one.pool.booting(report));
+    await party.room.until(() => states(two.pool)[0] === "n1 booting", 3000);
+    const { mac, step } = two.pool.node("n1").boot ?? {};
+    expect({ mac, step }).toEqual({ mac: report.mac, step: "asked" });
+    const n1 = party.machine("n1");
+    await party.room.until(() => states(two.pool)[0] === "n1 up", 3000);
+    expect(two.pool.node("n1").boot).toBeUndefined();
+    party.kill(n1);
+    await party.room.settled(one.pool.booting({ ...report, step: "loading" }));
+    await party.room.until(() => states(two.pool)[0] === "n1 booting", 5000);
+    expect(two.pool.nodes()).toMatchObject([{ address: n1.address, boot: { step: "loading" } }]);
+  });
+
+  it("goes from the list when it is forgotten, or was silent for long", async () => {
+    const party = new Party(22);
+    const { pool } = await party.daemon("c1");
+    await party.room.settled(pool.booting(report));
+    await party.room.settled(pool.forget("n1"));
+    expect(pool.nodes()).toEqual([]);
+    await party.room.settled(pool.booting(report));
+    expect(states(pool)).toEqual(["n1 booting"]);
+    party.calendarMs += 700_000;
+    expect(pool.nodes()).toEqual([]);
+  });
+});

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PoolEvent } from "../../../../control/interface/pool.js";
 import {
+  bootsMax,
   type Command,
   decode,
   encode,
@@ -254,5 +255,46 @@ describe("any commands", () => {
         for (const record of held.registry.records()) expect(told.get(keyOf(record))).toEqual(record);
       }),
     );
+  });
+});
+
+describe("machines that boot over the network", () => {
+  const boot = (mac: number, step: "asked" | "loading" | "booted" | null, name = `m${mac}`): Command => ({
+    ...{ do: "boot", time: 1000 },
+    report: {
+      mac: `02:00:00:00:${(mac >> 8).toString(16).padStart(2, "0")}:${(mac & 255).toString(16).padStart(2, "0")}`,
+      name,
+      kind: "metal",
+      step,
+    },
+  });
+  const steps = ({ registry }: Held): string[] =>
+    registry.boots().map(({ report: { name, step } }) => `${name} ${step}`);
+
+  it("are known until one of that name is there, and every step is told", () => {
+    const held = new Held();
+    held.do(boot(1, "asked"));
+    held.do(boot(2, "asked"));
+    held.do(boot(1, "loading"));
+    expect(steps(held)).toEqual(["m2 asked", "m1 loading"]);
+    held.do(announce("m1", "a1"));
+    held.do(boot(2, null));
+    held.do(boot(3, null));
+    expect(steps(held)).toEqual([]);
+    expect(held.told).toEqual(["booting m1", "booting m2", "booting m1", "joined m1", "booting m2"]);
+    expect(held.changed.map(keyOf)).toEqual(["machine/a1"]); // no store has them
+  });
+
+  it("are few, and known to a daemon that joins; one of an older version knows none", () => {
+    const held = new Held();
+    for (let mac = 0; mac < bootsMax + 2; mac++) held.do(boot(mac, "asked"));
+    expect(steps(held).length).toBe(bootsMax);
+    expect(steps(held)[0]).toBe("m2 asked");
+    const other = new Held();
+    other.registry.restore(held.registry.snapshot());
+    expect(steps(other)).toEqual(steps(held));
+    const { boots: _, ...older } = JSON.parse(new TextDecoder().decode(held.registry.snapshot()));
+    other.registry.restore(encode(older));
+    expect(steps(other)).toEqual([]);
   });
 });
