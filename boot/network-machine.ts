@@ -5,13 +5,15 @@
 //   anything for it. uefi: OVMF with its own driver and its own PXE; it tries once a power-on.
 // - Firmware speaks on the serial port too: there is no screen.
 
-import type { MachineNetwork } from "./qemu.js";
+import { linuxProcessor, type MachineNetwork } from "./qemu.js";
 
 export type Firmware = "bios" | "uefi";
 
 export interface NetworkMachine {
   readonly firmware: Firmware;
   readonly memoryMebibytes: number;
+  /** It is to boot Linux: the processor has what Node takes. */
+  readonly linux?: boolean | undefined;
   readonly networks: readonly MachineNetwork[];
 }
 
@@ -22,7 +24,8 @@ const leastMebibytes: Readonly<Record<Firmware, number>> = { bios: 64, uefi: 256
 const againMs = 3000;
 
 /** The words behind the program's name. */
-export function networkMachineArguments({ firmware, memoryMebibytes, networks }: NetworkMachine): string[] {
+export function networkMachineArguments(options: NetworkMachine): string[] {
+  const { firmware, memoryMebibytes, linux = false, networks } = options;
   const machine =
     firmware === "uefi"
       ? ["-M", "q35", "-bios", uefiFirmware]
@@ -30,7 +33,7 @@ export function networkMachineArguments({ firmware, memoryMebibytes, networks }:
   const rom = firmware === "uefi" ? ",romfile=" : "";
   return [
     ...machine,
-    ...["-accel", "tcg", "-cpu", "qemu64,+rdrand", "-smp", "1"],
+    ...["-accel", "tcg", "-cpu", linux ? linuxProcessor : "qemu64,+rdrand", "-smp", "1"],
     ...["-m", `${Math.max(memoryMebibytes, leastMebibytes[firmware])}M`],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"],
     ...networks.flatMap(({ tap, mac }, index) => [

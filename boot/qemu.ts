@@ -34,8 +34,10 @@ export interface MachineNetwork {
 }
 
 export interface MachineOptions {
-  /** The image. */
+  /** The image: of a Linux machine its kernel. */
   readonly path: string;
+  /** Of a Linux machine. */
+  readonly initramfs?: string | undefined;
   readonly memoryMebibytes: number;
   readonly networks: readonly MachineNetwork[];
   /** Words of the machine's command line. */
@@ -63,6 +65,9 @@ function deviceWord(
   return machine === "microvm" ? `${kind}-device` : `${kind}-pci${bare}`;
 }
 
+/** The processor of a Linux machine: Node's WebAssembly takes these for kernel.wasm. */
+export const linuxProcessor = "qemu64,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt";
+
 const machineWord: Readonly<Record<MachineType, string>> = {
   microvm: "microvm,rtc=off,pit=on,pic=on,isa-serial=on",
   pc: "pc,usb=off",
@@ -78,14 +83,16 @@ function diskWords(path: string, machine: MachineType): string[] {
 /** The words behind the program's name. */
 export function qemuArguments(options: MachineOptions): string[] {
   const { path, memoryMebibytes, networks, words, accelerator } = options;
-  const { machine = "microvm", nic = "virtio", random = "rdrand", disk, more = [] } = options;
+  const { machine = "microvm", nic = "virtio", random = "rdrand", disk, initramfs, more = [] } = options;
+  const plain = random === "rdrand" ? "qemu64,+rdrand" : "qemu64";
   const card = deviceWord(nic === "virtio" ? "virtio-net" : nic, machine);
   const order = networks.map(({ mac }) => mac).join(",");
   const line = [...words, ...(order === "" ? [] : [`network=${order}`])].join(" ");
   return [
     ...["-M", machineWord[machine], "-accel", accelerator === "kvm" ? "kvm" : "tcg,tb-size=16"],
-    ...["-cpu", random === "rdrand" ? "qemu64,+rdrand" : "qemu64", "-smp", "1"],
+    ...["-cpu", initramfs === undefined ? plain : linuxProcessor, "-smp", "1"],
     ...["-m", `${memoryMebibytes}M`, "-kernel", path, "-append", line],
+    ...(initramfs === undefined ? [] : ["-initrd", initramfs]),
     ...(random === "virtio" ? ["-device", deviceWord("virtio-rng", machine)] : []),
     ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"],
     ...(disk === undefined ? [] : diskWords(disk, machine)),

@@ -14,6 +14,7 @@ const packages: Readonly<Record<string, string>> = {
   simde: "libsimde-dev",
   "qemu-system-x86_64": "qemu-system-x86",
   ip: "iproute2",
+  ldd: "libc-bin",
   mformat: "mtools",
   xorriso: "xorriso",
   dnsmasq: "dnsmasq-base",

@@ -60,15 +60,15 @@ export function dependencies() {
 }
 
 /** A package's own folder, without what npm nested in it: that is in the list itself. */
-const copyOf = (from, to) =>
+const copyOf = (from, to, wanted) =>
   cpSync(from, to, {
     recursive: true,
     dereference: true,
-    filter: (path) => path === from || basename(path) !== "node_modules",
+    filter: (path) => (path === from || basename(path) !== "node_modules") && wanted(relative(root, path)),
   });
 
-/** Lays opt/proteus out below a folder. */
-export function layOut(folder) {
+/** Lays opt/proteus out below a folder; of lib only the paths that are `wanted`, and what is in them. */
+export function layOut(folder, wanted = () => true) {
   const lib = join(folder, prefix, "lib");
   const bin = join(folder, prefix, "bin");
   mkdirSync(bin, { recursive: true });
@@ -83,10 +83,10 @@ export function layOut(folder) {
     if (!existsSync(at(path))) continue; // without a compiler there is no driver; koffi does it then
     cpSync(at(path), join(lib, path), {
       recursive: true,
-      filter: (from) => !basename(from).startsWith("."),
+      filter: (from) => !basename(from).startsWith(".") && wanted(relative(root, from)),
     });
   }
-  for (const path of dependencies()) copyOf(path, join(lib, relative(root, path)));
+  for (const path of dependencies()) copyOf(path, join(lib, relative(root, path)), wanted);
   cpSync(process.execPath, join(bin, "node"), { dereference: true });
   writeFileSync(join(bin, "proteus"), launcher);
   chmodSync(join(bin, "proteus"), 0o755);

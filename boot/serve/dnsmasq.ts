@@ -32,6 +32,8 @@ export interface DnsmasqOptions {
 
 export const biosLoader = "undionly.kpxe";
 export const uefiLoader = "proteus.efi";
+/** iPXE itself, for machines that boot Linux under UEFI. */
+export const uefiIpxe = "snponly.efi";
 
 /** The settings, one a line. */
 export function dnsmasqSettings(options: DnsmasqOptions): string {

@@ -2,15 +2,16 @@
 //
 // - Who asks is known by the MAC address that the system's neighbour table has for its IP address;
 //   nobody can ask for what another machine gets, and nothing here is secret.
-// - GET and HEAD of three names; everything else is 404. Requests are small and have a time.
+// - GET and HEAD of five names; everything else is 404. Requests are small and have a time.
 
+import { createReadStream, statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { exitCodes, ProteusError } from "../../control/kernel/errors.js";
 
-export interface HttpFile {
-  readonly type: string;
-  readonly bytes: Uint8Array;
-}
+/** What is given: bytes, or a file that is too large to hold. */
+export type HttpFile =
+  | { readonly type: string; readonly bytes: Uint8Array }
+  | { readonly type: string; readonly path: string };
 
 export interface HttpOptions {
   readonly address: string;
@@ -36,15 +37,21 @@ export function serveHttp(options: HttpOptions): Promise<{ readonly server: Serv
       response.writeHead(404).end();
       return;
     }
-    const { type, bytes } = known;
-    response.writeHead(200, { "content-type": type, "content-length": bytes.length });
+    const length = "bytes" in known ? known.bytes.length : statSync(known.path).size;
+    response.writeHead(200, { "content-type": known.type, "content-length": length });
     if (request.method === "HEAD") {
       response.end();
       return;
     }
     loading(name, from, false);
     response.on("finish", () => loading(name, from, true));
-    response.end(bytes);
+    if ("bytes" in known) response.end(known.bytes);
+    else {
+      const from = createReadStream(known.path);
+      from.on("error", () => response.destroy());
+      response.on("close", () => from.destroy()); // whoever loads it may be switched off
+      from.pipe(response);
+    }
   });
   server.maxConnections = connectionsMax;
   return new Promise((resolve, reject) => {

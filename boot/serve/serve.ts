@@ -21,13 +21,28 @@ import { performance } from "node:perf_hooks";
 import { exitCodes, ProteusError } from "../../control/kernel/errors.js";
 import { openRaw } from "../../drivers/ethernet/raw.js";
 import { withLine } from "../formats.js";
-import { biosLoader, dnsmasqSaid, dnsmasqSettings, startDnsmasq, uefiLoader } from "./dnsmasq.js";
+import { biosLoader, dnsmasqSaid, dnsmasqSettings, startDnsmasq, uefiIpxe, uefiLoader } from "./dnsmasq.js";
 import { noRouter, understand } from "./frames.js";
 import { type HttpFile, serveHttp } from "./http.js";
 import { lookForServer } from "./look.js";
-import { ipxeScript, type Machines, toldTo } from "./machines.js";
+import {
+  type BootSystem,
+  initramfsFile,
+  ipxeLinuxScript,
+  ipxeScript,
+  type Known,
+  linuxKernelFile,
+  type Machines,
+  toldTo,
+} from "./machines.js";
 import { type BootNetwork, neighbourNow, networkOf } from "./network.js";
 import { type BootStep, machinesMax, Progress } from "./progress.js";
+
+export interface LinuxFiles {
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly words: readonly string[];
+}
 
 export interface ServeOptions {
   readonly interface: string;
@@ -36,8 +51,12 @@ export interface ServeOptions {
   readonly machines: Machines;
   /** Only machines that an option names are answered. */
   readonly only: boolean;
-  /** Names by MAC address, of machines that the pool knows; asked anew for each machine. */
-  readonly registry: () => ReadonlyMap<string, string>;
+  /** By MAC address the machines that the pool knows; asked anew for each machine. */
+  readonly registry: () => ReadonlyMap<string, Known>;
+  /** What those get of whom nothing is said. */
+  readonly system: BootSystem;
+  /** Kernel, initramfs and first words of Linux machines; left out: there are none. */
+  readonly linux?: LinuxFiles | undefined;
   /** Words for every machine. */
   readonly words: readonly string[];
   /** The usual images. */
@@ -46,7 +65,7 @@ export interface ServeOptions {
   readonly httpPort: number;
   /** The folder of iPXE's loaders; without it a BIOS without iPXE gets none. */
   readonly loaders: string;
-  readonly step: (step: BootStep, name: string) => void;
+  readonly step: (step: BootStep, name: string, system: BootSystem) => void;
   readonly say: (line: string) => void;
   readonly serving: (network: BootNetwork, http: string) => void;
   readonly abort: AbortSignal;
@@ -81,17 +100,21 @@ export async function bootServe(options: ServeOptions, began: (served: Served) =
   try {
     const elf = readFileSync(options.elf);
     const efi = readFileSync(options.efi);
-    const told = (mac: string) => toldTo(mac, machines, registry(), words);
+    const { linux } = options;
+    const told = (mac: string) => toldTo(mac, machines, registry(), words, options.system);
+    const isLinux = (mac: string): boolean => linux !== undefined && told(mac).system === "linux";
     const nameOf = new Map<string, string>();
     const progress = new Progress((step) => {
       if (step.state === "asked") nameOf.set(step.mac, told(step.mac).name);
-      options.step(step, nameOf.get(step.mac) ?? step.mac);
+      const system = isLinux(step.mac) ? "linux" : "metal";
+      options.step(step, nameOf.get(step.mac) ?? step.mac, system);
     });
     const now = (): number => performance.now();
     const macs = new Map<string, string>(); // by IP address
     const macOf = (ip: string): string | undefined => macs.get(ip) ?? neighbourNow(ip, name);
     const application = (mac: string): Uint8Array => {
       const own = machines.get(mac)?.efi;
+      if (own === undefined && isLinux(mac)) return readFileSync(join(options.loaders, uefiIpxe));
       return own === undefined ? withLine(efi, told(mac).line) : readFileSync(own);
     };
     let http = "";
@@ -99,8 +122,17 @@ export async function bootServe(options: ServeOptions, began: (served: Served) =
       const mac = macOf(ip);
       if (mac === undefined) return undefined;
       const binary = (bytes: Uint8Array): HttpFile => ({ type: "application/octet-stream", bytes });
-      if (asked === "boot.ipxe")
-        return { type: "text/plain", bytes: Buffer.from(ipxeScript(http, told(mac).line)) };
+      if (asked === "boot.ipxe") {
+        const { line } = told(mac);
+        const first = isLinux(mac) ? [...(linux?.words ?? []), line].join(" ") : line;
+        const script = isLinux(mac) ? ipxeLinuxScript(http, first) : ipxeScript(http, line);
+        return { type: "text/plain", bytes: Buffer.from(script) };
+      }
+      if (linux !== undefined && (asked === linuxKernelFile || asked === initramfsFile))
+        return {
+          type: "application/octet-stream",
+          path: asked === initramfsFile ? linux.initramfs : linux.kernel,
+        };
       if (asked === "proteus.elf") return binary(readOr(machines.get(mac)?.elf, elf));
       // iPXE gives the command line too; what is called with it comes first.
       if (asked === uefiLoader) return { type: "application/efi", bytes: application(mac) };

@@ -7,10 +7,10 @@ import { type Align, figure, ratioTable, shown, table } from "./bench-table.js";
 const right = (count: number): Align[] => Array.from({ length: count }, (): Align => "right");
 
 function bootTable(rows: readonly BootResult[]): string {
-  const cells = rows.map(({ system, medianMs, worstMs, runs }) => [
-    ...[system, figure(medianMs, 1), figure(worstMs, 1), `${runs}`],
+  const cells = rows.map(({ system, medianMs, worstMs, residentMegabytes, runs }) => [
+    ...[system, figure(medianMs, 1), figure(worstMs, 1), figure(residentMegabytes, 1), `${runs}`],
   ]);
-  return table(["boot", "median ms", "worst ms", "runs"], ["left", ...right(3)], cells);
+  return table(["boot", "median ms", "worst ms", "MB resident", "runs"], ["left", ...right(4)], cells);
 }
 
 function manyTable(rows: readonly ManyResult[]): string {
@@ -31,14 +31,18 @@ function callTable(rows: readonly CallResult[]): string {
   return table(head, ["left", "left", ...right(5)], cells);
 }
 
+const imageText = (name: string, { bytes, parts }: BootReport["image"]): string =>
+  `${name} ${bytes} bytes: ${parts.map((part) => `${part.name} ${part.bytes}`).join(", ")}`;
+
 /** The whole report. */
-export function bootReportText({ environment, image, results, ratios, remarks }: BootReport): string {
+export function bootReportText({ environment, image, linux, results, ratios, remarks }: BootReport): string {
   const { cpu, cores, kernel, node, load, qemu, accelerator, memoryBytes } = environment;
   const blocks = [
     [
       `${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}, load ${load.toFixed(1)}`,
       `${qemu ?? "no QEMU"}, accelerator ${accelerator}, ${memoryBytes / (1024 * 1024)} MiB a machine`,
-      `image ${image.bytes} bytes: ${image.parts.map(({ name, bytes }) => `${name} ${bytes}`).join(", ")}`,
+      imageText("image", image),
+      ...(linux === undefined ? [] : [imageText("Linux image", linux)]),
     ].join("\n"),
   ];
   const boots = results.filter((row): row is BootResult => row.test === "boot");

@@ -5,6 +5,7 @@
 //   failure: the table says so.
 
 import { type Command, Option } from "@commander-js/extra-typings";
+import { hasKernel } from "../../boot/linux/kernel.js";
 import { runBootBench } from "../bench/boot/run.js";
 import { bootSystems, bootTests, quickBoots, standardBoots } from "../bench/boot/types.js";
 import { exitCodes } from "../kernel/errors.js";
@@ -24,10 +25,11 @@ Tests (default: all):
   null-rpc    a call without data and its reply, p50
   call-1m     calls with 1 MiB of data, in MB/s
 
-Systems of boot: microvm and pc (QEMU's), and qemu-alone: QEMU with the microvm's devices
-until it would run its first instruction. Calls go from Linux to metal, and from Linux to
+Systems of boot: microvm and pc (QEMU's), linux: the image of Linux machines on a pc, where
+its kernel is there (proteus boot image --system linux), and qemu-alone: QEMU with the
+microvm's devices until it would run its first instruction. Calls go from Linux to metal, and from Linux to
 Linux over the same bridge; who calls is on one core, who is called on another. Machines
-that boot have 8 MiB of memory. --runs are boots of each system; the other tests have a
+that boot have 8 MiB of memory, those with Linux 768. --runs are boots of each system; the other tests have a
 quarter of them. Needs qemu-system-x86 and what proteus boot image needs.
 
 Examples:
@@ -56,7 +58,8 @@ export function registerBenchBoot(bench: Command): void {
       const { system, runs, quick } = options;
       const tests =
         names.length > 0 ? names.flatMap((name) => parseList("test", name, bootTests)) : bootTests;
-      const systems = system === undefined ? bootSystems : parseList("system", system, bootSystems);
+      const usual = bootSystems.filter((each) => each !== "linux" || hasKernel());
+      const systems = system === undefined ? usual : parseList("system", system, bootSystems);
       const boots = quick ? quickBoots : standardBoots;
       kernelBytes(); // says how to build it when it is not there
       const line = new ProgressLine();

@@ -18,6 +18,7 @@ import {
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { buildFormat, type ImageFormat, imageFormats } from "../../boot/formats.js";
 import { buildImage } from "../../boot/image.js";
+import { buildLinuxImage, type LinuxImage, linuxMebibytes, linuxWords } from "../../boot/linux/image.js";
 import type { Firmware } from "../../boot/network-machine.js";
 import {
   type Accelerator,
@@ -42,13 +43,16 @@ import { parseSize } from "./quantity.js";
 const imageHelp = `
 The image has the kernel that Linux machines run, byte for byte, drivers and servers of its
 own, and a shim of assembly and C. The same inputs give the same bytes. QEMU starts it with
--kernel; so does any loader that speaks multiboot 1 or PVH. Other formats: rom is firmware for
+-kernel; so does any loader that speaks multiboot 1 or PVH. --system linux is another machine,
+for programs that need Linux: Debian's kernel for virtual machines and an initramfs with this
+computer's Node and Proteus, whose agent serves as any other's. Other formats: rom is firmware for
 a microvm of QEMU's (-bios), efi an application for today's PCs, disk and iso start that one
 from a disk (a memory stick) or a CD.
 
 Examples:
   proteus boot image
   proteus boot image -o proteus.elf --json
+  proteus boot image --system linux --kernel /tmp/unpacked -o proteus.cpio
   proteus boot image --format disk --command-line "name=m1 pool=pool" -o m1.img`;
 
 const runHelp = `
@@ -69,11 +73,48 @@ interface ImageCommand {
   readonly output?: string;
   readonly format: ImageFormat;
   readonly commandLine: string;
+  readonly system: System;
+  readonly kernel?: string;
   readonly anew: boolean;
   readonly json: boolean;
 }
 
-async function imageCommand({ output, format, commandLine, anew, json }: ImageCommand): Promise<void> {
+/** What a machine runs: our own code alone, or Linux with the agent of a pool machine. */
+export const systems = ["metal", "linux"] as const;
+export type System = (typeof systems)[number];
+
+async function linuxImage({ output, format, commandLine, kernel, anew, json }: ImageCommand): Promise<void> {
+  if (format !== "elf" || commandLine !== "")
+    throw new ProteusError({
+      code: "USAGE",
+      exit: 2,
+      message: "the image of a Linux machine is a kernel and an initramfs",
+      why: "it has no other format, and no command line of its own: who boots it gives one",
+      hint: "leave --format and --command-line out",
+    });
+  const image = await buildLinuxImage({ root: packageRoot, narrate, anew, kernelFolder: kernel });
+  if (output !== undefined) copyFileSync(image.path, output);
+  const document = { ...image, path: output ?? image.path, system: "linux" };
+  emit("boot image", json, document, () =>
+    [
+      ...partRows(image.parts, image.bytes),
+      `sha256 ${image.sha256}`,
+      `kernel ${image.kernel}`,
+      document.path,
+    ].join("\n"),
+  );
+}
+
+/** Parts with their sizes, one below the other. */
+function partRows(parts: LinuxImage["parts"], bytes: number): string[] {
+  const width = Math.max(...parts.map(({ name }) => name.length));
+  const row = (name: string, size: number): string => `${name.padEnd(width)}  ${String(size).padStart(7)}`;
+  return [...parts.map((part) => row(part.name, part.bytes)), row("in all", bytes)];
+}
+
+async function imageCommand(options: ImageCommand): Promise<void> {
+  if (options.system === "linux") return linuxImage(options);
+  const { output, format, commandLine, anew, json } = options;
   if (format === "elf" && commandLine !== "")
     throw new ProteusError({
       code: "USAGE",
@@ -86,16 +127,9 @@ async function imageCommand({ output, format, commandLine, anew, json }: ImageCo
   const { path, bytes, sha256, parts } = built;
   if (output !== undefined) copyFileSync(path, output);
   const document = { path: output ?? path, format, bytes, sha256, parts };
-  emit("boot image", json, document, () => {
-    const width = Math.max(...parts.map(({ name }) => name.length));
-    const row = (name: string, size: number): string => `${name.padEnd(width)}  ${String(size).padStart(7)}`;
-    return [
-      ...parts.map((part) => row(part.name, part.bytes)),
-      row("in all", bytes),
-      `sha256 ${sha256}`,
-      document.path,
-    ].join("\n");
-  });
+  emit("boot image", json, document, () =>
+    [...partRows(parts, bytes), `sha256 ${sha256}`, document.path].join("\n"),
+  );
 }
 
 interface RunCommand {
@@ -107,6 +141,7 @@ interface RunCommand {
   readonly memory: number;
   readonly accelerator: Accelerator;
   readonly from: "image" | "network";
+  readonly system: System;
   readonly firmware: Firmware;
   readonly machine: MachineType;
   readonly nic: NetworkCard;
@@ -170,16 +205,26 @@ async function runCommand(options: RunCommand): Promise<void> {
     });
   const wired = () => wire(names.map((each, index) => ({ name: each, mac: macs[index] ?? "" })));
   const prepared = async () => {
+    const linux = options.system === "linux";
+    const enough = linux ? Math.max(memoryMebibytes, linuxMebibytes) : memoryMebibytes;
     if (options.from === "network")
-      return { firmware: options.firmware, memoryMebibytes, networks: await wired() };
+      return { firmware: options.firmware, memoryMebibytes: enough, linux, networks: await wired() };
     const disk = options.disk === undefined ? undefined : prepareDisk(options.disk, options.diskSize);
-    const { path } = await buildImage({ root: packageRoot, narrate });
-    const accelerator = await chooseAccelerator(path, options.accelerator);
+    const given = { root: packageRoot, narrate };
+    const image = linux ? await buildLinuxImage(given) : undefined;
+    const { path } = image === undefined ? await buildImage(given) : { path: image.kernel };
+    const accelerator = await chooseAccelerator(
+      image === undefined ? path : (await buildImage(given)).path, // that one is quick to try
+      options.accelerator,
+    );
     narrate(`accelerator: ${accelerator}`);
     const words = [`name=${name}`, ...(pool === undefined ? [] : [`pool=${pool}`])];
     if (options.group !== undefined) words.push(`group=${options.group}`);
     const networks = await wired();
-    return { path, memoryMebibytes, networks, words, accelerator, machine, nic, random, disk };
+    const common = { path, networks, accelerator, nic, random, disk, memoryMebibytes: enough };
+    return image === undefined
+      ? { ...common, words, machine }
+      : { ...common, words: [...linuxWords, ...words], machine: "pc" as const, initramfs: image.path };
   };
   const started = await prepared();
   await interruptible(
@@ -241,6 +286,11 @@ export function registerBoot(program: Command): void {
     .option("-o, --output <file>", "where to put it too")
     .addOption(new Option("--format <kind>", "what for").choices(imageFormats).default("elf"))
     .option("--command-line <text>", "what the machine is told, unless its loader tells it", "")
+    .addOption(new Option("--system <kind>", "what the machine runs").choices(systems).default("metal"))
+    .option(
+      "--kernel <folder>",
+      "of linux: where boot and lib/modules of Debian's kernel are (PROTEUS_BOOT_KERNEL)",
+    )
     .option("--anew", "build it although it is there", false)
     .addOption(jsonOption())
     .addHelpText("after", imageHelp)
@@ -273,6 +323,11 @@ export function registerBoot(program: Command): void {
       new Option("--from <source>", "what it boots: the image, or what a server on its first network has")
         .choices(["image", "network"] as const)
         .default("image"),
+    )
+    .addOption(
+      new Option("--system <kind>", "what it runs; linux is a pc with 768 MiB or more")
+        .choices(systems)
+        .default("metal"),
     )
     .addOption(
       new Option("--firmware <kind>", "what boots it from the network")

@@ -101,6 +101,7 @@ function programOf(
     const pool = process.env.PROTEUS_POOL || "pool";
     const macs = interfaces.flatMap(({ mac }) => ["--mac", mac]);
     const from = node.kind === "pxe" ? ["--from", "network", "--firmware", node.firmware ?? "bios"] : [];
+    const system = node.image === undefined ? [] : ["--system", node.image];
     const { machine, nic } = node.metal ?? {};
     const kind = machine === undefined || nic === undefined ? [] : ["--machine", machine, "--nic", nic];
     const path = join(nodeFolder(lab, name), "disk.image");
@@ -116,6 +117,7 @@ function programOf(
       pool,
       ...kind,
       ...from,
+      ...system,
       ...medium,
       ...groups,
       ...names,

@@ -113,6 +113,7 @@ const node = z.strictObject(
       .min(1, { error: "must name one network or more, such as [lan0]" }),
     bullet: bullet.optional(),
     firmware: z.enum(["bios", "uefi"], { error: "must be bios or uefi" }).optional(),
+    image: z.enum(["metal", "linux"], { error: "must be metal or linux" }).optional(),
     directory: z.boolean({ error: "must be true or false" }).optional(),
     replication: replication.optional(),
     machine: z.enum(metalMachines, { error: `must be ${metalMachines.join(", ")}` }).optional(),
@@ -218,6 +219,8 @@ const file = z
       if (lacks !== undefined && files !== undefined) complain(["nodes", each, "bullet"], lacks);
       if (facts.firmware !== undefined && kind !== "pxe")
         complain(["nodes", each, "firmware"], "only a machine of kind pxe is started by firmware");
+      if (facts.image !== undefined && kind !== "pxe")
+        complain(["nodes", each, "image"], "only a machine of kind pxe boots an image over the network");
       if ((kind === "metal" || kind === "pxe") && on.length > metalNetworksMax)
         complain(["nodes", each, "networks"], `a ${kind} machine is on ${metalNetworksMax} networks at most`);
       if (kind === "router" && on.length < 2)
@@ -367,6 +370,7 @@ export function parseTopology(text: string, source: string): Topology {
       ...(facts.bullet === undefined ? {} : { bullet: { bytes: facts.bullet.size } }),
       ...(facts.directory === true ? { directory: true } : {}),
       ...(facts.firmware === undefined ? {} : { firmware: facts.firmware }),
+      ...(facts.image === undefined ? {} : { image: facts.image }),
       ...(facts.replication === undefined ? {} : { replication: facts.replication }),
     })),
     ...(daemons === undefined ? {} : { daemons }),

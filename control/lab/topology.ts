@@ -45,6 +45,8 @@ export interface LabNode {
   readonly bullet?: { readonly bytes: number };
   /** Of a pxe machine; left out: bios. */
   readonly firmware?: "bios" | "uefi";
+  /** Of a pxe machine: what `boot serve` gives it; left out: metal. */
+  readonly image?: "metal" | "linux";
   /** It has a replication server for the lab's files. */
   readonly replication?: LabReplication;
   /** Of a metal machine, when it is not a microvm with virtio. */
@@ -158,8 +160,8 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
     })),
     nodes: nodes.map((node) => {
       const { name, kind, networks, bullet, directory = false, replication } = node;
-      const { metal, disk, groups, firmware } = node;
-      return { name, kind, networks, bullet, directory, replication, metal, disk, groups, firmware };
+      const { metal, disk, groups, firmware, image } = node;
+      return { name, kind, networks, bullet, directory, replication, metal, disk, groups, firmware, image };
     }),
   };
 }

@@ -22,7 +22,11 @@ nodes:
 const bootMs = 60_000;
 
 interface Listed {
-  readonly nodes: readonly { readonly name: string; readonly servers?: Readonly<Record<string, string>> }[];
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly servers?: Readonly<Record<string, string>>;
+    readonly boot?: { readonly mac: string; readonly step: string };
+  }[];
 }
 
 interface Step {
@@ -103,6 +107,13 @@ describe.runIf(isRoot)("boot serve", () => {
 
   it("starts a machine with a BIOS through iPXE, and one with UEFI, each with its own name", async () => {
     const steps = await serve("n1");
+    const watched = pool.lab.start(["node", "list", "--watch", "--json"]);
+    running.push(watched);
+    let lists = "";
+    watched.child.stdout?.on("data", (text: string) => {
+      lists += text;
+    });
+    await until("the list is watched", () => (lists.includes("\n") ? true : undefined));
     await Promise.all([power("p1"), power("p2")]);
     await Promise.all([started("p1"), started("p2")]);
     expect(consoleOf("p1")).toContain("iPXE");
@@ -112,8 +123,14 @@ describe.runIf(isRoot)("boot serve", () => {
     await until("both in the pool", () => (inPool().size === 2 ? true : undefined), bootMs).catch((error) => {
       throw new Error(`${error}\n${JSON.stringify(steps())}`);
     });
+    const seen = lists
+      .split("\n")
+      .slice(0, -1)
+      .flatMap((line) => (JSON.parse(line) as Listed).nodes);
+    expect(new Set(seen.flatMap(({ boot }) => boot?.mac ?? []))).toEqual(macs);
     const listed = await pool.lab.must(["node", "list", "--json"]);
     const { nodes } = JSON.parse(listed.stdout) as Listed;
+    expect(nodes.filter(({ boot }) => boot !== undefined)).toEqual([]); // they are there
     for (const mac of macs) {
       const own = steps().filter((step) => step.mac === mac);
       const echo = nodes.find(({ name }) => name === own[0]?.name)?.servers?.echo ?? "none";

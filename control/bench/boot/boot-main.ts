@@ -25,6 +25,8 @@ import { obeyOrders } from "../channel.js";
 import type { BootAnswer, BootOrder } from "./orders.js";
 
 const patienceMs = 20_000;
+/** Of a machine with Linux. */
+const linuxPatienceMs = 200_000;
 const pageBytes = 4096;
 
 const running = new Set<MachineProcess>();
@@ -39,9 +41,10 @@ function serving(options: MachineOptions): Promise<string> {
       if (servers !== undefined) resolve((servers as { readonly echo: string }).echo);
     });
     running.add(child);
+    const patience = options.initramfs === undefined ? patienceMs : linuxPatienceMs;
     const timer = setTimeout(
-      () => reject(new Error(`no machine within ${patienceMs / 1000} s: ${said}`)),
-      patienceMs,
+      () => reject(new Error(`no machine within ${patience / 1000} s: ${said}`)),
+      patience,
     );
     timer.unref();
     child.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -7,6 +7,7 @@ import type { BootReport, BootResult, BootRow, CallResult, ManyResult } from "./
 const goals = {
   microvm: 2.2,
   pc: 4.5,
+  linux: 30,
   manySeconds: 1,
   idlePercent: 2,
   call: 2,
@@ -39,6 +40,12 @@ export function bootRatiosOf(
     if (took === null || alone === null) continue;
     ratios.push(atMost(`${system} to its first answer / QEMU alone (microvm)`, took / alone, goals[system]));
   }
+  const linux = bootOf(results, "linux");
+  if (linux !== null && microvm !== null)
+    ratios.push({
+      ...{ name: "Linux to its first answer / microvm", value: linux / microvm, better: "higher" },
+      ...{ goal: goals.linux, met: linux / microvm >= goals.linux },
+    });
   const many = results.find((row): row is ManyResult => row.test === "many");
   if (many !== undefined && many.medianMs !== null)
     ratios.push(atMost(`${many.machines} machines ready, s`, many.medianMs / 1000, goals.manySeconds));

@@ -7,6 +7,7 @@
 
 import { fileURLToPath } from "node:url";
 import { buildImage } from "../../../boot/image.js";
+import { buildLinuxImage, type LinuxImage, linuxMebibytes, linuxWords } from "../../../boot/linux/image.js";
 import { chooseAccelerator, type MachineOptions, qemuProgram } from "../../../boot/qemu.js";
 import { allowedCores, coresOf, machine } from "../environment.js";
 import type { Machines } from "../machines.js";
@@ -52,9 +53,16 @@ export interface BootBenchOptions {
 const program = fileURLToPath(new URL("./boot-main.js", import.meta.url));
 const idleMs = 4000;
 const bootPatienceMs = 60_000;
+/** Of a Linux machine, which QEMU may have to translate on a busy computer. */
+const linuxPatienceMs = 240_000;
 
 type Starter = Worker<BootOrder, BootAnswer>;
 type Machine = Pick<MachineOptions, "path" | "accelerator">;
+/** What it took, milliseconds, and what QEMU had in memory then, bytes. */
+interface Boot {
+  readonly took: number;
+  readonly resident?: number | undefined;
+}
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -67,6 +75,7 @@ class BootBench {
     private readonly options: BootBenchOptions,
     private readonly scene: Machines,
     private readonly machine: Machine,
+    private readonly linux: LinuxImage | undefined,
   ) {
     const { tests, systems, runs } = options;
     const calls = callTests.filter((test) => tests.includes(test)).length;
@@ -94,7 +103,15 @@ class BootBench {
     }
   }
 
-  #machines(count: number, machine: "microvm" | "pc" = "microvm"): MachineOptions[] {
+  #machines(count: number, machine: "microvm" | "pc" | "linux" = "microvm"): MachineOptions[] {
+    if (machine === "linux")
+      return [
+        {
+          ...{ path: this.linux?.kernel ?? "", initramfs: this.linux?.path, machine: "pc" },
+          ...{ accelerator: this.machine.accelerator, memoryMebibytes: linuxMebibytes },
+          ...{ networks: [networkOf(0)], words: [...linuxWords, "name=m1"] },
+        },
+      ];
     return Array.from({ length: count }, (_, index) => ({
       ...this.machine,
       machine,
@@ -107,20 +124,25 @@ class BootBench {
   async #boots(starter: Starter, machines: readonly MachineOptions[]): Promise<readonly number[]> {
     const { wasm } = this.options;
     const order = { boot: machines, wasm, interfaceName: callerInterface };
-    const answer = await starter.order(order, bootPatienceMs);
+    const patience = machines.some(({ initramfs }) => initramfs !== undefined)
+      ? linuxPatienceMs
+      : bootPatienceMs;
+    const answer = await starter.order(order, patience);
     if (!("bootedMs" in answer)) throw new Error("no machine booted");
     return answer.bootedMs;
   }
 
-  async #once(starter: Starter, system: BootSystem): Promise<number> {
+  async #once(starter: Starter, system: BootSystem): Promise<Boot> {
     if (system === "qemu-alone") {
       const [alone] = this.#machines(1);
       const answer = alone === undefined ? undefined : await starter.order({ alone });
       if (answer === undefined || !("aloneMs" in answer)) throw new Error("QEMU did not start");
-      return answer.aloneMs;
+      return { took: answer.aloneMs };
     }
     try {
-      return Math.max(...(await this.#boots(starter, this.#machines(1, system))));
+      const took = Math.max(...(await this.#boots(starter, this.#machines(1, system))));
+      const answer = await starter.order({ idle: { milliseconds: 1 } });
+      return { took, resident: "residentBytes" in answer ? answer.residentBytes[0] : undefined };
     } finally {
       await starter.order({ stop: true });
     }
@@ -128,7 +150,7 @@ class BootBench {
 
   async boot(): Promise<void> {
     const { systems, runs, abort } = this.options;
-    const took = new Map<BootSystem, number[]>(systems.map((each) => [each, []]));
+    const took = new Map<BootSystem, Boot[]>(systems.map((each) => [each, []]));
     const problems = new Map<BootSystem, string>();
     await this.#starter(null, async (starter) => {
       await this.#once(starter, systems[0] ?? "microvm").catch(() => undefined); // it fails again below
@@ -144,7 +166,11 @@ class BootBench {
           }
         }
     });
-    for (const [system, times] of took) this.#rows.push(bootResultOf(system, times, problems.get(system)));
+    for (const [system, boots] of took) {
+      const times = boots.map((boot) => boot.took);
+      const resident = boots.flatMap((boot) => boot.resident ?? []);
+      this.#rows.push(bootResultOf(system, times, problems.get(system), resident));
+    }
   }
 
   async many(): Promise<void> {
@@ -205,12 +231,18 @@ class BootBench {
 }
 
 /** A row of boots. Pure. */
-export function bootResultOf(system: BootSystem, times: readonly number[], problem?: string): BootResult {
+export function bootResultOf(
+  system: BootSystem,
+  times: readonly number[],
+  problem?: string,
+  resident: readonly number[] = [],
+): BootResult {
   const some = times.length > 0;
   return {
     ...{ test: "boot", system, runs: times.length },
     medianMs: some ? median(times) : null,
     worstMs: some ? Math.max(...times) : null,
+    residentMegabytes: resident.length > 0 ? median(resident) / 1e6 : null,
     ...(problem === undefined ? {} : { problem }),
   };
 }
@@ -245,10 +277,14 @@ export async function runBootBench(options: BootBenchOptions): Promise<BootRepor
   const { tests, root, narrate, version, runs, abort } = options;
   const host = machine();
   const { path, bytes, sha256, parts } = await buildImage({ root, narrate });
+  const linux =
+    tests.includes("boot") && options.systems.includes("linux")
+      ? await buildLinuxImage({ root, narrate })
+      : undefined;
   const accelerator = await chooseAccelerator(path, "auto");
   const scene = await openBootScene(manyMachines, abort);
   try {
-    const bench = new BootBench(options, scene, { path, accelerator });
+    const bench = new BootBench(options, scene, { path, accelerator }, linux);
     if (tests.includes("boot")) await bench.boot();
     if (tests.includes("many")) await bench.many();
     const calls = callTests.filter((test) => tests.includes(test));
@@ -261,6 +297,7 @@ export async function runBootBench(options: BootBenchOptions): Promise<BootRepor
     return {
       environment,
       image: { bytes, sha256, parts },
+      ...(linux && { linux: { bytes: linux.bytes, sha256: linux.sha256, parts: linux.parts } }),
       results: bench.rows,
       ratios: bootRatiosOf(bench.rows, { bytes }, memoryBytes),
       remarks: bootRemarksOf(environment),

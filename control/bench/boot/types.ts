@@ -13,8 +13,8 @@ import type { Environment, Ratio } from "../types.js";
 export const bootTests = ["boot", "many", "frame-echo", "null-rpc", "call-1m"] as const;
 export type BootTest = (typeof bootTests)[number];
 
-/** microvm and pc: the same image. */
-export const bootSystems = ["microvm", "pc", "qemu-alone"] as const;
+/** microvm and pc: the same image. linux: a pc that starts the image of Linux machines, without a network. */
+export const bootSystems = ["microvm", "pc", "linux", "qemu-alone"] as const;
 export type BootSystem = (typeof bootSystems)[number];
 
 export const standardBoots = 20;
@@ -29,6 +29,8 @@ export interface BootResult {
   readonly system: BootSystem;
   readonly medianMs: number | null;
   readonly worstMs: number | null;
+  /** Of its QEMU after the first answer, median: MB = 10^6 bytes. */
+  readonly residentMegabytes: number | null;
   readonly runs: number;
   readonly problem?: string;
 }
@@ -78,6 +80,8 @@ export interface BootReport {
     readonly memoryBytes: number;
   };
   readonly image: { readonly bytes: number; readonly sha256: string; readonly parts: readonly ImagePart[] };
+  /** The image of Linux machines, where one was started: kernel and initramfs. */
+  readonly linux?: { readonly bytes: number; readonly sha256: string; readonly parts: readonly ImagePart[] };
   readonly results: readonly BootRow[];
   readonly ratios: readonly Ratio[];
   readonly remarks: readonly string[];

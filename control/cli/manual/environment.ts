@@ -19,6 +19,11 @@ export const variables: readonly Variable[] = [
     name: "PROTEUS_CONTROL_CA",
     meaning: "PEM file with whose certificates of control daemons are believed, as --control-ca.",
   },
+  {
+    name: "PROTEUS_BOOT_KERNEL",
+    meaning:
+      "Where boot and lib/modules of Debian's kernel are, for the image of Linux machines, as --kernel.",
+  },
   { name: "XDG_STATE_HOME", meaning: "Without root the control daemon's store is in its folder proteus." },
   { name: "PROTEUS_CONFIG", meaning: "The config file, instead of those below." },
   {

@@ -27,6 +27,7 @@ const own: Readonly<Record<string, string>> = {
   BOOT_LINE_INVALID: "a command line that an image cannot have",
   BOOT_MACHINE_ENDED: "the QEMU of a machine without an operating system ended",
   BOOT_MACHINE_INVALID: "an option does not say what a machine that boots over the network gets",
+  BOOT_NO_KERNEL: "no Linux kernel is there for the image of Linux machines",
   BOOT_NO_ADDRESS: "no machine can boot over this interface: it has no IPv4 network with room",
   BOOT_NOT_BUILT: "what the image of machines without an operating system is made of was not built",
   BOOT_OTHER_SERVER: "another DHCP server answers on the network of `boot serve`",

@@ -5,9 +5,10 @@ import { describe, expect, it } from "vitest";
 import { dnsmasqSaid, dnsmasqSettings } from "../../../boot/serve/dnsmasq.js";
 import { discover, noRouter, understand } from "../../../boot/serve/frames.js";
 import {
+  ipxeLinuxScript,
   ipxeScript,
   type Machines,
-  registryNames,
+  registryOf,
   toldTo,
   withMachine,
 } from "../../../boot/serve/machines.js";
@@ -20,10 +21,11 @@ const machines = (...texts: string[]): Machines =>
 
 describe("what a machine gets", () => {
   it("follows options, then the pool, then its address", () => {
-    const registry = new Map([[mac, "m2"]]);
+    const registry = new Map([[mac, { name: "m2", system: "metal" as const }]]);
     const named = machines(`${mac}=m1`, `${mac}=network=02:00:00:00:00:08`);
     expect(toldTo(mac, named, registry, ["pool=p"])).toEqual({
       name: "m1",
+      system: "metal",
       line: "name=m1 network=02:00:00:00:00:08 pool=p",
     });
     expect(toldTo(mac, new Map(), registry, []).name).toBe("m2");
@@ -58,11 +60,30 @@ describe("what a machine gets", () => {
     );
   });
 
-  it("of the pool's machines counts only those without an operating system", () => {
+  it("is Linux when an option says so, else when the pool knew it with Linux, else what is usual", () => {
+    const known = new Map([[mac, { name: "n1", system: "linux" as const }]]);
+    expect(toldTo(mac, new Map(), known, [])).toMatchObject({ name: "n1", system: "linux" });
+    expect(toldTo(mac, machines(`${mac}=system=metal`), known, []).system).toBe("metal");
+    expect(toldTo(mac, new Map(), new Map(), [], "linux").system).toBe("linux");
+    expect(() => machines(`${mac}=system=vms`)).toThrow(
+      expect.objectContaining({ code: "BOOT_MACHINE_INVALID", why: "a system is metal or linux" }),
+    );
+    expect(ipxeLinuxScript("http://10.0.0.1:80", "quiet name=n1").split("\n")).toEqual([
+      "#!ipxe",
+      "kernel http://10.0.0.1:80/vmlinuz initrd=initramfs quiet name=n1",
+      "initrd --name initramfs http://10.0.0.1:80/initramfs",
+      "boot",
+      "",
+    ]);
+  });
+
+  it("of the pool's machines counts those without an operating system, and others where Linux is served", () => {
     const status = { name: "x", interfaces: [{ name: "eth0", mac: "020000000007" }] };
     const node = (kind: string, name: string) => ({ kind, name, status });
-    expect(registryNames([node("pool", "n1")])).toEqual(new Map());
-    expect(registryNames([node("metal", "m1"), node("metal", "m1#ab")])).toEqual(new Map([[mac, "m1"]]));
+    expect(registryOf([node("pool", "n1")])).toEqual(new Map());
+    expect(registryOf([node("pool", "n1")], true)).toEqual(new Map([[mac, { name: "n1", system: "linux" }]]));
+    const m1 = { name: "m1", system: "metal" };
+    expect(registryOf([node("metal", "m1"), node("metal", "m1#ab")])).toEqual(new Map([[mac, m1]]));
   });
 
   it("is a script that starts the image of the firmware's kind", () => {
