@@ -1,7 +1,7 @@
 // The disk server of the machine: its disk as a medium, /disk, for the servers of storages elsewhere.
 // control/interface/disk.ts is its table; control/server/disk/server.ts is the same under Linux.
 //
-// - What reads or writes the medium is put in the member's queue (member.ts), and answered when it is done;
+// - What reads or writes the medium is put in the member's queue (member-queue.ts), and answered when it is done;
 //   the rest is answered at once, however much is in the queue.
 // - The machine serves no storage itself: CREATE, TAKE and EXPORT are STD_COMBAD. It lists the storage that
 //   its medium is of, keeps no branches, and cannot make its medium longer.
@@ -62,8 +62,9 @@ import {
 import { disk, hasDisk } from "./disk";
 import { now as clock } from "./host";
 import { left, take } from "./memory";
-import { ATTACH, DETACH, enter, isWell, Job, JOB_IDENTITY, jobNew } from "./member";
-import { looked, memberBytes, memberOpen, recordOut, RENEW } from "./member";
+import { memberBytes, memberOpen } from "./member";
+import { recordOut } from "./member-claim";
+import { ATTACH, DETACH, enter, isWell, Job, JOB_IDENTITY, jobNew, Now, RENEW } from "./member-queue";
 import { advance } from "./member-activity";
 import { capacity as roomFor } from "./member-pages";
 import { held, isMember, sameId } from "./member-record";
@@ -99,7 +100,7 @@ export function diskServerOpen(now: f64): void {
 
 /** There is no disk server, or it is known what is on its medium. */
 export function diskServerKnown(): bool {
-  return !open || looked;
+  return !open || Now.looked;
 }
 
 /** Begins to serve when the medium has said under which port. */

@@ -174,7 +174,7 @@ describe("a metal machine's disk as a member", () => {
   });
 
   it("answers and stores what the member of a Linux machine does", async () => {
-    for (let seed = 1; seed <= perTier(1, 10, 300); seed++) {
+    for (let seed = 1; seed <= perTier(1, 12, 300); seed++) {
       const random = new SeededRandom(seed);
       const metal = new Metal();
       await metal.attach();
@@ -188,7 +188,7 @@ describe("a metal machine's disk as a member", () => {
       };
       await both((port) => port.adopt(recordOf(blocks, withOut())));
       let epoch = 1;
-      for (let sequence = 1; sequence <= 40; sequence++) {
+      for (let sequence = 1; sequence <= perTier(25, 40, 40); sequence++) {
         const count = 1 + (random.next() % (random.next() % 4 === 0 ? 256 : 8));
         const at = random.next() % (blocks + 2 - Math.min(count, 8));
         const durable = random.next() % 2 === 0;
@@ -261,7 +261,7 @@ describe("a metal machine's disk as a member", () => {
   });
 
   it("has the same capability after the power was away, and what was durable", async () => {
-    for (let seed = 1; seed <= perTier(2, 20, 1000); seed++) {
+    for (let seed = 1; seed <= perTier(1, 24, 1000); seed++) {
       const random = new SeededRandom(seed);
       const metal = new Metal();
       const medium = await metal.attach();
