@@ -46,6 +46,7 @@ const longOnly =
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
         ...["metal-console", "metal-group", "metal-pc", "segment-map", "side-by-side", "store-etcd"],
+        "metal-disk",
       ].map(path)
     : [];
 /** The same in every tier, and little of it a matter of Node.js: CI has played them in the quick one. */

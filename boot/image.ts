@@ -60,9 +60,12 @@ const flags = [
   ...["-fno-pie", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing"],
   ...["-fno-math-errno", "-fcf-protection=none", "-fno-omit-frame-pointer"],
   ...["-fno-tree-loop-distribute-patterns", "-fno-ident", "-ffunction-sections", "-w"],
+  // Empty room in front of functions and loops would take the image past a quarter of a mebibyte.
+  ...["-fno-align-functions", "-fno-align-loops", "-fno-align-jumps", "-fno-align-labels"],
+  ...["-freorder-blocks-algorithm=simple", "-fno-tree-vectorize", "-fno-inline-functions"],
 ];
-/** metal.wasm waits for devices and does little else: small counts for more. The last -O is taken. */
-const smaller: Readonly<Partial<Record<string, readonly string[]>>> = { metal: ["-Os"] };
+/** metal.wasm waits for devices and does little else: small counts for more (-Oz). The last -O is taken. */
+const smaller: Readonly<Partial<Record<string, readonly string[]>>> = { metal: ["-Oz"] };
 const linkFlags = [
   ...["-n", "-static", "-nostdlib", "--gc-sections", "-z", "noexecstack", "--build-id=none", "-w"],
 ];

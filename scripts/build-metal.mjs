@@ -17,6 +17,18 @@ const kernelPath = "build/release/kernel.wasm";
 
 const load = (path) => import(pathToFileURL(at("dist", path)).href);
 
+/** The exports of a module that are numbers and have such a name. */
+const numbersOf = (exports, pattern) =>
+  Object.fromEntries(
+    Object.entries(exports).filter(([name, value]) => typeof value === "number" && pattern.test(name)),
+  );
+
+/** The numbers of a table's operations, by name. */
+const named = (prefix, { operations }) =>
+  Object.fromEntries(
+    Object.entries(operations).map(([name, { number }]) => [`${prefix}_${name.toUpperCase()}`, number]),
+  );
+
 /** The tables' numbers as AssemblyScript. */
 export async function interfaceSource() {
   const echo = await load("control/interface/echo.js");
@@ -24,6 +36,16 @@ export async function interfaceSource() {
   const { systemTable } = await load("control/interface/system.js");
   const { segmentTable, ...segment } = await load("control/interface/segment.js");
   const { allOperations, rightsMask } = await load("control/interface/table.js");
+  const { diskTable, ...disk } = await load("control/interface/disk.js");
+  const { STORAGE_OBJECT } = await load("control/interface/storage.js");
+  const member = Object.assign(
+    {},
+    ...(await Promise.all(
+      ["activity", "layout", "port", "record", "record-codec"].map((name) =>
+        load(`control/server/disk/member/${name}.js`),
+      ),
+    )),
+  );
   const group = await load("control/interface/group.js");
   const { standardParameters } = await load("control/group/configuration.js");
   const { deliveryKinds, groupStates, memberStates } = await load("control/kernel/groups.js");
@@ -40,17 +62,20 @@ export async function interfaceSource() {
     ...Object.fromEntries(standard.map(([name, number]) => [`STANDARD_${name.toUpperCase()}`, number])),
     SYS_KSTAT: systemTable.operations.kstat.number,
     ...segment,
-    ...Object.fromEntries(
-      Object.entries(segmentTable.operations).map(([name, { number }]) => [
-        `SEGMENT_${name.toUpperCase()}`,
-        number,
-      ]),
-    ),
+    ...named("SEGMENT", segmentTable),
     SEGMENT_READ_RIGHTS: rightsMask(segmentTable, ["read"]),
     SEGMENT_OPERATIONS_COUNT: allOperations(segmentTable).size,
+    ...numbersOf(disk, /^DI/),
+    ...numbersOf(
+      member,
+      /^(COOL_MS|HOT_MAX|LEASE_MS|RECORD_|DIGESTS_A_|MEMBERS|HISTORY|EXTENT|N.*_BYTES|PATH)/,
+    ),
+    STORAGE_OBJECT,
+    ...named("DISK", diskTable),
+    DISK_OPERATIONS_COUNT: allOperations(diskTable).size,
     POOL_ANNOUNCE: poolTable.operations.announce.number,
     POOL_PORT_PURPOSE: poolPurposes.announce,
-    ...Object.fromEntries(Object.entries(group).filter(([, value]) => typeof value === "number")),
+    ...numbersOf(group, /./),
     ...Object.fromEntries(
       Object.entries(group.groupPurposes).map(([name, value]) => [`GROUP_PORT_${name.toUpperCase()}`, value]),
     ),
@@ -62,15 +87,17 @@ export async function interfaceSource() {
   /** Number, rights and subject of each operation, three words each, as boot/metal/segment.ts reads them. */
   const subjects = { either: 0, server: 1, object: 2 };
   const anyone = 0x100;
-  const operations = [...allOperations(segmentTable).values()].flatMap(({ number, rights, subject }) => [
-    number,
-    rights === "anyone" ? anyone : rightsMask(segmentTable, rights),
-    subjects[subject],
-  ]);
+  const operations = (table) =>
+    [...allOperations(table).values()].flatMap(({ number, rights, subject }) => [
+      number,
+      rights === "anyone" ? anyone : rightsMask(table, rights),
+      subjects[subject],
+    ]);
   return [
     "// Made by scripts/build-metal.mjs from control/interface; change those files instead.",
     ...Object.entries(constants).map(([name, value]) => `export const ${name}: u32 = ${value};`),
-    `export const SEGMENT_OPERATIONS: usize = memory.data<u32>([${operations.join(", ")}]);`,
+    `export const SEGMENT_OPERATIONS: usize = memory.data<u32>([${operations(segmentTable).join(", ")}]);`,
+    `export const DISK_OPERATIONS: usize = memory.data<u32>([${operations(diskTable).join(", ")}]);`,
     `export const COUNTER_NAMES = ${words(counterNames)};`,
     `export const THREAD_STATES = ${words(threadStates)};`,
     `export const GROUP_STATES = ${words(groupStates)};`,

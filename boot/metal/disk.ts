@@ -3,8 +3,7 @@
 //
 // - `disk` of the monitor tells what it is; `disk-check` reads the last sector, writes the same bytes
 //   back, flushes, and reads them again: every way through the driver, and nothing is changed.
-// - Nothing else uses it yet. The member server of mirrors would: control/server/disk/member says what
-//   such a server keeps on its medium.
+// - Others use it by diskBegin: what ends with a tag of theirs is told to memberDone (member-pages.ts).
 
 import { STD_OK } from "../../core-wasm/status";
 import {
@@ -26,6 +25,7 @@ import {
 import { Ring } from "../../drivers/virtio/ring";
 import { DEVICE_BLOCK, Device } from "../../drivers/virtio/transport";
 import { devices, foundAt, locate, wakeBy } from "./devices";
+import { memberDone } from "./member-pages";
 import { take } from "./memory";
 import { put, putHex, putNumber } from "./text";
 
@@ -49,8 +49,11 @@ let outcome: u32 = BLK_GOOD;
 /** Two sectors: as it was read, and as it was read again. */
 let sectors: usize = 0;
 
+/** Tags from here on are the member's. */
+export const MEMBER_TAG: u32 = 16;
+
 @inline
-function disk(): Blk {
+export function disk(): Blk {
   return changetype<Blk>(blk);
 }
 
@@ -106,11 +109,33 @@ export function diskTurn(now: f64): u32 {
   while (blkTake(disk()) >= 0) {
     count++;
     const done = disk().tag;
+    if (done >= MEMBER_TAG) {
+      memberDone(done, disk().outcome);
+      continue;
+    }
     if (disk().outcome != BLK_GOOD || done == READS_AGAIN) finish(disk().outcome);
     else if (done == READS && disk().readOnly) begin(READS_AGAIN, now);
     else begin(done + 1, now);
   }
   return count;
+}
+
+/** Begins a request; the device is told of it with the others of this turn. */
+export function diskBegin(what: u32, sector: u64, pointer: usize, bytes: u32, tag: u32, now: f64): i32 {
+  return blkBegin(disk(), what, sector, pointer, bytes, tag, now);
+}
+
+/** Tells the device what is new. */
+export function diskNotify(): void {
+  if (hasDisk) blkNotify(disk());
+}
+
+export function diskSectors(): u64 {
+  return hasDisk ? disk().sectors : 0;
+}
+
+export function diskCached(): bool {
+  return disk().cached;
 }
 
 /** When a request will have taken too long; below zero: none is under way. */

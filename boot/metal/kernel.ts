@@ -54,6 +54,30 @@ export declare function keyedEncode(
 @external("kernel", "keyed_decode")
 export declare function keyedDecode(privatePart: usize, prepared: usize, generation: usize): i32;
 
+@external("kernel", "mirror_crc32c")
+export declare function mirrorCrc32c(pointer: usize, length: u32, before: u32, out: usize): i32;
+
+@external("kernel", "mirror_digests")
+export declare function mirrorDigests(
+  pointer: usize,
+  blocks: u32,
+  blockBytes: u32,
+  seedLow: u32,
+  seedHigh: u32,
+  out: usize,
+): i32;
+
+@external("kernel", "mirror_differ")
+export declare function mirrorDiffer(
+  pointer: usize,
+  blocks: u32,
+  blockBytes: u32,
+  seedLow: u32,
+  seedHigh: u32,
+  given: usize,
+  out: usize,
+): i32;
+
 @external("kernel", "segment_create")
 export declare function segmentCreate(bytes: u32): i32;
 

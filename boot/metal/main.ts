@@ -13,7 +13,7 @@ import * as layout from "../../core-wasm/layout";
 import * as limits from "../../core-wasm/limits";
 import { ECHO_BYTES_MAX, SEGMENT_PIECE_BYTES } from "../../build/metal/interface";
 import { consoleOpen, monitorOpen, monitorTurn, say, sayText } from "./console";
-import { diskDeadline, diskOpen, diskTurn } from "./disk";
+import { diskDeadline, diskNotify, diskOpen, diskTurn } from "./disk";
 import { echoOpen, echoServe } from "./echo";
 import { value, valueLength } from "./command-line";
 import { devicesScan, polled } from "./devices";
@@ -22,13 +22,15 @@ import { groupBytes, groupCompleted, groupDeadline, groupOpen, groupTurn } from 
 import { groupServe } from "./group-serve";
 import { now as clock, watchdog } from "./host";
 import { boot, nextDeadline, tick } from "./kernel";
+import { memberDeadline, memberTurn } from "./member";
+import { diskServe, diskServerKnown, diskServerOpen, diskServerTurn } from "./member-serve";
 import { left, memoryOpen, take } from "./memory";
 import { networks, networksFlush, networksOpen, networksPoll, networksTransmit, refused } from "./networks";
 import { announceAt, poolCompleted, poolOpen, poolTurn } from "./pool";
 import { serve, serviceCompleted } from "./services";
 import { OBJECTS_MOST } from "./objects";
 import { segmentOpen, segmentPart, segmentServe } from "./segment";
-import { putServing, SERVER_ECHO, SERVER_MEMBER, SERVER_SEGMENT, SERVER_SYS } from "./status";
+import { putServing, SERVER_DISK, SERVER_ECHO, SERVER_MEMBER, SERVER_SEGMENT, SERVER_SYS } from "./status";
 import { systemServe } from "./system";
 import { numberAt, putNumber, put, textBegin, textLength } from "./text";
 
@@ -45,6 +47,8 @@ const POLL_US: f64 = 1000;
 
 /** What the machine could not begin with, for the console; empty: it serves. */
 let dead: bool = false;
+/** It has said that it serves. */
+let told: bool = false;
 
 function limit(field: i32, value: u32): void {
   store<u32>((layout.LIMITS_ADDRESS as usize) + 4 * (field as usize), value);
@@ -114,11 +118,19 @@ function begin(): void {
   const piece = (memory.size() as u32) < SMALL_PAGES ? SMALL_PIECE : SEGMENT_PIECE_BYTES + 4096;
   if (!segmentOpen() || !serve(SERVER_SEGMENT, SEGMENT_THREADS, piece, now))
     return fail("there is not enough memory", 0);
+  diskServerOpen(now);
   // A third of what is left for each request that echo may hold, the rest for what it is a source of.
   const echo = min<u32>(whole(left() / 3), ECHO_BYTES_MAX + 4096) - 4096;
   if (!serve(SERVER_ECHO, ECHO_THREADS, echo, now)) return fail("there is not enough memory", 0);
   const source = whole(left());
   echoOpen(take(min<u32>(source, ECHO_BYTES_MAX) as usize), min<u32>(source, ECHO_BYTES_MAX));
+  sayServing();
+}
+
+/** Says that it serves, once it knows what is on its disk. */
+function sayServing(): void {
+  if (dead || told || !diskServerKnown()) return;
+  told = true;
   const words = memory.data(512, 8);
   textBegin(words, 512);
   put("serves ");
@@ -139,7 +151,8 @@ export function start(): void {
 }
 
 function perform(server: u32, header: usize, data: usize, length: u32, capacity: u32): void {
-  if (server >= SERVER_MEMBER) groupServe(server, header, data, length, capacity);
+  if (server == SERVER_DISK) diskServe(header, data, length, capacity);
+  else if (server >= SERVER_MEMBER) groupServe(server, header, data, length, capacity);
   else if (server == SERVER_ECHO) echoServe(header, data, length);
   else if (server == SERVER_SEGMENT) segmentServe(header, data, length, capacity);
   else systemServe(header, data, capacity);
@@ -184,13 +197,17 @@ export function turn(now: f64): f64 {
   networksFlush();
   tick(now);
   let busy = networksPoll(now);
-  poolTurn(now);
+  if (told) poolTurn(now);
   networksFlush();
-  busy += drain(now) + diskTurn(now);
+  busy += drain(now) + diskTurn(now) + memberTurn(now);
+  diskNotify();
+  diskServerTurn(now);
+  sayServing();
   busy += groupTurn(now);
   networksFlush();
   if (busy > 0) return 0;
-  const deadline = earlier(earlier(nextDeadline(), diskDeadline()), groupDeadline());
+  const disk = earlier(diskDeadline(), memberDeadline());
+  const deadline = earlier(earlier(nextDeadline(), disk), groupDeadline());
   const next = polled && (deadline < 0 || deadline > now + POLL_US) ? now + POLL_US : deadline;
   return announceAt >= 0 && (next < 0 || announceAt < next) ? max(announceAt, now + 1) : next;
 }

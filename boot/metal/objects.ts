@@ -140,10 +140,15 @@ export function partMake(number: u32, kept: u32, out: usize): void {
   keyedEncode(number as i32, (kept & RIGHTS_ALL) as i32, prepared, part, out);
 }
 
-function mayGuess(now: f64): bool {
+/** Whether one more capability that was not seen before may be looked at. */
+export function mayGuess(now: f64): bool {
   guesses = min(GUESSES_AT_ONCE, guesses + ((now - guessedAt) * GUESSES_A_SECOND) / 1e6);
   guessedAt = now;
   return guesses >= 1;
+}
+
+export function guessedWrong(): void {
+  guesses -= 1;
 }
 
 /** The rights of a genuine private part; STD_CAPBAD, or STD_NOTNOW after too many that were not. */
@@ -159,7 +164,7 @@ export function partVerify(at: usize, now: f64): i32 {
   store<u64>(part, entry.generation);
   const given = known ? keyedDecode(at, prepared, part) : -1;
   if (given < STD_OK) {
-    guesses -= 1;
+    guessedWrong();
     return STD_CAPBAD;
   }
   entry.seen = begin;

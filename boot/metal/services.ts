@@ -7,15 +7,22 @@
 //   group are known, and come and go with it (listenAt, serverClose).
 // - A function may hold its reply (holdReply) and give it later (replyHeld).
 
-import { HEADER } from "../../core-wasm/wire/formats";
-import { setHeaderPort } from "../../core-wasm/wire/header";
+import { STD_OK } from "../../core-wasm/status";
+import { HEADER, HEADER_PRIVATE_AT, PRIVATE_BYTES } from "../../core-wasm/wire/formats";
+import {
+  setHeaderExtra,
+  setHeaderOffset,
+  setHeaderPort,
+  setHeaderSize,
+  setStatus,
+} from "../../core-wasm/wire/header";
 import { load48 } from "../../core-wasm/wire/order";
 import { random } from "./host";
 import { getreq, kill, portOneWay, putrep } from "./kernel";
 import { take } from "./memory";
 
-const SLOTS_MOST: u32 = 20;
-const SERVERS_MOST: u32 = 10;
+const SLOTS_MOST: u32 = 32;
+const SERVERS_MOST: u32 = 11;
 
 // What a slot does
 const CLOSED: u32 = 0;
@@ -33,8 +40,8 @@ class Slot {
   state: u32;
 }
 
-const slots = memory.data(offsetof<Slot>() * 20, 8); // SLOTS_MOST
-const ports = memory.data(16 * 10, 8); // SERVERS_MOST; of each server: get-port, put-port, eight bytes each
+const slots = memory.data(offsetof<Slot>() * 32, 8); // SLOTS_MOST
+const ports = memory.data(16 * 11, 8); // SERVERS_MOST; of each server: get-port, put-port, eight bytes each
 let count: u32 = 0;
 let replyData: usize = 0;
 let replyLength: u32 = 0;
@@ -130,6 +137,26 @@ export function replyHeld(index: u32, now: f64): void {
   if (slot.state != HELD) return;
   replyWith(slot.data, 0);
   give(slot, now);
+}
+
+/** Gives a held request its reply, with data. */
+export function replyHeldWith(index: u32, status: i32, data: usize, length: u32, now: f64): void {
+  const slot = slotAt(index);
+  if (slot.state != HELD) return;
+  finishReply(slot.header, status, length);
+  replyWith(data, length);
+  give(slot, now);
+}
+
+/** Makes a request's header that of its reply: one that fails has nothing but its status. */
+export function finishReply(header: usize, status: i32, length: u32): void {
+  if (status != STD_OK) {
+    setHeaderOffset(header, 0);
+    setHeaderExtra(header, 0);
+    memory.fill(header + (HEADER_PRIVATE_AT as usize), 0, PRIVATE_BYTES);
+  }
+  setStatus(header, status);
+  setHeaderSize(header, length & 0xffff);
 }
 
 function give(slot: Slot, now: f64): void {

@@ -11,6 +11,7 @@ import { VERSION } from "../../build/metal/interface";
 import { cardAt } from "./cards";
 import { value, valueLength } from "./command-line";
 import { executions } from "./echo";
+import { diskServerPart } from "./member-serve";
 import { left } from "./memory";
 import { macAt, networks, refused } from "./networks";
 import { putPortAt } from "./services";
@@ -25,6 +26,7 @@ export const SERVER_MEMBER: u32 = 3;
 export const SERVER_GROUP: u32 = 4;
 export const SERVER_ROSTER: u32 = 5;
 export const SERVER_CANDIDATE: u32 = 6; // and the next ones: a candidate's places
+export const SERVER_DISK: u32 = 10;
 
 function field(index: i32): u32 {
   return load<u32>((layout.LAYOUT_ADDRESS as usize) + 4 * (index as usize));
@@ -62,12 +64,16 @@ export function putAnnouncement(): void {
   putHex(putPortAt(SERVER_SYS), 6);
   put('","segment":"');
   putHex(putPortAt(SERVER_SEGMENT), 6);
+  if (diskServerPart() != 0) {
+    put('","disk":"');
+    putHex(putPortAt(SERVER_DISK), 6);
+  }
   put('"}}');
 }
 
 /**
- * What it says on its console when it serves: the announcement, and a capability of its segment server
- * with all rights, for whoever started the machine. `part` is its private part.
+ * What it says on its console when it serves: the announcement, and capabilities with all rights of its
+ * segment server and its disk server, for whoever started the machine. `part` is the first one's private part.
  */
 export function putServing(part: usize): void {
   putAnnouncement();
@@ -75,6 +81,12 @@ export function putServing(part: usize): void {
   put(',"capabilities":{"segment":"');
   putHex(putPortAt(SERVER_SEGMENT), 6);
   putHex(part, 10);
+  const disk = diskServerPart();
+  if (disk != 0) {
+    put('","disk":"');
+    putHex(putPortAt(SERVER_DISK), 6);
+    putHex(disk, 10);
+  }
   put('"}}');
 }
 

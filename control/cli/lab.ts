@@ -51,6 +51,7 @@ A lab file:
     h1: { kind: host, networks: [lan0] }           # no agent: your own tools
     m1: { kind: metal, networks: [lan0], machine: q35, nic: e1000e }   # no operating system; microvm, virtio
     m2: { kind: metal, networks: [lan0], groups: [chat] }   # a member of a group, as \`group join\` is
+    m3: { kind: metal, networks: [lan0], disk: { size: 80M } }   # m3:/disk may be a member of a disk
   control: { daemons: 3 }                          # default: 1; they are on every network
 
 Examples:

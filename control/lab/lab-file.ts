@@ -258,7 +258,7 @@ const file = z
 /** Why kinds of machines have no such server. */
 const serverless: Readonly<Partial<Record<NodeKind, string>>> = {
   host: "a host has no agent and no servers; write kind: pool",
-  metal: "a metal machine has only the servers echo, sys and segment; write kind: pool",
+  metal: "a metal machine has only the servers echo, sys, segment and disk; write kind: pool",
   pxe: "a pxe machine has what it boots; write kind: pool",
 };
 

@@ -36,6 +36,7 @@ import { list, type ShowOptions, show } from "./show.js";
 const createHelp = `
 A member is a file or partition on a machine; a file is made or extended, and holds a whole copy
 of the disk from its first byte on. NODE:disk:NAME is another disk: disks of disks are disks.
+A metal machine's disk is NODE:/disk; it serves no disk itself, so it does not stand first.
 What was on the members is gone. The first member's machine serves the disk; when it dies another
 one does.
 

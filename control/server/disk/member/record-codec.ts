@@ -2,7 +2,8 @@
 //
 //      0 u32 magic "PMBR"      4 u32 format        8 u64 sequence
 //     16 u32 bytes of record  20 u32 flags        24 the record, as `memberRecord` writes it
-//     …  zeros                16380 u32 CRC-32C of the 16380 bytes in front of it
+//     …  zeros, or at 16316 what a metal machine keeps there (boot/metal/member-rights.ts)
+//  16380 u32 CRC-32C of the 16380 bytes in front of it
 //
 // - `memberRecord` is a wire type: whoever sends records (remote.ts) uses the same.
 // - Bytes that are no record, or a torn one, are null: nothing is thrown for what a medium holds.
@@ -155,8 +156,9 @@ export interface StoredRecord {
   readonly isBound: boolean;
 }
 
-const magic = 0x52424d50; // "PMBR" in memory
-const format = 1;
+/** "PMBR" in memory. */
+export const RECORD_MAGIC = 0x52424d50;
+export const RECORD_FORMAT = 1;
 const bodyAt = 24;
 const checkAt = RECORD_BYTES - 4;
 const flagBound = 1;
@@ -167,8 +169,8 @@ export function encodeRecord({ record, sequence, isBound }: StoredRecord): Uint8
   if (length > checkAt - bodyAt) throw new Unfit(`a record of ${length} bytes`);
   const bytes = new Uint8Array(RECORD_BYTES);
   const fields = view(bytes);
-  fields.setUint32(0, magic, true);
-  fields.setUint32(4, format, true);
+  fields.setUint32(0, RECORD_MAGIC, true);
+  fields.setUint32(4, RECORD_FORMAT, true);
   fields.setBigUint64(8, BigInt(sequence), true);
   fields.setUint32(16, length, true);
   fields.setUint32(20, isBound ? flagBound : 0, true);
@@ -181,7 +183,7 @@ export function encodeRecord({ record, sequence, isBound }: StoredRecord): Uint8
 export function decodeRecord(bytes: Uint8Array): StoredRecord | null {
   if (bytes.length !== RECORD_BYTES) return null;
   const fields = view(bytes);
-  if (fields.getUint32(0, true) !== magic || fields.getUint32(4, true) !== format) return null;
+  if (fields.getUint32(0, true) !== RECORD_MAGIC || fields.getUint32(4, true) !== RECORD_FORMAT) return null;
   if (fields.getUint32(checkAt, true) !== crc32c(bytes.subarray(0, checkAt))) return null;
   const sequence = fields.getBigUint64(8, true);
   const end = bodyAt + fields.getUint32(16, true);
