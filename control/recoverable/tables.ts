@@ -48,7 +48,8 @@ interface SnapshotEnd {
   readonly end: number;
 }
 
-const isEnd = (body: unknown): body is SnapshotEnd => typeof body === "object" && body !== null && "end" in body;
+const isEnd = (body: unknown): body is SnapshotEnd =>
+  typeof body === "object" && body !== null && "end" in body;
 
 export class RecoverableTables {
   readonly #folder: Folder;
@@ -67,7 +68,12 @@ export class RecoverableTables {
     folder: Folder,
     rows: Rows,
     { journalBytesMax = journalBytesDefault }: RecoverableOptions,
-    opened: { readonly number: number; readonly journal: FolderFile; readonly end: number; readonly frames: number },
+    opened: {
+      readonly number: number;
+      readonly journal: FolderFile;
+      readonly end: number;
+      readonly frames: number;
+    },
   ) {
     this.#folder = folder;
     this.#rows = rows;

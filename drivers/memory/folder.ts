@@ -41,7 +41,8 @@ const nothing = new Uint8Array(0);
 
 /** What a write makes of bytes. */
 function written(before: Uint8Array, write: Write): Uint8Array {
-  const size = write.kind === "truncate" ? write.size : Math.max(before.length, write.position + write.bytes.length);
+  const size =
+    write.kind === "truncate" ? write.size : Math.max(before.length, write.position + write.bytes.length);
   const after = new Uint8Array(size);
   after.set(before.subarray(0, size));
   if (write.kind === "write") after.set(write.bytes, write.position);
@@ -113,7 +114,9 @@ export class MemoryFolder implements Folder {
       const fate = this.#random.below(3);
       if (fate === 0) continue;
       const isTorn = fate === 1 && write.kind === "write" && write.bytes.length > 0;
-      const torn = isTorn ? { ...write, bytes: write.bytes.slice(0, this.#random.below(write.bytes.length)) } : write;
+      const torn = isTorn
+        ? { ...write, bytes: write.bytes.slice(0, this.#random.below(write.bytes.length)) }
+        : write;
       bytes = written(bytes, torn);
     }
     inode.bytes = bytes;
@@ -146,8 +149,12 @@ export class MemoryFolder implements Folder {
   names(path: string): readonly string[] {
     this.#see();
     const before = path === "" ? "" : `${path}/`;
-    const all = [...this.#names.keys(), ...this.#folders].filter((each) => each.startsWith(before) && each !== path);
-    return [...new Set(all.map((each) => each.slice(before.length).split("/")[0] ?? ""))].filter((name) => name !== "");
+    const all = [...this.#names.keys(), ...this.#folders].filter(
+      (each) => each.startsWith(before) && each !== path,
+    );
+    return [...new Set(all.map((each) => each.slice(before.length).split("/")[0] ?? ""))].filter(
+      (name) => name !== "",
+    );
   }
 
   make(path: string): void {
@@ -183,7 +190,10 @@ export class MemoryFolder implements Folder {
     const change = (write: Write): void => {
       this.#step(power);
       const bytes = written(inode.bytes, write);
-      if (bytes.length > inode.bytes.length && this.#used() + bytes.length - inode.bytes.length > this.bytesMax)
+      if (
+        bytes.length > inode.bytes.length &&
+        this.#used() + bytes.length - inode.bytes.length > this.bytesMax
+      )
         throw new FolderError("FOLDER_FULL", "there is no room");
       inode.bytes = bytes;
       inode.pending.push(write);

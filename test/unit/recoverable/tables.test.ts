@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { readFrames } from "../../../control/recoverable/frames.js";
-import { type Change, type Rows, RecoverableTables } from "../../../control/recoverable/tables.js";
+import { type Change, RecoverableTables, type Rows } from "../../../control/recoverable/tables.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
 import { type Folder, readWhole } from "../../../drivers/folder.js";
 import { MemoryFolder, PowerCut } from "../../../drivers/memory/folder.js";
@@ -38,7 +38,8 @@ const step = (number: number): Change[] => [
 /** What the rows are after so many steps. */
 function model(steps: number): object {
   const rows = new Map2();
-  for (let number = 0; number < steps; number++) for (const [table, key, row] of step(number)) rows.apply(table, key, row);
+  for (let number = 0; number < steps; number++)
+    for (const [table, key, row] of step(number)) rows.apply(table, key, row);
   return Object.fromEntries([...rows.rows].sort());
 }
 
@@ -143,6 +144,8 @@ describe("frames", () => {
     expect(readFrames(new Uint8Array(100).fill(0xff))).toEqual({ bodies: [], end: 0, damagedAt: null });
     const folder = new MemoryFolder({ random: new SeededRandom(1) });
     open(folder).tables.commit([["a", 1, { n: 1 }]]);
-    expect(readFrames(readWhole(folder, "journal.0") ?? new Uint8Array(0)).bodies).toEqual([[["a", 1, { n: 1 }]]]);
+    expect(readFrames(readWhole(folder, "journal.0") ?? new Uint8Array(0)).bodies).toEqual([
+      [["a", 1, { n: 1 }]],
+    ]);
   });
 });

@@ -1,0 +1,135 @@
+// A step that is being made: reads a volume as it will be, and collects what it will change.
+//
+// - Nothing of the volume changes before the step is committed; a draft that is thrown away has done
+//   nothing. Records of one batch see what those before them did.
+// - What was touched is known afterwards: whose promises break, and what the client is told.
+
+import type { FileTime } from "../../interface/file-status.js";
+import type { Change } from "../../recoverable/tables.js";
+import { isDirectoryMode, type ObjectRow, type VolumeRow, type VolumeState } from "./state.js";
+
+export class Draft {
+  readonly #state: VolumeState;
+  readonly #objects = new Map<number, ObjectRow>();
+  readonly #names = new Map<string, number>();
+  readonly #aliases = new Map<number, number>();
+  readonly #others: Change[] = [];
+  #volume: VolumeRow;
+
+  constructor(state: VolumeState) {
+    if (state.volume === null) throw new Error("there is no volume");
+    this.#state = state;
+    this.#volume = state.volume;
+  }
+
+  get volume(): VolumeRow {
+    return this.#volume;
+  }
+
+  /** The next stamp. */
+  stamp(): number {
+    const stamp = this.#volume.stamp + 1;
+    this.#volume = { ...this.#volume, stamp };
+    return stamp;
+  }
+
+  /** An id of vice's own. */
+  ownId(): number {
+    const counter = this.#volume.counter + 1;
+    this.#volume = { ...this.#volume, counter };
+    return counter;
+  }
+
+  /** The number of the next conflict. */
+  conflict(): number {
+    const conflicts = this.#volume.conflicts + 1;
+    this.#volume = { ...this.#volume, conflicts };
+    return conflicts;
+  }
+
+  resolve(id: number): number {
+    return this.#aliases.get(id) ?? this.#state.resolve(id);
+  }
+
+  alias(id: number, to: number): void {
+    this.#aliases.set(id, to);
+  }
+
+  object(id: number): ObjectRow | undefined {
+    return this.#objects.get(id) ?? this.#state.objects.get(id);
+  }
+
+  put(id: number, row: ObjectRow): void {
+    this.#objects.set(id, row);
+  }
+
+  /** What has a name; 0: nothing. */
+  name(directory: number, name: string): number {
+    return this.#names.get(`${directory}/${name}`) ?? this.#state.names.get(directory)?.get(name) ?? 0;
+  }
+
+  /** Gives an object a name: of its links too, and of a directory's. */
+  enter(directory: number, name: string, id: number, time: FileTime): void {
+    const stamp = this.stamp();
+    this.#names.set(`${directory}/${name}`, id);
+    const row = this.#must(id);
+    const isFolder = isDirectoryMode(row.mode);
+    const { gone: _, ...back } = row;
+    this.put(id, {
+      ...{ ...back, changed: stamp, ctime: time, home: [directory, name] },
+      ...(isFolder ? { parent: directory, links: Math.max(2, row.links) } : { links: row.links + 1 }),
+    });
+    this.#count(directory, 1, isFolder, stamp, time);
+  }
+
+  /** Takes a name away; the object's last one takes the object. `seconds`: the time here. */
+  leave(directory: number, name: string, time: FileTime, seconds: number): void {
+    const id = this.name(directory, name);
+    const stamp = this.stamp();
+    this.#names.set(`${directory}/${name}`, 0);
+    const row = this.#must(id);
+    const isFolder = isDirectoryMode(row.mode);
+    const links = isFolder ? row.links : row.links - 1;
+    const isGone = isFolder || links === 0;
+    this.put(id, {
+      ...{ ...row, links, changed: stamp, ctime: time },
+      ...(isGone ? { gone: seconds, home: [directory, name] as const } : {}),
+    });
+    this.#count(directory, -1, isFolder, stamp, time);
+  }
+
+  #count(directory: number, more: number, isFolder: boolean, stamp: number, time: FileTime): void {
+    const row = this.#must(directory);
+    this.put(directory, {
+      ...{ ...row, version: stamp, changed: stamp, mtime: time, ctime: time },
+      ...{ entries: (row.entries ?? 0) + more, links: row.links + (isFolder ? more : 0) },
+    });
+  }
+
+  #must(id: number): ObjectRow {
+    const row = this.object(id);
+    if (row === undefined) throw new Error(`there is no object ${id}`);
+    return row;
+  }
+
+  /** A row of another table. */
+  also(change: Change): void {
+    this.#others.push(change);
+  }
+
+  /** Objects that are not as before. */
+  get touched(): readonly number[] {
+    return [...this.#objects.keys()];
+  }
+
+  /** The step. */
+  changes(): Change[] {
+    return [
+      ["volume", 0, this.#volume],
+      ...[...this.#objects].map(([id, row]): Change => ["object", id, row]),
+      ...[...this.#names].map(([key, id]): Change => ["name", key, id === 0 ? null : { id }]),
+      ...[...this.#aliases].map(([id, to]): Change => ["alias", id, { to }]),
+      ...this.#others,
+    ];
+  }
+}
