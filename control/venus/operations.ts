@@ -1,0 +1,480 @@
+// What each request of the kernel comes to: reads from the cache's rows, changes as records.
+//
+// - Reading handlers answer, or throw Lacking: then they run again when that is there. They change
+//   nothing before they have all that they need.
+// - Changing handlers build one record from what is so here, and answer when the shipper says so; ESTALE
+//   of vice means that it was not so: asked again, twice at most.
+// - Permissions are the kernel's matter (default_permissions).
+
+import {
+  type Attributes,
+  type Entry,
+  errno,
+  type FileAnswer,
+  type FileRequest,
+  fileTypes,
+  type GiveAnswer,
+  type Listed,
+} from "../../drivers/file-system.js";
+import { type FileTime, idOf, ROOT_ID } from "../interface/file-status.js";
+import { type Cache, Lacking } from "./cache.js";
+import { isDirectory, isFile } from "./effect.js";
+import type { OpenFiles } from "./files.js";
+import type { Became, FreshRecord, Shipper } from "./shipping.js";
+import type { CachedObject } from "./state.js";
+
+/** A request ends with this errno. */
+export class Failure extends Error {
+  constructor(readonly errno: number) {
+    super(`errno ${errno}`);
+  }
+}
+
+/** Vice saw something else than was here: the request is to be looked at again. */
+export class Stale extends Error {}
+
+const fail = (number: number): never => {
+  throw new Failure(number);
+};
+
+type RequestOf<Kind extends FileRequest["kind"]> = Extract<FileRequest, { readonly kind: Kind }>;
+
+const [O_ACCMODE, O_TRUNC] = [3, 0o1000];
+const [NOREPLACE, EXCHANGE] = [1, 2];
+const S_ISGID = 0o2000;
+const [keepCache, noFlush, passthrough] = [2, 32, 128];
+const longSeconds = 86_400;
+const shortSeconds = 1;
+const nameBytesMax = 255;
+
+export interface OperationsOptions {
+  readonly cache: Cache;
+  readonly files: OpenFiles;
+  readonly shipper: Shipper;
+  /** The calendar's time. */
+  readonly time: () => FileTime;
+  /** The kernel knows a node once more. */
+  readonly known: (node: number) => void;
+}
+
+export class Operations {
+  readonly #options: OperationsOptions;
+  readonly #listings = new Map<number, readonly Listed[]>();
+  #lastListing = 0;
+
+  constructor(options: OperationsOptions) {
+    this.#options = options;
+  }
+
+  get #cache(): Cache {
+    return this.#options.cache;
+  }
+
+  /** Throws Lacking and Failure; `again` runs the request anew. */
+  run(request: FileRequest, answer: GiveAnswer, again: () => void): void {
+    const now = (given: FileAnswer): void => answer(given);
+    switch (request.kind) {
+      case "lookup":
+        return now(this.#lookup(request));
+      case "getattr":
+        return now(this.#attributes(request.node));
+      case "setattr":
+        return this.#setattr(request, answer, again);
+      case "readlink":
+        return now({
+          kind: "data",
+          data: Buffer.from(this.#need(request.node).status.target ?? "", "latin1"),
+        });
+      case "symlink":
+        return this.#make(request, fileTypes.link | 0o777, { target: request.target }, answer, again);
+      case "mknod":
+        return this.#make(request, request.mode, { device: request.device }, answer, again);
+      case "mkdir":
+        return this.#make(request, fileTypes.directory | request.mode, {}, answer, again);
+      case "create":
+        return this.#create(request, answer, again);
+      case "unlink":
+      case "rmdir":
+        return this.#remove(request, answer, again);
+      case "rename":
+        return this.#rename(request, answer, again);
+      case "link":
+        return this.#link(request, answer, again);
+      case "open":
+        return now(this.#open(request));
+      case "opendir":
+        this.#directory(request.node);
+        return now({ kind: "opened", handle: ++this.#lastListing, flags: 0 });
+      case "releasedir":
+        this.#listings.delete(request.handle);
+        return now({ kind: "done" });
+      case "readdir":
+        return now({ kind: "names", names: this.#list(request) });
+      case "read": {
+        const { id } = this.#options.files.handle(request.handle) ?? fail(errno.EBADF);
+        return now({ kind: "data", data: this.#cache.contents.read(id, request.position, request.bytes) });
+      }
+      case "write": {
+        const { id } = this.#options.files.handle(request.handle) ?? fail(errno.EBADF);
+        this.#cache.contents.with(id, (file) => file.write(request.position, request.data));
+        return now({ kind: "written", bytes: request.data.length });
+      }
+      case "flush": {
+        const { id, forWriting } = this.#options.files.handle(request.handle) ?? fail(errno.EBADF);
+        if (!forWriting) return now({ kind: "done" });
+        return this.#options.files.flush(id, this.#time(), (number) => answer(ended(number)));
+      }
+      case "release":
+        this.#options.files.release(request.handle, this.#time());
+        return now({ kind: "done" });
+      case "fsync": {
+        const { id } = this.#options.files.handle(request.handle) ?? fail(errno.EBADF);
+        this.#cache.contents.with(id, (file) => file.syncNow());
+        this.#cache.tables.syncNow();
+        return now({ kind: "done" });
+      }
+      case "fsyncdir":
+      case "syncfs":
+        this.#cache.tables.syncNow();
+        return now({ kind: "done" });
+      case "statfs":
+        return now({ kind: "usage", usage: this.#usage() });
+      case "access":
+      case "interrupt":
+      case "destroy":
+      case "forget":
+        return now({ kind: "done" });
+      case "fallocate":
+        return fail(errno.EOPNOTSUPP);
+      case "setxattr":
+      case "getxattr":
+      case "listxattr":
+      case "removexattr":
+      case "lseek":
+      case "other":
+        return fail(errno.ENOSYS);
+    }
+  }
+
+  #time(): FileTime {
+    return this.#options.time();
+  }
+
+  // ---- what is here --------------------------------------------------------------------
+
+  get #isConnected(): boolean {
+    return this.#cache.link?.isConnected === true;
+  }
+
+  #need(id: number): CachedObject {
+    return this.#cache.object(id) ?? fail(this.#isConnected ? errno.ESTALE : errno.ETIMEDOUT);
+  }
+
+  #directory(id: number): CachedObject {
+    const row = this.#need(id);
+    return isDirectory(row.status) ? row : fail(errno.ENOTDIR);
+  }
+
+  /** What has a name; 0: nothing; undefined: nobody here can say. */
+  #find(directory: number, name: string): number | undefined {
+    this.#directory(directory);
+    const names = this.#cache.names(directory);
+    if (names !== null) return names.get(name) ?? 0;
+    return this.#cache.state.names.get(directory)?.get(name);
+  }
+
+  #lookup({ node, name }: RequestOf<"lookup">): FileAnswer {
+    if (name.length > nameBytesMax) fail(errno.ENAMETOOLONG);
+    const id = this.#find(node, name);
+    if (id === undefined) return fail(errno.ETIMEDOUT);
+    if (id === 0) return fail(errno.ENOENT);
+    const row = this.#need(id);
+    this.#options.known(id);
+    return { kind: "entry", ...this.#entry(id, row) };
+  }
+
+  #entry(id: number, row: CachedObject): Entry {
+    const seconds = this.#isConnected ? longSeconds : shortSeconds;
+    const attributes = this.#attributesOf(id, row);
+    return { attributes, generation: 0, entrySeconds: seconds, attributeSeconds: seconds };
+  }
+
+  #attributesOf(id: number, { status }: CachedObject): Attributes {
+    const { mode, links, uid, gid, device = 0 } = status;
+    const { size, mtime } = this.#options.files.facts(id) ?? status;
+    const time = ([seconds, nanoseconds]: FileTime) => ({ seconds, nanoseconds });
+    const shown = isDirectory(status) ? 4096 : size;
+    return {
+      ...{ node: id, mode, links, uid, gid, device, size: shown, blocks: Math.ceil(shown / 512) },
+      ...{ atime: time(mtime), mtime: time(mtime), ctime: time(status.ctime) },
+    };
+  }
+
+  #attributes(id: number): FileAnswer {
+    const row = this.#held(id) ?? this.#need(id);
+    const attributeSeconds = this.#isConnected ? longSeconds : shortSeconds;
+    return { kind: "attributes", attributes: this.#attributesOf(id, row), attributeSeconds };
+  }
+
+  /** An object without a name that is still open: vice does not know it any more. */
+  #held(id: number): CachedObject | undefined {
+    const row = this.#cache.state.objects.get(id);
+    return row?.status.links === 0 ? row : undefined;
+  }
+
+  #list({ node, handle, position, plus }: RequestOf<"readdir">): Iterable<Listed> {
+    let all = this.#listings.get(handle);
+    if (all === undefined || position === 0) {
+      const row = this.#directory(node);
+      const names = this.#cache.names(node);
+      if (names === null && this.#isConnected) fail(errno.EIO);
+      const here = names ?? this.#cache.state.names.get(node) ?? new Map<string, number>();
+      const every: [string, number][] = [[".", node], ["..", row.status.parent ?? ROOT_ID], ...here];
+      all = every.map(([name, id], index) => {
+        const mode = this.#cache.state.objects.get(id)?.status.mode ?? 0;
+        return { name, node: id, mode, position: index + 1 };
+      });
+      this.#listings.set(handle, all);
+    }
+    return plus ? this.#withEntries(all.slice(position)) : all.slice(position);
+  }
+
+  *#withEntries(all: readonly Listed[]): Generator<Listed> {
+    for (const listed of all) {
+      const { name, node } = listed;
+      const row = name === "." || name === ".." ? undefined : this.#cache.state.objects.get(node);
+      const isGood = row !== undefined && (!this.#isConnected || this.#cache.link?.isPromised(node) === true);
+      if (!isGood) yield listed;
+      else {
+        yield { ...listed, entry: this.#entry(node, row) };
+        this.#options.known(node); // the next one was asked for: this one fitted
+      }
+    }
+  }
+
+  #usage() {
+    const blocks = 2 ** 28;
+    return {
+      ...{ blocks, blocksFree: blocks, files: 2 ** 30, filesFree: 2 ** 30 },
+      blockBytes: 4096,
+      nameBytesMax,
+    };
+  }
+
+  // ---- opening -------------------------------------------------------------------------
+
+  #open({ node, flags }: RequestOf<"open">): FileAnswer {
+    const row = this.#held(node) ?? this.#need(node);
+    if (isDirectory(row.status)) fail(errno.EISDIR);
+    if (!isFile(row.status)) fail(errno.ENXIO);
+    const truncates = (flags & O_TRUNC) !== 0;
+    if (!truncates && !this.#cache.hasContent(row)) this.#lackContent(node);
+    return { kind: "opened", ...this.#opened(node, (flags & O_ACCMODE) !== 0 || truncates, truncates) };
+  }
+
+  #lackContent(id: number): never {
+    if (this.#isConnected) throw new Lacking({ kind: "content", id });
+    return fail(errno.ETIMEDOUT);
+  }
+
+  #opened(id: number, forWriting: boolean, truncates: boolean) {
+    const { handle, backing } = this.#options.files.open(id, forWriting, truncates);
+    const flags = (forWriting ? 0 : noFlush) | (backing > 0 ? passthrough : truncates ? 0 : keepCache);
+    return backing > 0 ? { handle, flags, backing } : { handle, flags };
+  }
+
+  // ---- changing ------------------------------------------------------------------------
+
+  /** Appends a record; `done` when it is so. */
+  #append(
+    record: FreshRecord,
+    answer: GiveAnswer,
+    again: () => void,
+    done: (id: number) => FileAnswer,
+  ): void {
+    this.#options.shipper.append(record, (became: Became) => {
+      if (became === "applied") answer(done(record.id));
+      else if (became.became !== "refused") answer(done(became.id ?? record.id));
+      else if (became.errno === errno.ESTALE) {
+        const ids = [record.id, ...("directory" in record ? [record.directory] : [])];
+        for (const id of ids) this.#cache.link?.doubt(id);
+        again();
+      } else {
+        if ("directory" in record) this.#cache.link?.doubt(record.directory);
+        answer(ended(became.errno ?? errno.EIO));
+      }
+    });
+  }
+
+  #absent(directory: number, name: string): CachedObject {
+    if (name.length > nameBytesMax) fail(errno.ENAMETOOLONG);
+    if ((this.#find(directory, name) ?? 0) !== 0) fail(errno.EEXIST);
+    return this.#directory(directory);
+  }
+
+  #newId(): number {
+    const { cache } = this.#options;
+    const { row } = cache;
+    if (row.venus === 0) return fail(errno.ETIMEDOUT);
+    const counter = row.counter + 1;
+    cache.tables.commit([["cache", 0, { ...row, counter }]]);
+    return idOf(row.venus, counter);
+  }
+
+  #record(
+    {
+      node,
+      name,
+      uid,
+      gid,
+    }: { readonly node: number; readonly name: string; readonly uid: number; readonly gid: number },
+    mode: number,
+    more: { readonly target?: string; readonly device?: number },
+  ): FreshRecord {
+    const { status } = this.#absent(node, name);
+    const inherits = (status.mode & S_ISGID) !== 0;
+    const isFolder = (mode & fileTypes.mask) === fileTypes.directory;
+    return {
+      ...{ op: "make", time: this.#time(), id: this.#newId(), directory: node, name, uid, ...more },
+      ...{ mode: inherits && isFolder ? mode | S_ISGID : mode, gid: inherits ? status.gid : gid },
+    };
+  }
+
+  #made(id: number): FileAnswer {
+    const row = this.#cache.state.objects.get(id);
+    if (row === undefined) return ended(errno.EIO);
+    this.#options.known(id);
+    return { kind: "entry", ...this.#entry(id, row) };
+  }
+
+  #make(
+    request: RequestOf<"mkdir" | "mknod" | "symlink">,
+    mode: number,
+    more: { readonly target?: string; readonly device?: number },
+    answer: GiveAnswer,
+    again: () => void,
+  ): void {
+    this.#append(this.#record(request, mode, more), answer, again, (id) => this.#made(id));
+  }
+
+  #create(request: RequestOf<"create">, answer: GiveAnswer, again: () => void): void {
+    const record = this.#record(request, fileTypes.file | (request.mode & 0o7777), {});
+    this.#append(record, answer, again, (id) => {
+      const entry = this.#made(id);
+      if (entry.kind !== "entry") return entry;
+      return { kind: "created", entry, opened: this.#opened(id, true, false) };
+    });
+  }
+
+  #remove(request: RequestOf<"unlink" | "rmdir">, answer: GiveAnswer, again: () => void): void {
+    const { node, name, kind } = request;
+    const id = this.#find(node, name) ?? fail(errno.ETIMEDOUT);
+    if (id === 0) fail(errno.ENOENT);
+    const { status } = this.#need(id);
+    if (kind === "rmdir" && !isDirectory(status)) fail(errno.ENOTDIR);
+    if (kind === "unlink" && isDirectory(status)) fail(errno.EISDIR);
+    this.#empty(id, status);
+    const record = {
+      op: "remove",
+      time: this.#time(),
+      id,
+      directory: node,
+      name,
+      base: status.version,
+    } as const;
+    this.#append(record, answer, again, () => ({ kind: "done" }));
+  }
+
+  /** Without vice it has to be known that a directory is empty. */
+  #empty(id: number, status: CachedObject["status"]): void {
+    if (!isDirectory(status) || this.#options.shipper.isThrough) return;
+    const names = this.#cache.names(id);
+    if (names === null || names.size > 0) fail(errno.ENOTEMPTY);
+  }
+
+  #rename(request: RequestOf<"rename">, answer: GiveAnswer, again: () => void): void {
+    const { node, name, to, newName, flags } = request;
+    if ((flags & ~(NOREPLACE | EXCHANGE)) !== 0) fail(errno.EINVAL);
+    if (newName.length > nameBytesMax) fail(errno.ENAMETOOLONG);
+    const id = this.#find(node, name) ?? fail(errno.ETIMEDOUT);
+    if (id === 0) fail(errno.ENOENT);
+    const over = this.#find(to, newName) ?? 0;
+    const exchange = (flags & EXCHANGE) !== 0;
+    const moved = this.#need(id);
+    let overBase = 0;
+    if (over !== 0) {
+      const target = this.#need(over);
+      if ((flags & NOREPLACE) !== 0) fail(errno.EEXIST);
+      if (over === id) {
+        answer({ kind: "done" });
+        return;
+      }
+      if (!exchange) {
+        if (isDirectory(moved.status) && !isDirectory(target.status)) fail(errno.ENOTDIR);
+        if (!isDirectory(moved.status) && isDirectory(target.status)) fail(errno.EISDIR);
+        this.#empty(over, target.status);
+      }
+      overBase = target.status.version;
+    } else if (exchange) fail(errno.ENOENT);
+    const record = { op: "rename", time: this.#time(), id, directory: node, name, to, newName } as const;
+    this.#append({ ...record, over, overBase, exchange }, answer, again, () => ({ kind: "done" }));
+  }
+
+  #link(request: RequestOf<"link">, answer: GiveAnswer, again: () => void): void {
+    const { node, name, of } = request;
+    this.#absent(node, name);
+    if (isDirectory(this.#need(of).status)) fail(errno.EPERM);
+    const record = { op: "link", time: this.#time(), id: of, directory: node, name } as const;
+    this.#append(record, answer, again, (id) => this.#made(id));
+  }
+
+  #setattr(request: RequestOf<"setattr">, answer: GiveAnswer, again: () => void): void {
+    const { node, changes } = request;
+    const row = this.#held(node) ?? this.#need(node);
+    const { size } = changes;
+    if (size !== undefined) {
+      if (isDirectory(row.status)) fail(errno.EISDIR);
+      if (size > 0 && !this.#cache.hasContent(row)) this.#lackContent(node);
+    }
+    const { files, shipper } = this.#options;
+    const time = this.#time();
+    const set =
+      changes.mtime === "now"
+        ? time
+        : changes.mtime && ([changes.mtime.seconds, changes.mtime.nanoseconds] as const);
+    const rest = (): void => {
+      if (set !== undefined) files.touch(node, set);
+      const record = {
+        ...(changes.mode === undefined ? {} : { mode: changes.mode & 0o7777 }),
+        ...(changes.uid === undefined ? {} : { uid: changes.uid }),
+        ...(changes.gid === undefined ? {} : { gid: changes.gid }),
+        ...(set === undefined ? {} : { mtime: set }),
+      };
+      if (Object.keys(record).length === 0 || row.status.links === 0) answer(this.#attributes(node));
+      else {
+        const base = this.#cache.state.objects.get(node)?.status.changed ?? 0;
+        this.#append({ op: "setattr", time, id: node, base, ...record }, answer, again, () =>
+          this.#attributes(node),
+        );
+      }
+    };
+    if (size === undefined) return rest();
+    if (row.status.size === 0 && row.own === 0 && !files.isOpen(node))
+      this.#cache.contents.with(node, (file) => file.truncate(0));
+    files.watch(node);
+    this.#cache.contents.with(node, (file) => file.truncate(size));
+    if (
+      request.handle !== undefined ||
+      (this.#cache.contents.get(node)?.writers ?? 0) > 0 ||
+      shipper === undefined
+    )
+      return rest(); // its close has it stored
+    files.flush(node, time, (number) => {
+      if (number !== 0) answer(ended(number));
+      else rest();
+    });
+  }
+}
+
+const ended = (number: number): FileAnswer =>
+  number === 0 ? { kind: "done" } : { kind: "error", errno: number };

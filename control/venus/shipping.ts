@@ -1,0 +1,338 @@
+// The log on its way to vice: records in order, contents before them, outcomes taken over.
+//
+// - With a connection and nothing done without vice (`isThrough`), a record is offered first: its change
+//   is made here when vice has taken it, and the program is answered then. Otherwise the change is made in
+//   the step that has the record, and vice hears of it later.
+// - A connection that ends while records are offered: they become records of disconnected work. Vice
+//   knows by their numbers which of them it has received.
+// - Numbers are given when records are offered; those that vice has not received are numbered anew.
+// - One batch at a time. A content that is being changed while it is sent is refused by its hash; its
+//   record is made to say what it is now, and goes again.
+
+import type { FileRecord, Outcome } from "../interface/file-records.js";
+import { reintegratedSchema } from "../interface/file-records.js";
+import type { HelloDocument } from "../interface/vice.js";
+import { VICE_PIECE_BYTES } from "../interface/vice.js";
+import type { Change } from "../recoverable/tables.js";
+import type { Cache } from "./cache.js";
+import { timeOf } from "./contents.js";
+import { effectOf } from "./effect.js";
+import type { Came, Link } from "./link.js";
+import { idsOf, type LogRow, nameChange } from "./state.js";
+
+/** What became of a record: vice's outcome, or that it was done here and vice will hear of it. */
+export type Became = Outcome | "applied";
+
+export interface ShipperOptions {
+  readonly cache: Cache;
+  readonly link: Link;
+  /** Whether an object is open, or known to the kernel. */
+  readonly isHeld: (id: number) => boolean;
+  /** Objects are not as they were here: the kernel is to forget them. */
+  readonly changed: (ids: readonly number[]) => void;
+  /** The log has become empty. */
+  readonly emptied: () => void;
+}
+
+type Fresh = FileRecord extends infer R ? (R extends FileRecord ? Omit<R, "n" | "checked"> : never) : never;
+export type FreshRecord = Fresh;
+
+const batchMax = 64;
+const stuckMs = 250;
+
+export class Shipper {
+  /** Records that vice has taken since the start. */
+  taken = 0;
+  /** Outcomes that were not simply done, for people. */
+  readonly notes: string[] = [];
+  readonly #options: ShipperOptions;
+  readonly #waiting = new Map<number, (became: Became) => void>();
+  #busy = false;
+  #next = 0;
+  #isStuck = false;
+
+  constructor(options: ShipperOptions) {
+    this.#options = options;
+  }
+
+  get #log(): Map<number, LogRow> {
+    return this.#options.cache.state.log;
+  }
+
+  /** Changes go to vice first. */
+  get isThrough(): boolean {
+    if (!this.#options.link.isConnected) return false;
+    for (const { applied } of this.#log.values()) if (applied) return false;
+    return true;
+  }
+
+  /** Milliseconds until `kick` is worth while. */
+  nextMs(): number {
+    return this.#isStuck && this.#log.size > 0 ? stuckMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** One record. Throws what a step throws that finds no room. */
+  append(fresh: FreshRecord, done: (became: Became, sequence: number) => void): void {
+    const { cache } = this.#options;
+    const sequence = cache.row.sequence + 1;
+    const own: Change = ["cache", 0, { ...cache.row, sequence }];
+    const record = { ...fresh, n: 0, checked: this.isThrough } as FileRecord;
+    if (record.checked) {
+      cache.tables.commit([own, ["log", sequence, { record, applied: false } satisfies LogRow]]);
+      this.#waiting.set(sequence, (became) => done(became, sequence));
+    } else {
+      const entry: Change = ["log", sequence, { record, applied: true } satisfies LogRow];
+      const earlier = this.#superseded(record);
+      cache.tables.commit([
+        own,
+        ...earlier,
+        entry,
+        ...effectOf(cache.state, record, sequence, this.#options.isHeld),
+      ]);
+      done("applied", sequence);
+    }
+    this.kick();
+  }
+
+  /** Stores of the same object that were not offered yet: the newest is enough. */
+  #superseded(record: FileRecord): Change[] {
+    if (record.op !== "store") return [];
+    const changes: Change[] = [];
+    for (const [sequence, { record: earlier }] of this.#log) {
+      if (earlier.op !== "store" || earlier.id !== record.id || earlier.n !== 0) continue;
+      changes.push(["log", sequence, null]);
+      // What that one was made from, this one is.
+      Object.assign(record, { base: earlier.base, own: earlier.own, baseHash: earlier.baseHash });
+    }
+    return changes;
+  }
+
+  /** HELLO was answered: numbers are settled. */
+  begin({ last }: HelloDocument): void {
+    const { cache } = this.#options;
+    const changes: Change[] = [];
+    for (const [sequence, row] of this.#log) {
+      if (row.record.n > 0 && row.record.n <= last) continue; // it asks what became of it
+      if (!row.applied)
+        changes.push(["log", sequence, null]); // no program was ever told of it
+      else if (row.record.n !== 0)
+        changes.push(["log", sequence, { ...row, record: { ...row.record, n: 0 } }]);
+    }
+    if (changes.length > 0) cache.tables.commit(changes);
+    this.#next = last + 1;
+    this.#busy = false;
+    this.kick();
+  }
+
+  /** The connection has ended: what was offered is disconnected work now. */
+  lost(): void {
+    const { cache, isHeld } = this.#options;
+    this.#busy = false;
+    for (const [sequence, { record, applied }] of [...this.#log]) {
+      const done = this.#waiting.get(sequence);
+      if (applied || done === undefined) continue;
+      const row: LogRow = { record: { ...record, checked: false }, applied: true };
+      cache.tables.commit([["log", sequence, row], ...effectOf(cache.state, record, sequence, isHeld)]);
+      this.#waiting.delete(sequence);
+      done("applied");
+    }
+  }
+
+  /** Ships what there is. */
+  kick(): void {
+    const { link, cache } = this.#options;
+    if (this.#busy || !link.isConnected || this.#log.size === 0) return;
+    this.#busy = true;
+    this.#isStuck = false;
+    const batch = [...this.#log].slice(0, batchMax);
+    const numbers = new Map<number, number>();
+    const changes: Change[] = [];
+    const records = batch.map(([sequence, row]) => {
+      const n = row.record.n === 0 ? this.#next++ : row.record.n;
+      numbers.set(sequence, n);
+      if (row.record.n === 0) changes.push(["log", sequence, { ...row, record: { ...row.record, n } }]);
+      return { ...row.record, n };
+    });
+    if (changes.length > 0) cache.tables.commit(changes);
+    const ready = records.map((record) =>
+      record.op === "store" ? { ...record, own: numbers.get(record.own) ?? 0 } : record,
+    );
+    const sequences = batch.map(([sequence]) => sequence);
+    this.#send(ready, 0, () => this.#reintegrate(ready, sequences));
+  }
+
+  /** Sends the contents of a batch, one after the other. */
+  #send(records: readonly FileRecord[], index: number, done: () => void): void {
+    const { link, cache } = this.#options;
+    const record = records[index];
+    if (record === undefined) {
+      done();
+      return;
+    }
+    const next = (): void => this.#send(records, index + 1, done);
+    const { last = 0 } = link.hello ?? {};
+    if (record.op !== "store" || record.size === 0 || record.n <= last) {
+      next();
+      return;
+    }
+    const piece = (position: number, tries: number): void => {
+      if (position >= record.size) {
+        next();
+        return;
+      }
+      const data = cache.contents.read(
+        record.id,
+        position,
+        Math.min(VICE_PIECE_BYTES, record.size - position),
+      );
+      if (data.length === 0) {
+        next(); // it is shorter by now; vice will say that it is not what it should be
+        return;
+      }
+      link.call("send", { record: record.n, position, data }, (came) => {
+        if (came === null) return;
+        if ("code" in came) this.#stuck(came);
+        else {
+          const there = Number(came.reply.next);
+          if (there <= position && tries > 1) this.#stuck({ code: "ANSWER_WRONG" });
+          else piece(there <= record.size ? there : 0, there <= position ? tries + 1 : 0);
+        }
+      });
+    };
+    piece(0, 0);
+  }
+
+  #stuck(came: Came): void {
+    this.#busy = false;
+    this.#isStuck = true;
+    if ("code" in came) this.#note(`vice says ${came.code}: the log waits`);
+  }
+
+  #note(line: string): void {
+    if (this.notes.at(-1) !== line) this.notes.push(line);
+    if (this.notes.length > 100) this.notes.shift();
+  }
+
+  #reintegrate(records: readonly FileRecord[], sequences: readonly number[]): void {
+    const { link } = this.#options;
+    const mark = link.mark();
+    link.call("reintegrate", { records: { records } }, (came) => {
+      if (came === null) return;
+      const parsed = "reply" in came ? reintegratedSchema.safeParse(came.reply.reintegrated) : null;
+      if (parsed?.success !== true) {
+        this.#refused(came, sequences);
+        return;
+      }
+      const { outcomes, statuses, gone } = parsed.data;
+      this.#takeOver(outcomes, sequences, { statuses, gone, mark });
+      this.#busy = false;
+      if (outcomes.length === 0) this.#restate(sequences[0]);
+      else if (this.#log.size === 0) this.#options.emptied();
+      else this.kick();
+    });
+  }
+
+  /** Vice takes none of a batch: those who wait for one are told; what was done here stays in the log. */
+  #refused(came: Came, sequences: readonly number[]): void {
+    const errno =
+      "code" in came && came.code === "STD_NOSPACE"
+        ? 28
+        : "code" in came && came.code === "STD_DENIED"
+          ? 30
+          : 5;
+    this.#stuck(came);
+    for (const sequence of sequences) {
+      const done = this.#waiting.get(sequence);
+      if (done === undefined) continue;
+      const n = this.#log.get(sequence)?.record.n ?? 1;
+      this.#options.cache.tables.commit([["log", sequence, null]]);
+      this.#next = Math.min(this.#next, n);
+      this.#waiting.delete(sequence);
+      done({ n: Math.max(1, n), became: "refused", errno });
+    }
+  }
+
+  #takeOver(
+    outcomes: readonly Outcome[],
+    sequences: readonly number[],
+    told: {
+      readonly statuses: readonly Parameters<Cache["taken"]>[0][];
+      readonly gone: readonly number[];
+      readonly mark: number;
+    },
+  ): void {
+    const { cache, link, isHeld, changed } = this.#options;
+    const versions = new Map(told.statuses.map(({ id, version }) => [id, version]));
+    const doubtful = new Set<number>();
+    const answers: (() => void)[] = [];
+    // What was done without vice may meet what others have done meanwhile.
+    const isAlone = sequences.every((sequence) => this.#log.get(sequence)?.applied === false);
+    for (const [index, outcome] of outcomes.entries()) {
+      const sequence = sequences[index];
+      const row = sequence === undefined ? undefined : this.#log.get(sequence);
+      if (sequence === undefined || row === undefined) continue;
+      const { record, applied } = row;
+      const isDone = outcome.became === "done" || (outcome.became === "same" && outcome.id === undefined);
+      const effect = isDone && !applied ? effectOf(cache.state, record, sequence, isHeld) : [];
+      cache.tables.commit([["log", sequence, null], ...effect]);
+      cache.tables.commit(this.#settle(record, sequence, versions.get(record.id), isDone));
+      this.taken++;
+      if (!isDone && outcome.became !== "refused") {
+        this.#note(
+          `${record.op} ${"name" in record ? record.name : record.id}: ${outcome.became} ${outcome.why ?? outcome.name ?? ""}`,
+        );
+        for (const id of idsOf(record)) doubtful.add(id);
+      }
+      const done = this.#waiting.get(sequence);
+      this.#waiting.delete(sequence);
+      if (done !== undefined) answers.push(() => done(outcome));
+    }
+    const changes = told.statuses.flatMap((status) =>
+      cache.taken(status, told.mark, { isOwn: true, isAlone }),
+    );
+    if (changes.length > 0) cache.tables.commit(changes);
+    for (const id of doubtful) this.#doubt(id);
+    if (doubtful.size > 0) changed([...doubtful]);
+    if (told.statuses.length === 0) for (const id of told.gone) link.doubt(id);
+    for (const answer of answers) answer();
+  }
+
+  /** A log entry is over: what was its own content is that of vice's version now. */
+  #settle(record: FileRecord, sequence: number, version: number | undefined, isDone: boolean): Change[] {
+    const { state } = this.#options.cache;
+    const changes: Change[] = [];
+    const row = state.objects.get(record.id);
+    if (row?.own === sequence) {
+      const content = isDone && version !== undefined ? version : 0;
+      changes.push(["object", record.id, { ...row, own: 0, content }]);
+    }
+    // A later store was made from this one's content: from that version, then.
+    for (const [later, { record: other, applied }] of state.log)
+      if (other.op === "store" && other.own === sequence && version !== undefined)
+        changes.push(["log", later, { applied, record: { ...other, own: 0, base: version } }]);
+    return changes;
+  }
+
+  /** What is here of an object does not count: vice is asked when somebody wants it. */
+  #doubt(id: number): void {
+    const { cache, link } = this.#options;
+    link.doubt(id);
+    const row = cache.state.objects.get(id);
+    if (row === undefined || cache.isPending(id)) return;
+    const names = [...(cache.state.names.get(id)?.keys() ?? [])].map((name) => nameChange(id, name, 0));
+    cache.tables.commit([["object", id, { ...row, own: 0, content: 0, whole: false }], ...names]);
+  }
+
+  /** The first record's content is not what the record says any more: it says what it is now. */
+  #restate(sequence: number | undefined): void {
+    const { cache } = this.#options;
+    const row = sequence === undefined ? undefined : this.#log.get(sequence);
+    this.#isStuck = true;
+    if (row === undefined || sequence === undefined || row.record.op !== "store") return;
+    const { id } = row.record;
+    const facts = cache.contents.with(id, (file) => file.facts());
+    const hash = cache.contents.hash(id);
+    const record: FileRecord = { ...row.record, size: facts.size, hash, mtime: timeOf(facts.mtime) };
+    cache.tables.commit([["log", sequence, { ...row, record }]]);
+  }
+}
