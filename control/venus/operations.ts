@@ -72,78 +72,60 @@ export class Operations {
 
   /** Throws Lacking and Failure; `again` runs the request anew. */
   run(request: FileRequest, answer: GiveAnswer, again: () => void): void {
-    const now = (given: FileAnswer): void => answer(given);
+    const now = this.#answerNow(request);
+    if (now !== null) answer(now);
+    else this.#change(request, answer, again);
+  }
+
+  /** What is answered at once; null: it changes something. */
+  #answerNow(request: FileRequest): FileAnswer | null {
+    const { cache, files } = this.#options;
     switch (request.kind) {
       case "lookup":
-        return now(this.#lookup(request));
+        return this.#lookup(request);
       case "getattr":
-        return now(this.#attributes(request.node));
-      case "setattr":
-        return this.#setattr(request, answer, again);
+        return this.#attributes(request.node);
       case "readlink":
-        return now({
-          kind: "data",
-          data: Buffer.from(this.#need(request.node).status.target ?? "", "latin1"),
-        });
-      case "symlink":
-        return this.#make(request, fileTypes.link | 0o777, { target: request.target }, answer, again);
-      case "mknod":
-        return this.#make(request, request.mode, { device: request.device }, answer, again);
-      case "mkdir":
-        return this.#make(request, fileTypes.directory | request.mode, {}, answer, again);
-      case "create":
-        return this.#create(request, answer, again);
-      case "unlink":
-      case "rmdir":
-        return this.#remove(request, answer, again);
-      case "rename":
-        return this.#rename(request, answer, again);
-      case "link":
-        return this.#link(request, answer, again);
+        return { kind: "data", data: Buffer.from(this.#need(request.node).status.target ?? "", "latin1") };
       case "open":
-        return now(this.#open(request));
+        return this.#open(request);
       case "opendir":
         this.#directory(request.node);
-        return now({ kind: "opened", handle: ++this.#lastListing, flags: 0 });
+        return { kind: "opened", handle: ++this.#lastListing, flags: 0 };
       case "releasedir":
         this.#listings.delete(request.handle);
-        return now({ kind: "done" });
+        return { kind: "done" };
       case "readdir":
-        return now({ kind: "names", names: this.#list(request) });
+        return { kind: "names", names: this.#list(request) };
       case "read": {
-        const { id } = this.#options.files.handle(request.handle) ?? fail(errno.EBADF);
-        return now({ kind: "data", data: this.#cache.contents.read(id, request.position, request.bytes) });
+        const { id } = files.handle(request.handle) ?? fail(errno.EBADF);
+        return { kind: "data", data: cache.contents.read(id, request.position, request.bytes) };
       }
       case "write": {
-        const { id } = this.#options.files.handle(request.handle) ?? fail(errno.EBADF);
-        this.#cache.contents.with(id, (file) => file.write(request.position, request.data));
-        return now({ kind: "written", bytes: request.data.length });
-      }
-      case "flush": {
-        const { id, forWriting } = this.#options.files.handle(request.handle) ?? fail(errno.EBADF);
-        if (!forWriting) return now({ kind: "done" });
-        return this.#options.files.flush(id, this.#time(), (number) => answer(ended(number)));
+        const { id } = files.handle(request.handle) ?? fail(errno.EBADF);
+        cache.contents.with(id, (file) => file.write(request.position, request.data));
+        return { kind: "written", bytes: request.data.length };
       }
       case "release":
-        this.#options.files.release(request.handle, this.#time());
-        return now({ kind: "done" });
+        files.release(request.handle, this.#time());
+        return { kind: "done" };
       case "fsync": {
-        const { id } = this.#options.files.handle(request.handle) ?? fail(errno.EBADF);
-        this.#cache.contents.with(id, (file) => file.syncNow());
-        this.#cache.tables.syncNow();
-        return now({ kind: "done" });
+        const { id } = files.handle(request.handle) ?? fail(errno.EBADF);
+        cache.contents.with(id, (file) => file.syncNow());
+        cache.tables.syncNow();
+        return { kind: "done" };
       }
       case "fsyncdir":
       case "syncfs":
-        this.#cache.tables.syncNow();
-        return now({ kind: "done" });
+        cache.tables.syncNow();
+        return { kind: "done" };
       case "statfs":
-        return now({ kind: "usage", usage: this.#usage() });
+        return { kind: "usage", usage: this.#usage() };
       case "access":
       case "interrupt":
       case "destroy":
       case "forget":
-        return now({ kind: "done" });
+        return { kind: "done" };
       case "fallocate":
         return fail(errno.EOPNOTSUPP);
       case "setxattr":
@@ -153,6 +135,46 @@ export class Operations {
       case "lseek":
       case "other":
         return fail(errno.ENOSYS);
+      default:
+        return null;
+    }
+  }
+
+  #change(request: FileRequest, answer: GiveAnswer, again: () => void): void {
+    switch (request.kind) {
+      case "setattr":
+        this.#setattr(request, answer, again);
+        break;
+      case "symlink":
+        this.#make(request, fileTypes.link | 0o777, { target: request.target }, answer, again);
+        break;
+      case "mknod":
+        this.#make(request, request.mode, { device: request.device }, answer, again);
+        break;
+      case "mkdir":
+        this.#make(request, fileTypes.directory | request.mode, {}, answer, again);
+        break;
+      case "create":
+        this.#create(request, answer, again);
+        break;
+      case "unlink":
+      case "rmdir":
+        this.#remove(request, answer, again);
+        break;
+      case "rename":
+        this.#rename(request, answer, again);
+        break;
+      case "link":
+        this.#link(request, answer, again);
+        break;
+      case "flush": {
+        const { id, forWriting } = this.#options.files.handle(request.handle) ?? fail(errno.EBADF);
+        if (!forWriting) answer({ kind: "done" });
+        else this.#options.files.flush(id, this.#time(), (number) => answer(ended(number)));
+        break;
+      }
+      default:
+        fail(errno.ENOSYS);
     }
   }
 
@@ -436,7 +458,7 @@ export class Operations {
       if (isDirectory(row.status)) fail(errno.EISDIR);
       if (size > 0 && !this.#cache.hasContent(row)) this.#lackContent(node);
     }
-    const { files, shipper } = this.#options;
+    const { files } = this.#options;
     const time = this.#time();
     const set =
       changes.mtime === "now"
@@ -458,17 +480,18 @@ export class Operations {
         );
       }
     };
-    if (size === undefined) return rest();
+    if (size === undefined) {
+      rest();
+      return;
+    }
     if (row.status.size === 0 && row.own === 0 && !files.isOpen(node))
       this.#cache.contents.with(node, (file) => file.truncate(0));
     files.watch(node);
     this.#cache.contents.with(node, (file) => file.truncate(size));
-    if (
-      request.handle !== undefined ||
-      (this.#cache.contents.get(node)?.writers ?? 0) > 0 ||
-      shipper === undefined
-    )
-      return rest(); // its close has it stored
+    if (request.handle !== undefined || (this.#cache.contents.get(node)?.writers ?? 0) > 0) {
+      rest(); // its close has it stored
+      return;
+    }
     files.flush(node, time, (number) => {
       if (number !== 0) answer(ended(number));
       else rest();

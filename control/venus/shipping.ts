@@ -26,6 +26,8 @@ export type Became = Outcome | "applied";
 export interface ShipperOptions {
   readonly cache: Cache;
   readonly link: Link;
+  /** Milliseconds that never go back. */
+  readonly now: () => number;
   /** Whether an object is open, or known to the kernel. */
   readonly isHeld: (id: number) => boolean;
   /** Objects are not as they were here: the kernel is to forget them. */
@@ -49,7 +51,8 @@ export class Shipper {
   readonly #waiting = new Map<number, (became: Became) => void>();
   #busy = false;
   #next = 0;
-  #isStuck = false;
+  /** Until when nothing is tried; 0: nothing is in the way. */
+  #stuckUntil = 0;
 
   constructor(options: ShipperOptions) {
     this.#options = options;
@@ -68,7 +71,8 @@ export class Shipper {
 
   /** Milliseconds until `kick` is worth while. */
   nextMs(): number {
-    return this.#isStuck && this.#log.size > 0 ? stuckMs : Number.POSITIVE_INFINITY;
+    const waits = this.#stuckUntil > 0 && this.#log.size > 0;
+    return waits ? this.#stuckUntil - this.#options.now() : Number.POSITIVE_INFINITY;
   }
 
   /** One record. Throws what a step throws that finds no room. */
@@ -119,9 +123,34 @@ export class Shipper {
         changes.push(["log", sequence, { ...row, record: { ...row.record, n: 0 } }]);
     }
     if (changes.length > 0) cache.tables.commit(changes);
+    this.#collapse();
     this.#next = last + 1;
     this.#busy = false;
+    this.#stuckUntil = 0;
     this.kick();
+  }
+
+  /** Of several stores of one object that vice has not received the newest is enough: only that content is here. */
+  #collapse(): void {
+    const { cache } = this.#options;
+    const newest = new Map<number, number>();
+    for (const [sequence, { record }] of this.#log)
+      if (record.op === "store" && record.n === 0) newest.set(record.id, sequence);
+    for (const [sequence, { record }] of [...this.#log]) {
+      const last = newest.get(record.id);
+      if (record.op !== "store" || record.n !== 0 || last === undefined || last === sequence) continue;
+      const later = this.#log.get(last);
+      if (later?.record.op !== "store") continue;
+      const { base, own, baseHash } = record;
+      const from = { base, own, ...(baseHash === undefined ? {} : { baseHash }) };
+      newest.delete(record.id); // the first of them says what all were made from
+      const changes: Change[] = [...this.#log].flatMap(([each, row]): Change[] =>
+        each < last && row.record.op === "store" && row.record.id === record.id && row.record.n === 0
+          ? [["log", each, null]]
+          : [],
+      );
+      cache.tables.commit([...changes, ["log", last, { ...later, record: { ...later.record, ...from } }]]);
+    }
   }
 
   /** The connection has ended: what was offered is disconnected work now. */
@@ -141,9 +170,10 @@ export class Shipper {
   /** Ships what there is. */
   kick(): void {
     const { link, cache } = this.#options;
-    if (this.#busy || !link.isConnected || this.#log.size === 0) return;
+    if (this.#busy || !link.isConnected || this.#log.size === 0 || this.#stuckUntil > this.#options.now())
+      return;
     this.#busy = true;
-    this.#isStuck = false;
+    this.#stuckUntil = 0;
     const batch = [...this.#log].slice(0, batchMax);
     const numbers = new Map<number, number>();
     const changes: Change[] = [];
@@ -204,7 +234,7 @@ export class Shipper {
 
   #stuck(came: Came): void {
     this.#busy = false;
-    this.#isStuck = true;
+    this.#stuckUntil = this.#options.now() + stuckMs;
     if ("code" in came) this.#note(`vice says ${came.code}: the log waits`);
   }
 
@@ -327,7 +357,7 @@ export class Shipper {
   #restate(sequence: number | undefined): void {
     const { cache } = this.#options;
     const row = sequence === undefined ? undefined : this.#log.get(sequence);
-    this.#isStuck = true;
+    this.#stuckUntil = this.#options.now() + stuckMs;
     if (row === undefined || sequence === undefined || row.record.op !== "store") return;
     const { id } = row.record;
     const facts = cache.contents.with(id, (file) => file.facts());

@@ -81,7 +81,7 @@ export class Venus implements FileSystem {
       accept: (hello) => this.#accept(hello),
     });
     this.shipper = new Shipper({
-      ...{ cache, link: this.link },
+      ...{ cache, link: this.link, now: options.clock },
       isHeld: (id) => this.#files.isOpen(id),
       changed: (ids) => this.#forget(ids, () => undefined),
       emptied: () => undefined,
