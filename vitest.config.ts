@@ -45,7 +45,7 @@ const longOnly =
         ...["bench-boot", "boot-formats", "boot-serve"],
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
-        ...["fuse", "metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd"],
+        ...["fs", "fuse", "metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
 /** The same in every tier, and little of it a matter of Node.js: CI has played them in the quick one. */

@@ -217,8 +217,9 @@ export class Operations {
 
   #entry(id: number, row: CachedObject): Entry {
     const seconds = this.#isConnected ? longSeconds : shortSeconds;
+    const isStrict = this.#cache.link?.hello?.semantics === "strict";
     const attributes = this.#attributesOf(id, row);
-    return { attributes, generation: 0, entrySeconds: seconds, attributeSeconds: seconds };
+    return { attributes, generation: 0, entrySeconds: isStrict ? 0 : seconds, attributeSeconds: seconds };
   }
 
   #attributesOf(id: number, { status }: CachedObject): Attributes {

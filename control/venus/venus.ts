@@ -33,7 +33,7 @@ export interface VenusOptions extends CacheOptions {
   /** Put-port of the server that hears of breaks. */
   readonly port: Uint8Array;
   readonly machine: string;
-  /** Has the kernel forget; `done` when it has. */
+  /** Has the kernel forget nodes, or names; `done` when it has. */
   readonly invalidate: (what: readonly Invalidation[], done: () => void) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -122,18 +122,25 @@ export class Venus implements FileSystem {
     this.#forget(ids, done);
   }
 
+  /**
+   * Has the kernel forget objects. Names are not waited for: they take the lock of their directory,
+   * which a request may hold that waits for vice, which may wait for us. A strict volume lets the
+   * kernel keep no names.
+   */
   #forget(ids: readonly number[], done: () => void): void {
-    const what: Invalidation[] = [];
+    const nodes: Invalidation[] = [];
+    const names: Invalidation[] = [];
     for (const id of ids) {
       if (!this.#known.has(id)) continue;
-      what.push({ kind: "node", node: id, data: true });
+      nodes.push({ kind: "node", node: id, data: true });
       const row = this.cache.state.objects.get(id);
       if (row !== undefined && !isDirectory(row.status)) continue;
       for (const [name, child] of this.cache.state.names.get(id) ?? [])
-        if (this.#known.has(child)) what.push({ kind: "name", directory: id, name });
+        if (this.#known.has(child)) names.push({ kind: "name", directory: id, name });
     }
-    if (what.length === 0) done();
-    else this.#options.invalidate(what, done);
+    if (names.length > 0) this.#options.invalidate(names, () => undefined);
+    if (nodes.length > 0) this.#options.invalidate(nodes, done);
+    else done();
   }
 
   /** Milliseconds until `tick` is due. */

@@ -180,6 +180,8 @@ const own: Readonly<Record<string, string>> = {
   ETHERNET_SYSTEM: "the system refused a call for raw sockets",
   ETHERNET_UNAVAILABLE: "the native driver is not there",
   FRAME_INCOMPLETE: "a frame to be written lacks something",
+  FS_NOT_MOUNTED: "no volume is mounted at that place",
+  FS_VOLUME_UNKNOWN: "the vice server has no such volume",
   FUSE_DENIED: "this program may not mount",
   FUSE_MOUNTED: "something is mounted at that folder already",
   FUSE_MOUNTPOINT: "what is to be the mount's folder is none",
