@@ -67,8 +67,6 @@ export const recordSchema = z.discriminatedUnion("op", [
     base: versionSchema,
     /** The content of that version, where its maker had it. */
     baseHash: hashSchema.optional(),
-    /** The earlier record of the same log (store, or make) that it was made from; 0: none. */
-    own: z.int().nonnegative(),
     size: z.int().nonnegative(),
     hash: hashSchema,
     mtime: timeSchema,

@@ -117,7 +117,7 @@ export class OpenFiles {
     }
     const { version, hash: baseHash } = row.status;
     const content = { size: facts.size, hash, mtime: facts.mtime };
-    const base = { id, base: version, own: row.own, ...(baseHash === undefined ? {} : { baseHash }) };
+    const base = { id, base: version, ...(baseHash === undefined ? {} : { baseHash }) };
     this.#shipper().append({ op: "store", time, ...base, ...content }, (became: Became) => {
       if (became !== "applied" && became.became === "refused") done(became.errno ?? 5);
       else {

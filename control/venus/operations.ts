@@ -46,6 +46,7 @@ const [keepCache, noFlush, passthrough] = [2, 32, 128];
 const longSeconds = 86_400;
 const shortSeconds = 1;
 const nameBytesMax = 255;
+const depthMax = 4096;
 
 export interface OperationsOptions {
   readonly cache: Cache;
@@ -419,11 +420,13 @@ export class Operations {
     const { node, name, to, newName, flags } = request;
     if ((flags & ~(NOREPLACE | EXCHANGE)) !== 0) fail(errno.EINVAL);
     if (newName.length > nameBytesMax) fail(errno.ENAMETOOLONG);
+    this.#directory(to);
     const id = this.#find(node, name) ?? fail(errno.ETIMEDOUT);
     if (id === 0) fail(errno.ENOENT);
     const over = this.#find(to, newName) ?? 0;
     const exchange = (flags & EXCHANGE) !== 0;
     const moved = this.#need(id);
+    if (isDirectory(moved.status) && this.#isBelow(to, id)) fail(errno.EINVAL);
     let overBase = 0;
     if (over !== 0) {
       const target = this.#need(over);
@@ -441,6 +444,16 @@ export class Operations {
     } else if (exchange) fail(errno.ENOENT);
     const record = { op: "rename", time: this.#time(), id, directory: node, name, to, newName } as const;
     this.#append({ ...record, over, overBase, exchange }, answer, again, () => ({ kind: "done" }));
+  }
+
+  /** Whether a directory is another one or below it, as far as that is known here. */
+  #isBelow(directory: number, above: number): boolean {
+    let here = directory;
+    for (let depth = 0; here !== ROOT_ID && depth < depthMax; depth++) {
+      if (here === above) return true;
+      here = this.#cache.state.objects.get(here)?.status.parent ?? ROOT_ID;
+    }
+    return here === above;
   }
 
   #link(request: RequestOf<"link">, answer: GiveAnswer, again: () => void): void {

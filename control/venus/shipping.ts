@@ -106,7 +106,7 @@ export class Shipper {
       if (earlier.op !== "store" || earlier.id !== record.id || earlier.n !== 0) continue;
       changes.push(["log", sequence, null]);
       // What that one was made from, this one is.
-      Object.assign(record, { base: earlier.base, own: earlier.own, baseHash: earlier.baseHash });
+      Object.assign(record, { base: earlier.base, baseHash: earlier.baseHash });
     }
     return changes;
   }
@@ -130,7 +130,7 @@ export class Shipper {
     this.kick();
   }
 
-  /** Of several stores of one object that vice has not received the newest is enough: only that content is here. */
+  /** Of several stores of one object that were not received the newest is enough: only its content is here. */
   #collapse(): void {
     const { cache } = this.#options;
     const newest = new Map<number, number>();
@@ -141,8 +141,8 @@ export class Shipper {
       if (record.op !== "store" || record.n !== 0 || last === undefined || last === sequence) continue;
       const later = this.#log.get(last);
       if (later?.record.op !== "store") continue;
-      const { base, own, baseHash } = record;
-      const from = { base, own, ...(baseHash === undefined ? {} : { baseHash }) };
+      const { base, baseHash } = record;
+      const from = { base, ...(baseHash === undefined ? {} : { baseHash }) };
       newest.delete(record.id); // the first of them says what all were made from
       const changes: Change[] = [...this.#log].flatMap(([each, row]): Change[] =>
         each < last && row.record.op === "store" && row.record.id === record.id && row.record.n === 0
@@ -175,20 +175,15 @@ export class Shipper {
     this.#busy = true;
     this.#stuckUntil = 0;
     const batch = [...this.#log].slice(0, batchMax);
-    const numbers = new Map<number, number>();
     const changes: Change[] = [];
     const records = batch.map(([sequence, row]) => {
       const n = row.record.n === 0 ? this.#next++ : row.record.n;
-      numbers.set(sequence, n);
       if (row.record.n === 0) changes.push(["log", sequence, { ...row, record: { ...row.record, n } }]);
       return { ...row.record, n };
     });
     if (changes.length > 0) cache.tables.commit(changes);
-    const ready = records.map((record) =>
-      record.op === "store" ? { ...record, own: numbers.get(record.own) ?? 0 } : record,
-    );
     const sequences = batch.map(([sequence]) => sequence);
-    this.#send(ready, 0, () => this.#reintegrate(ready, sequences));
+    this.#send(records, 0, () => this.#reintegrate(records, sequences));
   }
 
   /** Sends the contents of a batch, one after the other. */
@@ -329,18 +324,11 @@ export class Shipper {
 
   /** A log entry is over: what was its own content is that of vice's version now. */
   #settle(record: FileRecord, sequence: number, version: number | undefined, isDone: boolean): Change[] {
-    const { state } = this.#options.cache;
-    const changes: Change[] = [];
-    const row = state.objects.get(record.id);
-    if (row?.own === sequence) {
-      const content = isDone && version !== undefined ? version : 0;
-      changes.push(["object", record.id, { ...row, own: 0, content }]);
-    }
-    // A later store was made from this one's content: from that version, then.
-    for (const [later, { record: other, applied }] of state.log)
-      if (other.op === "store" && other.own === sequence && version !== undefined)
-        changes.push(["log", later, { applied, record: { ...other, own: 0, base: version } }]);
-    return changes;
+    const row = this.#options.cache.state.objects.get(record.id);
+    if (row?.own !== sequence) return [];
+    return [
+      ["object", record.id, { ...row, own: 0, content: isDone && version !== undefined ? version : 0 }],
+    ];
   }
 
   /** What is here of an object does not count: vice is asked when somebody wants it. */

@@ -31,7 +31,7 @@ export interface CachedObject {
   readonly whole: boolean;
 }
 
-/** `record.n` is 0 until it is offered; `own` in a store is a sequence until then. */
+/** `record.n` is 0 until it is offered. */
 export interface LogRow {
   readonly record: FileRecord;
   readonly applied: boolean;

@@ -149,8 +149,8 @@ export class MemoryFileSystem implements FileSystem {
         return this.#rename(inode, request.name, request);
       case "link": {
         const of = this.#inodes.get(request.of) ?? fail(errno.ESTALE);
-        if (isDirectory(of)) fail(errno.EPERM);
         this.#absent(inode, request.name);
+        if (isDirectory(of)) fail(errno.EPERM);
         this.#enter(inode, request.name, of);
         of.links++;
         of.ctime = this.#now();

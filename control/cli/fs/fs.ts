@@ -1,4 +1,6 @@
-// `proteus fs`: the caching file system. What each command does is beside this file: volume.ts, mount.ts.
+// `proteus fs`: volumes of files that machines mount and cache.
+//
+// - What each command does is beside this file: volume.ts, mount.ts.
 
 import type { Command } from "@commander-js/extra-typings";
 import type { CallingOptions } from "../calling.js";
@@ -29,6 +31,12 @@ again.
 Examples:
   proteus fs mount @/var/lib/proteus-vice/vice.capability /mnt/home --volume home
   proteus fs mount e4b2c2985455010000ff1125f2c66632 /mnt/home --cache /srv/cache`;
+
+const statusHelp = `
+RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes.
+
+Example:
+  proteus fs status --json`;
 
 /** Adds `fs` and its subcommands to the program. */
 export function registerFs(program: Command): void {
@@ -102,10 +110,7 @@ export function registerFs(program: Command): void {
     .description("how the mounts of this machine fare")
     .argument("[mountpoint]", "one of them")
     .option("--json", "one JSON document on stdout", false)
-    .addHelpText(
-      "after",
-      "\nRECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes.\n\nExample:\n  proteus fs status --json",
-    )
+    .addHelpText("after", statusHelp)
     .action((mountpoint, options) => status(mountpoint, options));
   for (const [word, about] of [
     ["disconnect", "have a mount act as if there were no network"],

@@ -187,7 +187,7 @@ class Replay {
     }
     if ((row.entries ?? 0) > 0)
       return checked ? refused(errno.ENOTEMPTY) : this.#list(record, "the directory is not empty"); // 47
-    const isNewer = isFileMode(row.mode) && row.version > record.base && row.links === 1;
+    const isNewer = isFileMode(row.mode) && this.#isOthers(row, record.base) && row.links === 1;
     if (isNewer && !checked) return this.#list(record, "it was changed meanwhile, and stays"); // 24
     this.#draft.leave(directory, name, time, this.given.seconds);
     return done;
@@ -240,7 +240,7 @@ class Replay {
     if (isDirectoryMode(row.mode) !== isFolder) return isFolder ? errno.ENOTDIR : errno.EISDIR;
     if ((row.entries ?? 0) > 0) return errno.ENOTEMPTY; // 72
     this.#draft.leave(to, newName, time, this.given.seconds); // 71
-    if (!checked && isFileMode(row.mode) && row.version > overBase && row.links === 1) {
+    if (!checked && isFileMode(row.mode) && this.#isOthers(row, overBase) && row.links === 1) {
       const free = this.#freeName(to, newName, this.#draft.volume.conflicts + 1); // 61
       this.#draft.enter(to, free, target, time);
       this.#listed({ time, why: "it was changed before it was replaced", name: free, record: {} });
@@ -277,7 +277,7 @@ class Replay {
   // ---- contents and attributes -----------------------------------------------------------
 
   #store(record: RecordOf<"store">): Became {
-    const { base, baseHash, own, hash, checked, n } = record;
+    const { base, baseHash, hash, checked, n } = record;
     const id = this.#draft.resolve(record.id);
     const row = this.#draft.object(id);
     if (row === undefined) return this.#unknown(record);
@@ -287,8 +287,7 @@ class Replay {
       this.#bringBack(id, record); // 21, 26, 29
     else if (there === hash) return this.#merge(id, hash) ?? this.#touch(id, record); // 2
     const now = this.#draft.object(id) ?? row;
-    const follows =
-      row.version === base || (own !== 0 && row.by?.[0] === this.given.venus && row.by[1] === own); // 1, 17
+    const follows = !this.#isOthers(row, base); // 1, 17
     if (follows || checked || there === baseHash) {
       const merged = this.#merge(id, hash); // 31
       if (merged !== undefined) return merged;
@@ -311,6 +310,14 @@ class Replay {
     this.#put(copy, this.#draft.object(copy) ?? now, record);
     this.#note(record, "somebody else changed it too", free);
     return { became: "kept", name: free, id: copy };
+  }
+
+  /**
+   * Whether a content is somebody else's, newer than what a record was made from: what its maker stored
+   * before, in the same log, it knew.
+   */
+  #isOthers({ version, by }: ObjectRow, base: number): boolean {
+    return version > base && by?.[0] !== this.given.venus;
   }
 
   #put(id: number, row: ObjectRow, { size, hash, mtime, time, n }: RecordOf<"store">): void {

@@ -11,7 +11,7 @@ import { Refused } from "../../../control/stub/refused.js";
 import type { CallVice, Came, Values } from "../../../control/venus/link.js";
 import { Venus } from "../../../control/venus/venus.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
-import type { FileAnswer, FileRequest } from "../../../drivers/file-system.js";
+import type { FileAnswer, FileRequest, FileSystem } from "../../../drivers/file-system.js";
 import type { Invalidation } from "../../../drivers/fuse/codec.js";
 import { MemoryFolder } from "../../../drivers/memory/folder.js";
 
@@ -129,86 +129,18 @@ export class FilesWorld {
 const isError = (answer: FileAnswer): answer is Extract<FileAnswer, { kind: "error" }> =>
   answer.kind === "error";
 
-/** The kernel's side of one mount. */
-export class Mount {
-  readonly port: Uint8Array;
-  readonly folder: MemoryFolder;
-  venus: Venus;
-  /** No network. */
-  isCut = false;
-  /** Answers of vice come, breaks do not. */
-  isDeaf = false;
-  /** The next answer of vice is lost, after it was done. */
-  loseAnswer = "";
-  readonly invalidated: Invalidation[] = [];
-
-  constructor(
-    readonly world: FilesWorld,
-    readonly number: number,
-  ) {
-    this.port = new Uint8Array(6).fill(number);
-    this.folder = new MemoryFolder({ random: new SeededRandom(number) });
-    this.venus = this.#open();
-  }
-
-  readonly #call: CallVice = (operation, given, done) => {
-    const answered = (came: Came): void => {
-      try {
-        done(came);
-      } catch (error) {
-        this.world.failures.push(error);
-      }
-    };
-    if (this.isCut) {
-      queueMicrotask(() => answered({ code: "RPC_NOTFOUND" }));
-      return;
-    }
-    this.world.serve(operation, given).then(
-      (reply) => {
-        const isLost = this.loseAnswer === operation;
-        if (isLost) this.loseAnswer = "";
-        answered(this.isCut || isLost ? { code: "RPC_FAILURE" } : { reply });
-      },
-      (error: unknown) => {
-        if (error instanceof Refused) answered({ code: statusName(error.status) ?? "STD_SYSERR" });
-        else {
-          this.world.failures.push(error);
-          answered({ code: "STD_SYSERR" });
-        }
-      },
-    );
-  };
-
-  #open(): Venus {
-    const { world } = this;
-    return new Venus({
-      ...{ folder: this.folder, newDigest, random: world.bytes, call: this.#call, port: this.port },
-      now: () => [5000 + Math.floor(world.milliseconds / 1000), world.milliseconds % 1000],
-      clock: () => world.milliseconds,
-      machine: `m${this.number}`,
-      invalidate: (what, done) => {
-        this.invalidated.push(...what);
-        queueMicrotask(done);
-      },
-      failed: (error) => world.failures.push(error),
-    });
-  }
-
-  /** kill -9, or the end of the power. */
-  restart(how: "kill" | "cut" = "kill"): void {
-    if (how === "kill") this.folder.kill();
-    else this.folder.cut();
-    this.folder.restart();
-    this.venus = this.#open();
-  }
+/** What a kernel asks of a file system, with few words. */
+export abstract class KernelSide {
+  protected abstract readonly fileSystem: FileSystem;
+  protected abstract settle(): Promise<void>;
 
   async ask(request: Partial<FileRequest> & { kind: FileRequest["kind"] }): Promise<FileAnswer> {
     let answer: FileAnswer | undefined;
-    this.venus.handle({ node: ROOT_ID, uid: 0, gid: 0, pid: 1, ...request } as FileRequest, (given) => {
+    this.fileSystem.handle({ node: ROOT_ID, uid: 0, gid: 0, pid: 1, ...request } as FileRequest, (given) => {
       // Names are read while they are told, as the kernel's buffer is filled.
       answer = given.kind === "names" ? { kind: "names", names: [...given.names] } : given;
     });
-    for (let turn = 0; answer === undefined && turn < 50; turn++) await this.world.settle();
+    for (let turn = 0; answer === undefined && turn < 50; turn++) await this.settle();
     if (answer === undefined) throw new Error(`no answer to ${request.kind}`);
     return answer;
   }
@@ -314,5 +246,88 @@ export class Mount {
       else Object.assign(found, { [`${below}/`]: "" }, await this.tree(below));
     }
     return found;
+  }
+}
+
+/** The kernel's side of one mount. */
+export class Mount extends KernelSide {
+  readonly port: Uint8Array;
+  readonly folder: MemoryFolder;
+  venus: Venus;
+  /** No network. */
+  isCut = false;
+  /** Answers of vice come, breaks do not. */
+  isDeaf = false;
+  /** The next answer of vice is lost, after it was done. */
+  loseAnswer = "";
+  readonly invalidated: Invalidation[] = [];
+
+  constructor(
+    readonly world: FilesWorld,
+    readonly number: number,
+  ) {
+    super();
+    this.port = new Uint8Array(6).fill(number);
+    this.folder = new MemoryFolder({ random: new SeededRandom(number) });
+    this.venus = this.#open();
+  }
+
+  protected get fileSystem(): FileSystem {
+    return this.venus;
+  }
+
+  protected settle(): Promise<void> {
+    return this.world.settle();
+  }
+
+  readonly #call: CallVice = (operation, given, done) => {
+    const answered = (came: Came): void => {
+      try {
+        done(came);
+      } catch (error) {
+        this.world.failures.push(error);
+      }
+    };
+    if (this.isCut) {
+      queueMicrotask(() => answered({ code: "RPC_NOTFOUND" }));
+      return;
+    }
+    this.world.serve(operation, given).then(
+      (reply) => {
+        const isLost = this.loseAnswer === operation;
+        if (isLost) this.loseAnswer = "";
+        answered(this.isCut || isLost ? { code: "RPC_FAILURE" } : { reply });
+      },
+      (error: unknown) => {
+        if (error instanceof Refused) answered({ code: statusName(error.status) ?? "STD_SYSERR" });
+        else {
+          this.world.failures.push(error);
+          answered({ code: "STD_SYSERR" });
+        }
+      },
+    );
+  };
+
+  #open(): Venus {
+    const { world } = this;
+    return new Venus({
+      ...{ folder: this.folder, newDigest, random: world.bytes, call: this.#call, port: this.port },
+      now: () => [5000 + Math.floor(world.milliseconds / 1000), world.milliseconds % 1000],
+      clock: () => world.milliseconds,
+      machine: `m${this.number}`,
+      invalidate: (what, done) => {
+        this.invalidated.push(...what);
+        queueMicrotask(done);
+      },
+      failed: (error) => world.failures.push(error),
+    });
+  }
+
+  /** kill -9, or the end of the power. */
+  restart(how: "kill" | "cut" = "kill"): void {
+    if (how === "kill") this.folder.kill();
+    else this.folder.cut();
+    this.folder.restart();
+    this.venus = this.#open();
   }
 }

@@ -90,8 +90,8 @@ const cases: readonly Case[] = [
     number: 17,
     s: nothing,
     c: (c, b) => {
-      const own = c.store(b.f, "C1", { base: b.at(b.f) });
-      c.store(b.f, "C2", { base: b.at(b.f), own });
+      c.store(b.f, "C1", { base: b.at(b.f) });
+      c.store(b.f, "C2", { base: b.at(b.f) });
     },
     became: ["done", "done"],
     tree: { f: "C2" },

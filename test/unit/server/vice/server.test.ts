@@ -119,7 +119,7 @@ describe("vice over RPC", () => {
     const id = idOf(writer.venus, 1);
     const hash = createHash("sha256").update("hello").digest("hex");
     const base = { checked: true, time: [1, 0] };
-    const store = { ...base, op: "store", id, base: 0, own: 1, size: 5, hash, mtime: [1, 0] };
+    const store = { ...base, op: "store", id, base: 0, size: 5, hash, mtime: [1, 0] };
     const { next } = await vice.end(
       writer.calls.send({
         session: writer.session,

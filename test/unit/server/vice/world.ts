@@ -86,7 +86,6 @@ export class Client {
   #counter = 0;
   #batch: FileRecord[] = [];
   #contents = new Map<number, string>();
-  readonly #made = new Map<number, number>();
 
   constructor(
     readonly world: ViceWorld,
@@ -121,8 +120,7 @@ export class Client {
 
   make(name: string, directory = ROOT_ID, mode = 0o100644, more: object = {}): number {
     const id = this.id();
-    const n = this.record({ op: "make", id, directory, name, mode, uid: 1, gid: 1, ...more } as Loose);
-    this.#made.set(id, n);
+    this.record({ op: "make", id, directory, name, mode, uid: 1, gid: 1, ...more } as Loose);
     return id;
   }
 
@@ -134,20 +132,11 @@ export class Client {
     return this.make(name, directory, 0o120777, { target });
   }
 
-  store(
-    id: number,
-    text: string,
-    {
-      base = 0,
-      own = this.#made.get(id) ?? 0,
-      baseText,
-    }: { base?: number; own?: number; baseText?: string } = {},
-  ): number {
+  store(id: number, text: string, { base = 0, baseText }: { base?: number; baseText?: string } = {}): number {
     const content = { size: text.length, hash: sha256(text), mtime: [3000, 0] as const };
     const known = baseText === undefined ? {} : { baseHash: sha256(baseText) };
-    const n = this.record({ op: "store", id, base, own, ...known, ...content } as Loose);
+    const n = this.record({ op: "store", id, base, ...known, ...content } as Loose);
     this.#contents.set(n, text);
-    this.#made.set(id, n);
     return n;
   }
 
