@@ -409,9 +409,9 @@ export class Operations {
     this.#append(record, answer, again, () => ({ kind: "done" }));
   }
 
-  /** Without vice it has to be known that a directory is empty. */
+  /** It has to be known here that a directory is empty: vice may be gone before it says so. */
   #empty(id: number, status: CachedObject["status"]): void {
-    if (!isDirectory(status) || this.#options.shipper.isThrough) return;
+    if (!isDirectory(status)) return;
     const names = this.#cache.names(id);
     if (names === null || names.size > 0) fail(errno.ENOTEMPTY);
   }

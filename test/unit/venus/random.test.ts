@@ -8,6 +8,8 @@ import type { FileAnswer, FileRequest, FileSystem } from "../../../drivers/file-
 import { MemoryFileSystem } from "../../../drivers/memory/file-system.js";
 import { FilesWorld, KernelSide, type Mount } from "./world.js";
 
+const seeds = { quick: 40, long: 400, nightly: 20_000 }[process.env.PROTEUS_TIER ?? "quick"] ?? 40;
+
 class Model extends KernelSide {
   protected readonly fileSystem: FileSystem = new MemoryFileSystem({
     now: () => ({ seconds: 1, nanoseconds: 0 }),
@@ -84,7 +86,7 @@ async function play(seed: number, rounds: number): Promise<void> {
   await a.list();
   const told: string[] = [];
   const where = (): string =>
-    `seed ${seed}: ${told.slice(-40).join("; ")} ${JSON.stringify([...world.volume.state.conflicts.values()])}`;
+    `seed ${seed}: ${told.slice(-60).join("; ")} ${JSON.stringify([...world.volume.state.conflicts.values()])}`;
   for (let round = 0; round < rounds; round++) {
     const fate = random.below(40);
     if (fate === 0) a.isCut = true;
@@ -114,7 +116,7 @@ async function play(seed: number, rounds: number): Promise<void> {
 }
 
 describe("random work on a mount", () => {
-  it.each(Array.from({ length: 40 }, (_, seed) => seed + 1))(
+  it.each(Array.from({ length: seeds }, (_, seed) => seed + 1))(
     "is what it is in memory, seed %i",
     async (seed) => {
       await play(seed, 60);
