@@ -12,11 +12,15 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Running } from "./lab-runner.js";
 import { firstLine, isRoot, Programs, until, within } from "./programs.js";
+
+/** Linux hands files of a FUSE mount to the kernel since 6.9. */
+const [major = 0, minor = 0] = release().split(".").map(Number);
+const hasPassthrough = major > 6 || (major === 6 && minor >= 9);
 
 const folder = mkdtempSync(join(tmpdir(), "fs-"));
 const at = (name: string): string => join(folder, name);
@@ -59,10 +63,9 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     const program = pool.start(node, ...words, "--machine", node, "--json");
     running.push(program);
     const ready = JSON.parse(await firstLine(`the mount on ${node}`, program)) as {
-      volume: string;
-      pid: number;
+      readonly pid: number;
     };
-    expect(ready.volume).toBe("home");
+    expect(ready).toMatchObject({ volume: "home", passthrough: hasPassthrough });
     pids.set(name, ready.pid);
     return program;
   };
@@ -117,6 +120,18 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     expect(
       sh("chmod 600 $B/n; touch -d '2001-02-03 04:05:06.123456789 UTC' $B/n; TZ=UTC stat -c '%a %y' $A/n"),
     ).toBe("600 2001-02-03 04:05:06.123456789 +0000\n");
+  });
+
+  const hasPython = spawnSync("python3", ["--version"]).status === 0;
+  it.runIf(hasPython)("can be mapped, appended to and written in the middle, as a local disk", () => {
+    const map =
+      "import mmap,sys;f=open(sys.argv[1],'r+b');m=mmap.mmap(f.fileno(),0);m[5:10]=b'there';m.flush();f.close()";
+    sh("printf 'hello world\\n' > $A/m; cat $B/m > /dev/null");
+    sh(`python3 -c "${map}" $A/m`);
+    sh("echo more >> $A/m; printf HE | dd of=$A/m conv=notrunc status=none");
+    expect(sh("cat $A/m; cat $B/m")).toBe("HEllothered\nmore\nHEllothered\nmore\n");
+    sh("truncate -s 5 $B/m; cat $A/m > /dev/null");
+    expect(sh("cat $A/m; stat -c %s $A/m $B/m")).toBe("HEllo5\n5\n");
   });
 
   it("is a place for trees, and lists them alike", () => {
