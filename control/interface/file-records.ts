@@ -4,7 +4,7 @@
 //   believed to be so. Numbers of a log rise by one; each is applied at most once.
 // - A `checked` record is of a venus that waits for the answer: what does not fit is refused, as a local
 //   file system would. Others were done without asking, and a conflict has its rule (docs/FILES.md).
-// - `store` is the only one with data; its content has been sent under its number.
+// - `store` is the only one with data; its content has been sent under its number, or is in the record.
 
 import { z } from "zod";
 import {
@@ -18,6 +18,12 @@ import {
   timeSchema,
   versionSchema,
 } from "./file-status.js";
+
+/** Contents of so many bytes travel in their record. */
+export const INLINE_BYTES_MAX = 16 * 1024;
+const INLINE_CHARACTERS_MAX = 4 * Math.ceil(INLINE_BYTES_MAX / 3);
+/** Records of one call have at most so many characters as JSON, so that they fit into a request. */
+export const RECORDS_CHARACTERS_MAX = 64 * 1024;
 
 const number = z.int().positive();
 const base = { n: number, time: timeSchema, checked: z.boolean() };
@@ -70,6 +76,8 @@ export const recordSchema = z.discriminatedUnion("op", [
     size: z.int().nonnegative(),
     hash: hashSchema,
     mtime: timeSchema,
+    /** A small content itself, in base64: it has not been sent then. */
+    data: z.string().max(INLINE_CHARACTERS_MAX).optional(),
   }),
   z.strictObject({
     ...base,

@@ -10,7 +10,7 @@
 //   record is made to say what it is now, and goes again.
 
 import type { FileRecord, Outcome } from "../interface/file-records.js";
-import { reintegratedSchema } from "../interface/file-records.js";
+import { INLINE_BYTES_MAX, RECORDS_CHARACTERS_MAX, reintegratedSchema } from "../interface/file-records.js";
 import type { HelloDocument } from "../interface/vice.js";
 import { VICE_PIECE_BYTES } from "../interface/vice.js";
 import type { Change } from "../recoverable/tables.js";
@@ -174,7 +174,7 @@ export class Shipper {
       return;
     this.#busy = true;
     this.#stuckUntil = 0;
-    const batch = [...this.#log].slice(0, batchMax);
+    const batch = this.#batch();
     const changes: Change[] = [];
     const records = batch.map(([sequence, row]) => {
       const n = row.record.n === 0 ? this.#next++ : row.record.n;
@@ -183,7 +183,29 @@ export class Shipper {
     });
     if (changes.length > 0) cache.tables.commit(changes);
     const sequences = batch.map(([sequence]) => sequence);
-    this.#send(records, 0, () => this.#reintegrate(records, sequences));
+    const ready = records.map((record) => this.#withContent(record));
+    this.#send(ready, 0, () => this.#reintegrate(ready, sequences));
+  }
+
+  /** The first records, as many as one call carries. */
+  #batch(): readonly [sequence: number, row: LogRow][] {
+    const batch: [number, LogRow][] = [];
+    let characters = 0;
+    for (const entry of this.#log) {
+      const { record } = entry[1];
+      characters += JSON.stringify(record).length;
+      if (record.op === "store" && record.size <= INLINE_BYTES_MAX) characters += record.size * 1.4;
+      if (batch.length > 0 && (characters > RECORDS_CHARACTERS_MAX || batch.length >= batchMax)) break;
+      batch.push(entry);
+    }
+    return batch;
+  }
+
+  /** A small content goes in its record. */
+  #withContent(record: FileRecord): FileRecord {
+    if (record.op !== "store" || record.size === 0 || record.size > INLINE_BYTES_MAX) return record;
+    const data = this.#options.cache.contents.read(record.id, 0, record.size);
+    return { ...record, data: Buffer.from(data).toString("base64") };
   }
 
   /** Sends the contents of a batch, one after the other. */
@@ -196,7 +218,7 @@ export class Shipper {
     }
     const next = (): void => this.#send(records, index + 1, done);
     const { last = 0 } = link.hello ?? {};
-    if (record.op !== "store" || record.size === 0 || record.n <= last) {
+    if (record.op !== "store" || record.size === 0 || record.data !== undefined || record.n <= last) {
       next();
       return;
     }

@@ -231,7 +231,8 @@ export class ViceVolume {
     let count = 0;
     for (const record of records) {
       if (record.op === "store" && record.n > known.last) {
-        const { n, size, hash } = record;
+        const { n, size, hash, data } = record;
+        if (data !== undefined) this.send(session, n, 0, fromBase64(data));
         if (!(await this.#prepared(venus, n, size, hash))) break;
       }
       count++;
@@ -282,30 +283,43 @@ export class ViceVolume {
       if (error instanceof Lie) return refuse(STD_ARGBAD);
       throw error;
     }
+    for (const id of draft.touched) {
+      const after = draft.object(id);
+      if (after?.gone === undefined || this.#state.objects.get(id)?.gone !== undefined) continue;
+      const { version } = after;
+      draft.also(["old", `${id}.${version}`, { id, version, until } satisfies OldRow]);
+    }
     const last = row.last + records.length;
     const kept = outcomes.slice(-RECORDS_MAX);
     const swept = this.#sweep(seconds);
     const changes: Change[] = [
       ...draft.changes(),
       ["venus", venus, { ...row, last, outcomes: kept } satisfies VenusRow],
-      ...swept.map(([key]): Change => ["old", key, null]),
+      ...swept.changes,
     ];
     onFolder(() => {
       for (const [record, id, version] of installs) this.#contents.install(venus, record, id, version);
       this.#tables.commit(changes);
-      for (const [, { id, version }] of swept) this.#contents.remove(id, version);
+      for (const { id, version } of swept.contents) this.#contents.remove(id, version);
     });
     return outcomes;
   }
 
-  /** Contents that have outlived their time. */
-  #sweep(seconds: number): [string, OldRow][] {
-    const over: [string, OldRow][] = [];
+  /** Contents that have outlived their time, and objects that are gone for as long. */
+  #sweep(seconds: number): { readonly changes: Change[]; readonly contents: OldRow[] } {
+    const changes: Change[] = [];
+    const contents: OldRow[] = [];
+    let count = 0;
     for (const [key, row] of this.#state.old) {
-      if (row.until > seconds || over.length >= sweptMax) break; // in the order in which they were replaced
-      over.push([key, row]);
+      if (row.until > seconds || count++ >= sweptMax) break; // in the order in which they were replaced
+      changes.push(["old", key, null]);
+      const object = this.#state.objects.get(row.id);
+      const isNewest = object?.version === row.version;
+      if (isNewest && object.gone === undefined) continue; // it came back
+      if (isNewest) changes.push(["object", row.id, null]);
+      contents.push(row);
     }
-    return over;
+    return { changes, contents };
   }
 
   #answer(session: Session, outcomes: Outcome[], touched: readonly number[]): Reintegrated {
@@ -330,6 +344,8 @@ export class ViceVolume {
     this.#tables.close();
   }
 }
+
+const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
 
 function refusal(error: unknown): unknown {
   const isFull =

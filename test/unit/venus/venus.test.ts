@@ -68,6 +68,17 @@ describe("two mounts of a volume", () => {
     expect(world.calls).toEqual(["getstatus", "fetch"]);
   });
 
+  it("send a small content with its record, and a large one before it", async () => {
+    const { world, a } = await two();
+    await a.list();
+    await a.write("f", "old");
+    world.calls.length = 0;
+    await a.write("f", "small");
+    expect(world.calls).toEqual(["reintegrate"]);
+    await a.write("f", "large ".repeat(100_000));
+    expect(world.calls.slice(1)).toEqual(["send", "send", "send", "reintegrate"]);
+  });
+
   it("have the kernel forget before the other's close has returned", async () => {
     const { a, b } = await two();
     await a.write("f", "1");
@@ -170,12 +181,14 @@ describe("a mount without vice", () => {
       const { world, a, b } = await two();
       await a.list();
       a.loseAnswer = operation;
-      expect(await a.write("f", "content")).toBe(0);
+      const text = operation === "send" ? "content ".repeat(4000) : "content"; // small ones need no send
+      expect(await a.write("f", text)).toBe(0);
       expect(await a.mkdir("d")).toBe(0);
       await world.pass(4000);
       expect(a.venus.status()).toMatchObject({ state: "connected", records: 0 });
-      expect(await b.tree(), operation).toEqual({ "d/": "", f: "content" });
-      expect(await a.tree()).toEqual({ "d/": "", f: "content" });
+      expect(await b.tree(), operation).toEqual({ "d/": "", f: text });
+      expect(await a.tree()).toEqual({ "d/": "", f: text });
+      expect(a.loseAnswer).toBe(operation === "hello" ? "hello" : "");
       expect(world.volume.state.conflicts.size, operation).toBe(0);
       expect(world.failures).toEqual([]);
     }

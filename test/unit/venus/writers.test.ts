@@ -60,7 +60,10 @@ async function play(seed: number): Promise<void> {
 }
 
 describe("several writers, some without network", () => {
-  it.each(Array.from({ length: seeds }, (_, seed) => seed + 1))("end with one tree, seed %i", async (seed) => {
-    await play(seed);
-  });
+  it.each(Array.from({ length: seeds }, (_, seed) => seed + 1))(
+    "end with one tree, seed %i",
+    async (seed) => {
+      await play(seed);
+    },
+  );
 });

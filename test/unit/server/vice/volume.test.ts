@@ -161,6 +161,42 @@ describe("a volume", () => {
     expect(Object.keys(world.tree())).toHaveLength(3);
   });
 
+  it("lets contents go that were replaced or removed, after their time", async () => {
+    const world = new ViceWorld();
+    const one = await new Client(world, "a", true).begin();
+    const [f, g] = [one.make("f"), one.make("g")];
+    one.store(f, "f1");
+    one.store(g, "g1");
+    await one.ship();
+    one.store(f, "f2");
+    one.remove("g", g);
+    await one.ship();
+    const contents = () => world.folder.paths().filter((path) => path.startsWith("content/")).length;
+    expect(contents()).toBe(3);
+    const later = await new Client(world, "b").begin();
+    world.milliseconds = 3_000_000;
+    await later.begin();
+    later.store(g, "back", { base: later.version(g) }); // what came back meanwhile stays
+    await later.ship();
+    world.milliseconds = 4_000_000;
+    await one.begin();
+    one.make("h");
+    await one.ship();
+    expect(world.tree()).toEqual({ f: "f2", g: "back", h: "" });
+    expect(contents()).toBe(2);
+    world.milliseconds = 9_000_000;
+    await one.begin();
+    one.remove("g", g);
+    await one.ship();
+    world.milliseconds = 14_000_000;
+    await one.begin();
+    one.make("i");
+    await one.ship();
+    expect(contents()).toBe(1);
+    expect(world.volume.state.objects.has(g)).toBe(false);
+    expect(world.volume.state.old.size).toBe(0);
+  });
+
   it("lists large directories in pages", async () => {
     const world = new ViceWorld();
     const one = await new Client(world, "a", true).begin();
