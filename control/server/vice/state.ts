@@ -119,6 +119,7 @@ export class VolumeState implements Rows {
         put(this.aliases, Number(key), (row as { readonly to: number } | null)?.to ?? null);
         return;
       case "old":
+        this.old.delete(String(key)); // the map is in the order of their times
         put(this.old, String(key), row as OldRow | null);
         return;
       default:
