@@ -35,6 +35,8 @@ export interface CacheOptions {
   readonly newDigest: NewDigest;
   readonly random: (bytes: number) => Uint8Array;
   readonly now: () => FileTime;
+  /** Contents take about so many bytes at most; what is open or was changed here stays. Default: no bound. */
+  readonly bytesMax?: number;
 }
 
 const encoder = new TextEncoder();
@@ -47,9 +49,15 @@ export class Cache {
   link: Link | null = null;
   /** Contents, and questions, that were asked of vice. */
   fetches = 0;
+  /** Bytes of the contents that are here. */
+  bytes = 0;
   readonly #waiting = new Map<string, (() => void)[]>();
+  /** Contents by when they were last used, and how long they were then. */
+  readonly #used = new Map<number, number>();
+  readonly #bytesMax: number;
 
-  constructor({ folder, newDigest, random }: CacheOptions) {
+  constructor({ folder, newDigest, random, bytesMax = Number.POSITIVE_INFINITY }: CacheOptions) {
+    this.#bytesMax = bytesMax;
     this.tables = RecoverableTables.open(folder, this.state);
     this.contents = new CacheContents(folder, newDigest);
     if (this.state.cache === null) {
@@ -58,6 +66,30 @@ export class Cache {
       };
       this.tables.commit([["cache", 0, first]]);
       this.tables.syncNow();
+    }
+    for (const [id, { status, content, own }] of this.state.objects)
+      if (content > 0 || own > 0) this.#note(id, status.size);
+  }
+
+  // ---- room ------------------------------------------------------------------------------
+
+  #note(id: number, size: number): void {
+    this.bytes += size - (this.#used.get(id) ?? 0);
+    this.#used.delete(id);
+    if (size > 0) this.#used.set(id, size);
+  }
+
+  /** A content is used; those that were not for the longest time make room for it. */
+  used(id: number): void {
+    this.#note(id, this.state.objects.get(id)?.status.size ?? 0);
+    for (const other of this.#used.keys()) {
+      if (this.bytes <= this.#bytesMax) return;
+      const row = this.state.objects.get(other);
+      const isBusy = other === id || this.contents.get(other) !== undefined || this.state.open.has(other);
+      if (isBusy || (row !== undefined && (row.own > 0 || this.isPending(other)))) continue;
+      if (row !== undefined) this.tables.commit([["object", other, { ...row, content: 0 }]]);
+      this.contents.remove(other);
+      this.#note(other, 0);
     }
   }
 
@@ -149,6 +181,7 @@ export class Cache {
     if (!this.state.objects.has(id) || this.isPending(id)) return [];
     if (this.contents.get(id) !== undefined) return [];
     this.contents.remove(id);
+    this.#note(id, 0);
     return [["object", id, null]];
   }
 
@@ -244,6 +277,7 @@ export class Cache {
             this.tables.commit([["object", id, { ...now, content: 0 }]]);
             this.contents.install(id);
             this.tables.commit([["object", id, { ...now, content: version }]]);
+            this.used(id);
           } else this.link?.doubt(id);
           ended();
         }

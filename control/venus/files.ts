@@ -56,6 +56,7 @@ export class OpenFiles {
     if (isEmpty && content.file.facts().size > 0) content.file.truncate(0); // of an older version
     if (forWriting) this.watch(id);
     if (truncated) content.file.truncate(0);
+    this.#cache.used(id);
     this.#handles.set(++this.#last, { id, forWriting });
     return { handle: this.#last, backing: content.backing };
   }
@@ -109,7 +110,10 @@ export class OpenFiles {
     const before = contents.with(id, (file) => file.facts());
     const hash = contents.hash(id);
     const isSame = hash === (row.status.hash ?? EMPTY_HASH) && facts.size === row.status.size;
-    const settled = (): void => tables.commit([["open", id, this.#rowOf(before, open.touched)]]);
+    const settled = (): void => {
+      tables.commit([["open", id, this.#rowOf(before, open.touched)]]);
+      this.#cache.used(id);
+    };
     if (isSame && isSameTime(facts.mtime, row.status.mtime)) {
       settled();
       done(0);

@@ -46,6 +46,8 @@ export interface VenusStatus {
   readonly records: number;
   readonly promises: number;
   readonly objects: number;
+  /** Of the contents that are here. */
+  readonly bytes: number;
   readonly open: number;
   readonly calls: number;
   readonly notes: readonly string[];
@@ -160,7 +162,7 @@ export class Venus implements FileSystem {
     return {
       ...{ volume: this.cache.row.volume, state: isBehind ? "reintegrating" : state },
       ...{ reason: isConnected ? "" : reason, records: log.size, promises, objects: objects.size },
-      ...{ open: this.#files.count, calls: this.#calls, notes: this.shipper.notes },
+      ...{ bytes: this.cache.bytes, open: this.#files.count, calls: this.#calls, notes: this.shipper.notes },
     };
   }
 

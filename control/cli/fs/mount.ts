@@ -16,6 +16,7 @@ import type { CallingOptions } from "../calling.js";
 import { untilStopped } from "../foreground.js";
 import { emit, fail, narrate } from "../output.js";
 import { kernelBytes } from "../package-files.js";
+import { parseSize } from "../quantity.js";
 import { table } from "../table.js";
 import { parseTarget } from "../target.js";
 import { mountsHere, removeMount, requireMount, socketOf, targetOf, writeMount } from "./mounts.js";
@@ -24,6 +25,7 @@ import { findVolume } from "./volume.js";
 export interface MountOptions extends CallingOptions {
   readonly volume?: string | undefined;
   readonly cache?: string | undefined;
+  readonly cacheSize: string;
   readonly machine?: string | undefined;
 }
 
@@ -33,6 +35,7 @@ const machineForm = /[^A-Za-z0-9._-]/g;
 
 export async function mount(vice: string, mountpoint: string, options: MountOptions): Promise<void> {
   const target = targetOf(mountpoint);
+  const cacheBytes = parseSize(options.cacheSize, 2 ** 53);
   const stopped = untilStopped();
   const given = await parseTarget(vice, "vice", options);
   const running = await startKernel({
@@ -48,7 +51,7 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
       .replace(machineForm, "-")
       .slice(0, 32);
     const mounted = await mountVolume({
-      ...{ kernel: running.kernel, capability, source: name, target, cache, machine },
+      ...{ kernel: running.kernel, capability, source: name, target, cache, machine, cacheBytes },
       failed: (error) => fail(error),
     });
     const socket = serveMount(socketOf(target), async (word: MountWord) => {
@@ -120,13 +123,13 @@ function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): strin
   const cell = (value: unknown): string => (value === undefined ? "-" : String(value));
   const rows = mounts.map((each) => [
     ...[each.target, each.volume, each.state, each.records].map(cell),
-    ...[each.promises, each.objects, each.open].map(cell),
+    ...[each.promises, each.objects, each.bytes, each.open].map(cell),
   ]);
   const notes = mounts.flatMap(({ target, notes: own, reason }) => [
     ...(typeof reason === "string" && reason !== "" ? [`${cell(target)}: ${reason}`] : []),
     ...(Array.isArray(own) ? own.map((note) => `${cell(target)}: ${cell(note)}`) : []),
   ]);
-  const heads = ["MOUNT", "VOLUME", "STATE", "RECORDS", "PROMISES", "OBJECTS", "OPEN"];
+  const heads = ["MOUNT", "VOLUME", "STATE", "RECORDS", "PROMISES", "OBJECTS", "BYTES", "OPEN"];
   return [table(heads, rows), ...notes].join("\n");
 }
 

@@ -17,6 +17,7 @@ export interface ServingData {
   readonly descriptor: number;
   /** The cache's folder. */
   readonly folder: string;
+  readonly bytesMax: number;
   readonly port: Uint8Array;
   readonly machine: string;
   readonly wake: SharedWake;

@@ -30,6 +30,8 @@ export interface MountVolumeOptions {
   readonly target: string;
   /** The cache's folder. */
   readonly cache: string;
+  /** How many bytes of contents it keeps, about. */
+  readonly cacheBytes: number;
   readonly machine: string;
   readonly failed: (error: unknown) => void;
 }
@@ -130,7 +132,14 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
     return new Worker(url, { workerData: data, transferList: [serving] });
   };
   const data: ServingData = {
-    ...{ descriptor, folder: cache, port: server.putPort, machine, wake: wake.share() },
+    ...{
+      descriptor,
+      folder: cache,
+      bytesMax: options.cacheBytes,
+      port: server.putPort,
+      machine,
+      wake: wake.share(),
+    },
     ...{ main: main.port2, nodes: nodes.port2, names: names.port2 },
   };
   const workers = [notifying(nodes.port1), notifying(names.port1)];

@@ -15,7 +15,8 @@ import type { Came } from "../../venus/link.js";
 import { Venus } from "../../venus/venus.js";
 import type { FromServing, Notify, ServingData, ToServing } from "./messages.js";
 
-const { descriptor, folder, port, machine, wake: shared, main, nodes, names } = workerData as ServingData;
+const data = workerData as ServingData;
+const { descriptor, folder, bytesMax, port, machine, wake: shared, main, nodes, names } = data;
 const wake = new Wake(shared);
 const say = (message: FromServing): void => main.postMessage(message);
 const failed = (error: unknown): void =>
@@ -36,11 +37,8 @@ const venus = new Venus({
     folder: files,
     newDigest: () => createHash("sha256"),
     random: randomBytes,
-    machine,
-    port,
-    failed,
-    now,
   },
+  ...{ machine, port, failed, now, bytesMax },
   clock: () => performance.now(),
   call(operation, given, done) {
     calls.set(++last, done);

@@ -247,6 +247,45 @@ describe("a mount that ends", () => {
   });
 });
 
+describe("a cache with a bound", () => {
+  const contents = (mount: { folder: { paths(): readonly string[] } }) =>
+    mount.folder.paths().filter((path) => path.startsWith("content/")).length;
+
+  it("lets go what was not used for the longest time, and never what is open or not shipped", async () => {
+    const world = new FilesWorld();
+    const [a, b] = [world.mount(), world.mount(2500)];
+    await world.settle();
+    for (const name of ["f", "g", "h"]) await a.write(name, name.repeat(1000));
+    await b.read("f");
+    await b.read("g");
+    await b.read("f");
+    await b.read("h");
+    expect(contents(b)).toBe(2);
+    world.calls.length = 0;
+    await b.read("f");
+    expect(world.calls).toEqual([]);
+    await b.read("g"); // h is the oldest now
+    expect(world.calls).toEqual(["fetch"]);
+    const node = await b.walk("g");
+    const { handle } = await b.must("opened", { kind: "open", node, flags: 0 });
+    await b.read("f");
+    await b.read("h");
+    const { data } = await b.must("data", { kind: "read", node, handle, position: 0, bytes: 10 });
+    expect(Buffer.from(data).toString()).toBe("gggggggggg");
+    await b.ask({ kind: "release", node, handle });
+    b.isCut = true;
+    for (const name of ["x", "y", "z"]) expect(await b.write(name, name.repeat(1000))).toBe(0);
+    expect(await b.read("x")).toBe("x".repeat(1000));
+    b.isCut = false;
+    await world.pass(3000);
+    expect(await a.read("x")).toBe("x".repeat(1000));
+    expect(await b.read("f")).toBe("f".repeat(1000));
+    expect(contents(b)).toBeLessThanOrEqual(2);
+    expect(b.venus.status().bytes).toBeLessThanOrEqual(2500);
+    expect(world.failures).toEqual([]);
+  });
+});
+
 describe("a vice that ends", () => {
   it("is found again, and nobody shows anything old", async () => {
     const { world, a, b } = await two();

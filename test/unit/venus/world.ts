@@ -68,8 +68,8 @@ export class FilesWorld {
     this.volume = this.#open();
   }
 
-  mount(): Mount {
-    const mount = new Mount(this, this.mounts.length + 1);
+  mount(bytesMax?: number): Mount {
+    const mount = new Mount(this, this.mounts.length + 1, bytesMax);
     this.mounts.push(mount);
     return mount;
   }
@@ -265,6 +265,7 @@ export class Mount extends KernelSide {
   constructor(
     readonly world: FilesWorld,
     readonly number: number,
+    readonly bytesMax = Number.POSITIVE_INFINITY,
   ) {
     super();
     this.port = new Uint8Array(6).fill(number);
@@ -315,6 +316,7 @@ export class Mount extends KernelSide {
       now: () => [5000 + Math.floor(world.milliseconds / 1000), world.milliseconds % 1000],
       clock: () => world.milliseconds,
       machine: `m${this.number}`,
+      bytesMax: this.bytesMax,
       invalidate: (what, done) => {
         this.invalidated.push(...what);
         queueMicrotask(done);
