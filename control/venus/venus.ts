@@ -15,6 +15,7 @@ import {
 } from "../../drivers/file-system.js";
 import { FolderError } from "../../drivers/folder.js";
 import type { Invalidation } from "../../drivers/fuse/codec.js";
+import type { FileRecord } from "../interface/file-records.js";
 import { ROOT_ID } from "../interface/file-status.js";
 import type { HelloDocument } from "../interface/vice.js";
 import { fromHex } from "../kernel/bytes.js";
@@ -51,6 +52,23 @@ export interface VenusStatus {
   readonly open: number;
   readonly calls: number;
   readonly notes: readonly string[];
+}
+
+/** What `fs log` shows of a record. */
+export interface LogEntry {
+  readonly sequence: number;
+  readonly op: FileRecord["op"];
+  readonly id: number;
+  /** Of the object, as far as one is known; a character a byte. */
+  readonly name: string;
+  /** Seconds since 1970. */
+  readonly time: number;
+  /** Vice may have it already. */
+  readonly offered: boolean;
+  /** It was done here without vice. */
+  readonly applied: boolean;
+  /** Of its content. */
+  readonly bytes: number;
 }
 
 const triesMax = 8;
@@ -164,6 +182,20 @@ export class Venus implements FileSystem {
       ...{ reason: isConnected ? "" : reason, records: log.size, promises, objects: objects.size },
       ...{ bytes: this.cache.bytes, open: this.#files.count, calls: this.#calls, notes: this.shipper.notes },
     };
+  }
+
+  /** The log, its first records: those that vice has not taken. */
+  log(most = 1000): readonly LogEntry[] {
+    const { log, names } = this.cache.state;
+    const nameOf = (record: FileRecord): string => {
+      if ("name" in record) return record.name;
+      for (const own of names.values()) for (const [name, id] of own) if (id === record.id) return name;
+      return "";
+    };
+    return [...log].slice(0, most).map(([sequence, { record, applied }]) => ({
+      ...{ sequence, op: record.op, id: record.id, name: nameOf(record), time: record.time[0] },
+      ...{ offered: record.n > 0, applied, bytes: record.op === "store" ? record.size : 0 },
+    }));
   }
 
   /** Everything that was done is durable; nothing is asked any more. */

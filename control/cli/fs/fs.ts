@@ -5,7 +5,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { CallingOptions } from "../calling.js";
 import { withCalling } from "../calling.js";
-import { change, type MountOptions, mount, status, umount } from "./mount.js";
+import { change, log, type MountOptions, mount, status, umount } from "./mount.js";
 import { type CreateOptions, createVolume, listVolumes, showVolume } from "./volume.js";
 
 const viceHelp = `
@@ -112,6 +112,12 @@ export function registerFs(program: Command): void {
     .option("--json", "one JSON document on stdout", false)
     .addHelpText("after", statusHelp)
     .action((mountpoint, options) => status(mountpoint, options));
+  fs.command("log")
+    .description("show what was changed on a mount and the server has not taken yet")
+    .argument("<mountpoint>", "where it is")
+    .option("--json", "one JSON document on stdout", false)
+    .addHelpText("after", "\nThe first 1,000 records.\n\nExample:\n  proteus fs log /mnt/home")
+    .action((mountpoint, options) => log(mountpoint, options));
   for (const [word, about] of [
     ["disconnect", "have a mount act as if there were no network"],
     ["connect", "end that, and bring back what was changed meanwhile"],

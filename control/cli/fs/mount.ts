@@ -5,6 +5,7 @@
 
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import { FolderError } from "../../../drivers/folder.js";
 import { unmount as takeOff } from "../../../drivers/fuse/mount.js";
 import { capabilityHex } from "../../capability/capability.js";
@@ -55,6 +56,7 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
       failed: (error) => fail(error),
     });
     const socket = serveMount(socketOf(target), async (word: MountWord) => {
+      if (word === "log") return { records: await mounted.log() };
       if (word === "disconnect") mounted.disconnect();
       if (word === "connect") mounted.connect();
       return mounted.status();
@@ -131,6 +133,45 @@ function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): strin
   ]);
   const heads = ["MOUNT", "VOLUME", "STATE", "RECORDS", "PROMISES", "OBJECTS", "BYTES", "OPEN"];
   return [table(heads, rows), ...notes].join("\n");
+}
+
+const logSchema = z.object({
+  records: z.array(
+    z.object({
+      ...{ sequence: z.number(), op: z.string(), id: z.number(), name: z.string(), time: z.number() },
+      ...{ offered: z.boolean(), applied: z.boolean(), bytes: z.number() },
+    }),
+  ),
+});
+
+/** Names are bytes: shown as the text that they are, where they are one. */
+const shownName = (name: string): string => Buffer.from(name, "latin1").toString();
+
+/** The records of a mount that vice has not taken. */
+export async function log(mountpoint: string, { json }: { readonly json: boolean }): Promise<void> {
+  const { target } = requireMount(mountpoint);
+  const parsed = logSchema.safeParse(await asked(target, "log"));
+  if (!parsed.success)
+    throw new ProteusError({
+      code: "FS_NOT_MOUNTED",
+      exit: exitCodes.unreachable,
+      message: `the mount at ${target} does not answer`,
+      unchanged: "its log",
+      hint: "try again; proteus fs status says how it fares",
+    });
+  const records = parsed.data.records.map((each) => ({ ...each, name: shownName(each.name) }));
+  const heads = ["RECORD", "TIME", "OPERATION", "OBJECT", "NAME", "BYTES", "STATE"];
+  emit("fs log", json, { target, records }, () =>
+    records.length === 0
+      ? ""
+      : table(
+          heads,
+          records.map(({ sequence, time, op, id, name, bytes, offered }) => [
+            ...[`${sequence}`, new Date(time * 1000).toISOString(), op, `${id}`, name],
+            ...[op === "store" ? `${bytes}` : "-", offered ? "under way" : "waits"],
+          ]),
+        ),
+  );
 }
 
 /** Has a mount act as if there were no network, or go on with it. */

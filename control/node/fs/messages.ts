@@ -5,7 +5,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Invalidation } from "../../../drivers/fuse/codec.js";
 import type { Came, Values } from "../../venus/link.js";
-import type { VenusStatus } from "../../venus/venus.js";
+import type { LogEntry, VenusStatus } from "../../venus/venus.js";
 
 interface SharedWake {
   readonly descriptor: number;
@@ -37,6 +37,7 @@ export type ToServing =
   | { readonly kind: "came"; readonly id: number; readonly came: Came }
   | { readonly kind: "break"; readonly token: number; readonly ids: readonly number[] }
   | { readonly kind: "status"; readonly token: number }
+  | { readonly kind: "log"; readonly token: number }
   | { readonly kind: "hold" }
   | { readonly kind: "connect" };
 
@@ -45,6 +46,7 @@ export type FromServing =
   | { readonly kind: "call"; readonly id: number; readonly operation: string; readonly given: Values }
   | { readonly kind: "broken"; readonly token: number }
   | { readonly kind: "status"; readonly token: number; readonly status: VenusStatus }
+  | { readonly kind: "log"; readonly token: number; readonly records: readonly LogEntry[] }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "ended" };
 

@@ -18,7 +18,7 @@ import { callOperation } from "../../stub/client.js";
 import { Objects } from "../../stub/objects.js";
 import { Server } from "../../stub/serving.js";
 import type { Came, Values } from "../../venus/link.js";
-import type { VenusStatus } from "../../venus/venus.js";
+import type { LogEntry, VenusStatus } from "../../venus/venus.js";
 import type { FromServing, NotifyingData, ServingData, ToServing } from "./messages.js";
 
 export interface MountVolumeOptions {
@@ -42,6 +42,8 @@ export interface MountedVolume {
   /** Resolves when the mount has ended, however. */
   readonly ended: Promise<void>;
   status(): Promise<VenusStatus>;
+  /** Records that vice has not taken, the first of them. */
+  log(): Promise<readonly LogEntry[]>;
   /** As if there were no network, until `connect`. */
   disconnect(): void;
   connect(): void;
@@ -177,6 +179,9 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
         case "status":
           mounted.answered(said.token, said.status);
           break;
+        case "log":
+          mounted.answered(said.token, said.records);
+          break;
         case "failed":
           failed(new Error(said.message));
           break;
@@ -190,6 +195,7 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
     passthrough,
     ended,
     status: () => mounted.ask((token) => ({ kind: "status", token })),
+    log: () => mounted.ask((token) => ({ kind: "log", token })),
     disconnect: () => mounted.tell({ kind: "hold" }),
     connect: () => mounted.tell({ kind: "connect" }),
     unmount: () => unmount(target),

@@ -65,6 +65,9 @@ function take(message: ToServing): void {
     case "status":
       say({ kind: "status", token: message.token, status: venus.status() });
       break;
+    case "log":
+      say({ kind: "log", token: message.token, records: venus.log() });
+      break;
     case "hold":
       venus.link.hold();
       break;
