@@ -45,15 +45,16 @@ const longOnly =
         ...["bench-boot", "boot-formats", "boot-serve"],
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
-        ...["fs", "fuse", "metal-console", "metal-pc", "segment-map", "side-by-side", "store-etcd"],
+        ...["fs", "fuse", "metal-console", "metal-group", "metal-pc"],
+        ...["segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
 /** The same in every tier, and little of it a matter of Node.js: CI has played them in the quick one. */
 const quickOnly =
   tier === "long"
     ? [
-        ...["bad-input", "completion", "deploy", "failover", "lab", "lab-crash", "lab-demo"],
-        ...["node-service", "router", "table"],
+        ...["bad-input", "calls", "completion", "deploy", "ethernet", "failover", "lab", "lab-crash"],
+        ...["lab-demo", "node-service", "router", "table"],
         ...["raw-ip", "wires"], // raw-socket is built for the quick tier's Node.js
       ].map(path)
     : [];

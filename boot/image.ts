@@ -6,6 +6,7 @@
 //   kept under the digest of all inputs (modules, shim, flags, the compiler's version), so a second
 //   time costs nothing.
 // - metal.json says which kernel.wasm metal.wasm was built with; with another no image is made.
+// - What nobody calls (exports of the kernel for the command line, above all) is left out by the linker.
 // - Linked twice: the names of all functions go in as a table for the panic's back trace, behind
 //   everything that has an address of its own.
 // - Throws BOOT_NOT_BUILT, BOOT_KERNEL_DIFFERS, BOOT_TOOL_MISSING, BOOT_BUILD_FAILED.
@@ -58,11 +59,13 @@ const flags = [
   ...["-O2", "-m64", "-march=x86-64", "-mno-red-zone", "-mcmodel=small", "-ffreestanding", "-fno-pic"],
   ...["-fno-pie", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing"],
   ...["-fno-math-errno", "-fcf-protection=none", "-fno-omit-frame-pointer"],
-  ...["-fno-tree-loop-distribute-patterns", "-fno-ident", "-w"],
+  ...["-fno-tree-loop-distribute-patterns", "-fno-ident", "-ffunction-sections", "-w"],
 ];
 /** metal.wasm waits for devices and does little else: small counts for more. The last -O is taken. */
 const smaller: Readonly<Partial<Record<string, readonly string[]>>> = { metal: ["-Os"] };
-const linkFlags = ["-n", "-static", "-nostdlib", "-z", "noexecstack", "--build-id=none", "-w"];
+const linkFlags = [
+  ...["-n", "-static", "-nostdlib", "--gc-sections", "-z", "noexecstack", "--build-id=none", "-w"],
+];
 
 /** Where images are kept. */
 export function imageCache(environment: NodeJS.ProcessEnv = process.env): string {
@@ -138,6 +141,16 @@ function readableName(name: string): string {
   return `${module} ${(parts.at(-1) ?? rest).replace(/_?0x5F/g, "_").replace(/[^A-Za-z0-9_#~.]/g, "")}`;
 }
 
+/** Bytes of the image by object file, as the linker's map has them; what is zeros takes none. */
+export function loadedBytes(map: string): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  const [, placed = ""] = map.split("Linker script and memory map");
+  const [image = ""] = placed.split(/^\.bss/m);
+  for (const [, size = "", name = ""] of image.matchAll(/ 0x[0-9a-f]+ +0x([0-9a-f]+) (\S+\.o)$/gm))
+    sizes.set(name, (sizes.get(name) ?? 0) + Number.parseInt(size, 16));
+  return sizes;
+}
+
 function wasm2c(): string {
   const manifest = createRequire(import.meta.url).resolve("wabt/package.json");
   return join(dirname(manifest), "bin", "wasm2c");
@@ -162,7 +175,8 @@ async function build(root: string, folder: string): Promise<Image> {
   const link = async (table: string, output: string) => {
     writeFileSync(join(folder, "symbols.c"), table);
     await cc("-c", "symbols.c", "-o", "symbols.o");
-    const words = ["-T", join(shim, "link.ld"), "-o", output, ...objects, "symbols.o", library];
+    const words = ["-T", join(shim, "link.ld"), "-Map", "map", "-o", output];
+    words.push(...objects, "symbols.o", library);
     await runBootTool(["ld", ...linkFlags, ...words], folder);
   };
   await link(symbolTable(""), "first.elf");
@@ -176,19 +190,14 @@ async function build(root: string, folder: string): Promise<Image> {
   if (places(linked) !== places(await runBootTool(["nm", "-n", "first.elf"], folder)))
     throw new Error("the table of names moved the functions");
   await runBootTool(["strip", "-s", "image.elf"], folder);
-  const loaded = async (...names: string[]): Promise<number> => {
-    const rows = (await runBootTool(["size", "-B", ...names], folder)).trim().split("\n").slice(1);
-    return rows.reduce((sum, row) => {
-      const [text = "0", data = "0"] = row.trim().split(/\s+/);
-      return sum + Number(text) + Number(data);
-    }, 0);
-  };
   const bytes = readFileSync(join(folder, "image.elf"));
+  const loaded = loadedBytes(readFileSync(join(folder, "map"), "utf8"));
+  const of = (...names: string[]): number => names.reduce((sum, name) => sum + (loaded.get(name) ?? 0), 0);
   const parts = [
-    { name: "kernel", bytes: await loaded("kernel.o") },
-    { name: "metal", bytes: await loaded("metal.o") },
-    { name: "shim", bytes: await loaded(...shimSources.map((source) => source.replace(/\.[cS]$/, ".o"))) },
-    { name: "names", bytes: await loaded("symbols.o") },
+    { name: "kernel", bytes: of("kernel.o") },
+    { name: "metal", bytes: of("metal.o") },
+    { name: "shim", bytes: of(...shimSources.map((source) => source.replace(/\.[cS]$/, ".o"))) },
+    { name: "names", bytes: of("symbols.o") },
   ];
   const rest = bytes.length - parts.reduce((sum, part) => sum + part.bytes, 0);
   const all = [...parts, { name: "headers and padding", bytes: rest }];
@@ -203,9 +212,9 @@ export async function buildImage(options: ImageOptions): Promise<Image> {
   const kernel = bytesOf(join(release, "kernel.wasm"));
   const metal = bytesOf(join(release, "metal.wasm"));
   checkTogether(kernel, Buffer.from(bytesOf(join(release, "metal.json"))).toString("utf8"));
-  for (const tool of ["gcc", "ld", "nm", "size", "strip"]) boundTool(tool);
+  for (const tool of ["gcc", "ld", "nm", "strip"]) boundTool(tool);
   boundTool("simde");
-  const hash = createHash("sha256").update(JSON.stringify([flags, smaller, linkFlags, 2]));
+  const hash = createHash("sha256").update(JSON.stringify([flags, smaller, linkFlags, 3]));
   hash.update(sha256(kernel)).update(sha256(metal));
   const shim = join(root, "boot", "shim");
   for (const name of readdirSync(shim).sort()) hash.update(name).update(bytesOf(join(shim, name)));

@@ -4,10 +4,10 @@
 // - A tool that fails says why in its own words: BOOT_BUILD_FAILED. One that is not there:
 //   BOOT_TOOL_MISSING, with the Debian package.
 
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { exitCodes, ProteusError } from "../control/kernel/errors.js";
+import { runTool, toolEnvironment } from "../control/lab/tools.js";
 
 const packages: Readonly<Record<string, string>> = {
   gcc: "gcc",
@@ -52,40 +52,21 @@ function toolMissing(tool: string): ProteusError {
 }
 
 /** Runs a tool in `folder` to its end; what it wrote on stdout. */
-export function runBootTool(command: readonly string[], folder: string): Promise<string> {
-  const [tool = "", ...rest] = command;
-  return new Promise((resolve, reject) => {
-    const environment = {
-      ...process.env,
-      PATH: folders().join(delimiter),
-      LC_ALL: "C",
-      SOURCE_DATE_EPOCH: "0",
-    };
-    const child = spawn(tool, rest, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    let errors = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      errors += text;
-    });
-    child.on("error", (error: NodeJS.ErrnoException) => {
-      reject(error.code === "ENOENT" ? toolMissing(tool) : error);
-    });
-    child.on("close", (code) => {
-      if (code === 0) resolve(output);
-      else
-        reject(
-          new ProteusError({
-            code: "BOOT_BUILD_FAILED",
-            exit: exitCodes.failed,
-            message: `${tool} failed`,
-            why: errors.trim().split("\n").slice(0, 6).join("\n") || `exit status ${code}`,
-            unchanged: "no image was made or changed",
-            hint: "mend what it says; gcc 12 and binutils 2.40 or newer are known to do",
-          }),
-        );
-    });
+export async function runBootTool(command: readonly string[], folder: string): Promise<string> {
+  const [tool = ""] = command;
+  const environment = { ...toolEnvironment(), SOURCE_DATE_EPOCH: "0" };
+  const { status, output, errors } = await runTool(command, "", undefined, { folder, environment }).catch(
+    (error: unknown) => {
+      throw error instanceof ProteusError && error.code === "TOOL_MISSING" ? toolMissing(tool) : error;
+    },
+  );
+  if (status === 0) return output;
+  throw new ProteusError({
+    code: "BOOT_BUILD_FAILED",
+    exit: exitCodes.failed,
+    message: `${tool} failed`,
+    why: errors.trim().split("\n").slice(0, 6).join("\n") || `exit status ${status}`,
+    unchanged: "no image was made or changed",
+    hint: "mend what it says; gcc 12 and binutils 2.40 or newer are known to do",
   });
 }

@@ -8,9 +8,9 @@
 // - A negative answer is a status (status.ts), or -1 from text_parse_*.
 
 import { flipOneWay } from "./crypto/des";
-import { hmacPrepare } from "./crypto/hmac";
+import { hmacPrepare, sha256Short, SHORT_MAX } from "./crypto/hmac";
 import { portOneWay } from "./crypto/oneway";
-import { FRAME_MALFORMED, STD_OK } from "./status";
+import { FRAME_MALFORMED, STD_ARGBAD, STD_OK } from "./status";
 import * as capability from "./wire/capability";
 import { checkAdd, checkOpen, checkValue } from "./wire/check";
 import * as flip from "./wire/flip";
@@ -41,6 +41,13 @@ export function port_one_way(port: usize, out: usize): void {
 
 export function flip_one_way(address: usize, out: usize): void {
   store<u64>(out, flipOneWay(load<u64>(address)));
+}
+
+/** SHA-256 of at most 55 bytes, such as a name that is too long for a port: 32 bytes to out. A status. */
+export function sha256_short(pointer: usize, length: i32, out: usize): i32 {
+  if ((length as u32) > SHORT_MAX) return STD_ARGBAD;
+  sha256Short(pointer, length as u32, out);
+  return STD_OK;
 }
 
 // Private parts; random is the object's six bytes

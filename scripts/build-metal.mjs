@@ -24,6 +24,9 @@ export async function interfaceSource() {
   const { systemTable } = await load("control/interface/system.js");
   const { segmentTable, ...segment } = await load("control/interface/segment.js");
   const { allOperations, rightsMask } = await load("control/interface/table.js");
+  const group = await load("control/interface/group.js");
+  const { standardParameters } = await load("control/group/configuration.js");
+  const { deliveryKinds, groupStates, memberStates } = await load("control/kernel/groups.js");
   const { poolTable, poolPurposes } = await load("control/interface/pool.js");
   const { counterNames } = await load("control/kernel/counters.js");
   const { threadStates } = await load("control/kernel/tables.js");
@@ -47,6 +50,13 @@ export async function interfaceSource() {
     SEGMENT_OPERATIONS_COUNT: allOperations(segmentTable).size,
     POOL_ANNOUNCE: poolTable.operations.announce.number,
     POOL_PORT_PURPOSE: poolPurposes.announce,
+    ...Object.fromEntries(Object.entries(group).filter(([, value]) => typeof value === "number")),
+    ...Object.fromEntries(
+      Object.entries(group.groupPurposes).map(([name, value]) => [`GROUP_PORT_${name.toUpperCase()}`, value]),
+    ),
+    GROUP_MEMBERS: standardParameters.membersMax,
+    GROUP_LOG_HISTORY: standardParameters.logHistory,
+    GROUP_LOG_MESSAGE: standardParameters.logMessage,
   };
   const words = (list) => JSON.stringify(list.map((word) => word.replaceAll(" ", "-")).join(" "));
   /** Number, rights and subject of each operation, three words each, as boot/metal/segment.ts reads them. */
@@ -63,6 +73,9 @@ export async function interfaceSource() {
     `export const SEGMENT_OPERATIONS: usize = memory.data<u32>([${operations.join(", ")}]);`,
     `export const COUNTER_NAMES = ${words(counterNames)};`,
     `export const THREAD_STATES = ${words(threadStates)};`,
+    `export const GROUP_STATES = ${words(groupStates)};`,
+    `export const MEMBER_STATES = ${words(memberStates)};`,
+    `export const DELIVERY_KINDS = ${words(deliveryKinds)};`,
     `export const VERSION = ${JSON.stringify(version)};`,
     "",
   ].join("\n");

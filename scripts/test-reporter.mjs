@@ -1,26 +1,38 @@
 // A vitest reporter that writes what scripts/test.mjs adds up.
 //
-// - PROTEUS_REPORT names the file: {passed, failed, skipped: [{name, reason}]}.
+// - PROTEUS_REPORT names the file: {passed, failed, failures: [{name, reason}], skipped: the same}.
 // - A test file that does not load, and an error outside of any test, count as failed:
 //   vitest's own totals leave them out.
 
 import { writeFileSync } from "node:fs";
 
+const reasonBytes = 600;
+
+/** What an error says, on one line and not all of a long one. */
+function reasonOf(errors) {
+  const text = (errors ?? []).map(({ message }) => String(message)).join("; ");
+  return text.replace(/\s+/g, " ").slice(0, reasonBytes);
+}
+
 export default class TestReporter {
   onTestRunEnd(modules, unhandledErrors) {
-    const report = { passed: 0, failed: unhandledErrors.length, skipped: [] };
+    const report = { passed: 0, failed: 0, failures: [], skipped: [] };
+    const fails = (name, errors) => {
+      report.failed += 1;
+      report.failures.push({ name, reason: reasonOf(errors) });
+    };
+    for (const error of unhandledErrors) fails("outside of any test", [error]);
     for (const module of modules) {
-      if (module.errors().length > 0) report.failed += 1;
-      for (const suite of module.children.allSuites()) report.failed += suite.errors().length > 0 ? 1 : 0;
+      const file = module.relativeModuleId;
+      if (module.errors().length > 0) fails(file, module.errors());
+      for (const suite of module.children.allSuites())
+        if (suite.errors().length > 0) fails(`${file}: ${suite.fullName}`, suite.errors());
       for (const test of module.children.allTests()) {
+        const name = `${file}: ${test.fullName}`;
         const result = test.result();
         if (result.state === "passed") report.passed += 1;
-        else if (result.state === "failed") report.failed += 1;
-        else
-          report.skipped.push({
-            name: `${module.relativeModuleId}: ${test.fullName}`,
-            reason: result.note ?? "",
-          });
+        else if (result.state === "failed") fails(name, result.errors);
+        else report.skipped.push({ name, reason: result.note ?? "" });
       }
     }
     if (process.env.PROTEUS_REPORT) writeFileSync(process.env.PROTEUS_REPORT, JSON.stringify(report));

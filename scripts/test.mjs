@@ -5,7 +5,8 @@
 //   without the end-to-end files that are the same in every tier (vitest.config.ts). `--nightly`: all
 //   of it, for as long as it takes.
 // - The last line is `N passed, N failed`. A linter or type check counts as one test; a
-//   runner that crashes, hangs or reports nothing counts as a failure.
+//   runner that crashes, hangs or reports nothing counts as a failure. Before it every failure is
+//   named on a line of its own, so that the end of a log tells what is wrong.
 // - Skipped tests are listed with their reasons; with CI=true each counts as failed.
 // - Names after the options pick runners: `node scripts/test.mjs unit`.
 
@@ -88,10 +89,11 @@ function count(name, { command, parts = [], part, single = false, present = true
     return {
       passed: sum("passed"),
       failed: sum("failed"),
+      failures: counts.flatMap(({ failures }) => failures),
       skipped: counts.flatMap(({ skipped }) => skipped),
     };
   }
-  if (!present) return { passed: 0, failed: 0, skipped: [] };
+  if (!present) return { passed: 0, failed: 0, failures: [], skipped: [] };
   const report = join(reports, `${name}.json`);
   rmSync(report, { force: true });
   console.log(`\n── ${name}`);
@@ -107,16 +109,15 @@ function count(name, { command, parts = [], part, single = false, present = true
   });
   const ok = result.status === 0;
   took.push(`${name} ${((performance.now() - began) / 1000).toFixed(0)} s`);
-  if (single) return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
-  if (!existsSync(report)) {
-    console.log(
-      `${name}: ended without a report (${result.error?.message ?? result.signal ?? result.status})`,
-    );
-    return { passed: 0, failed: 1, skipped: [] };
-  }
-  const counts = JSON.parse(readFileSync(report, "utf8"));
-  if (!ok && counts.failed === 0) counts.failed = 1;
-  return counts;
+  const end = String(result.error?.message ?? result.signal ?? result.status);
+  const fails = (reason) => [{ name, reason }];
+  if (single) return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, failures: ok ? [] : fails(end), skipped: [] };
+  if (!existsSync(report))
+    return { passed: 0, failed: 1, failures: fails(`ended without a report (${end})`), skipped: [] };
+  const counts = { failures: [], ...JSON.parse(readFileSync(report, "utf8")) };
+  if (!ok && counts.failed === 0)
+    return { ...counts, failed: 1, failures: fails(`no test failed, but it ended with ${end}`) };
+  return { ...counts, failures: counts.failures.map((each) => ({ ...each, name: `${name}: ${each.name}` })) };
 }
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
@@ -132,14 +133,15 @@ if (!setup({ test: true }).ready) {
 
 mkdirSync(reports, { recursive: true });
 const took = [];
-const total = { passed: 0, failed: 0, skipped: [] };
+const total = { passed: 0, failed: 0, failures: [], skipped: [] };
 for (const name of named.length > 0 ? named : ofTier[tier]) {
   const missing = name.endsWith("-node24") ? fetchNode24() : null;
   const counts = missing
-    ? { passed: 0, failed: 0, skipped: [{ name, reason: missing }] }
+    ? { passed: 0, failed: 0, failures: [], skipped: [{ name, reason: missing }] }
     : count(name, runners[name]);
   total.passed += counts.passed;
   total.failed += counts.failed;
+  total.failures.push(...counts.failures);
   total.skipped.push(...counts.skipped.map((skip) => ({ ...skip, name: `${name}: ${skip.name}` })));
 }
 
@@ -149,6 +151,7 @@ if (total.skipped.length > 0) {
   console.log(`${total.skipped.length} skipped${strict ? ", which fails in CI" : ""}:`);
   for (const { name, reason } of total.skipped) console.log(`  ${name}: ${reason || "no reason given"}`);
 }
+for (const { name, reason } of total.failures) console.log(`FAILED ${name}: ${reason}`);
 const failed = total.failed + (strict ? total.skipped.length : 0);
 console.log(`${total.passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

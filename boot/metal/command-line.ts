@@ -2,9 +2,9 @@
 //
 // - The shim has put it at COMMAND_LINE (boot/shim/shim.c), below everything of the kernel's.
 // - name=n1 what the machine is called; pool=P the pool that it announces itself to (none: it does
-//   not); network=MAC,MAC which interfaces become networks, in that order (all, as the bus has
-//   them); console=off says nothing on the serial port; watchdog=SECONDS is how
-//   long a turn may take (0: for ever).
+//   not); group=G the group that it is a member of (none); network=MAC,MAC which interfaces become
+//   networks, in that order (all, as the bus has them); console=off says nothing on the serial port;
+//   watchdog=SECONDS is how long a turn may take (0: for ever).
 // - Words of others (QEMU adds some for Linux) are passed over.
 
 import { startsWith } from "./text";

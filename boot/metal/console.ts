@@ -1,6 +1,6 @@
 // The console: what the machine says on its serial port, and a small monitor that answers there.
 //
-// - A line of one word is a command; `help` says which there are. Nothing is echoed before the line
+// - A line of one word is a command (send has more); `help` says which there are. Nothing is echoed before the line
 //   is complete, so a program can talk to it as well as a person.
 // - console=off on the command line: it says nothing and takes no commands.
 
@@ -8,19 +8,24 @@ import { uartGet, uartOpen, uartPut } from "../../drivers/uart/uart";
 import { fence } from "../../drivers/virtio/machine";
 import { value } from "./command-line";
 import { checked, diskCheck, putCheck, putDisk } from "./disk";
+import { putGroups } from "./group";
+import { putMessages } from "./group-describe";
+import { lineSaid, lineSeqno, outLine } from "./group-out";
+import { groupWanted } from "./group-port";
 import { now, reset } from "./host";
 import { take } from "./memory";
 import { putStatus } from "./status";
 import { putTable } from "./tables";
 import { put, putByte, putNumber, startsWith, textBegin, textLength } from "./text";
 
-const LINE: u32 = 64;
+const LINE: u32 = 104;
+const SEND: u32 = 5; // the word and a blank
 const PAGE: u32 = 16384;
 /** Past the end of any linear memory. */
 const OUTSIDE: usize = 0xfffffff0;
 
 let open: bool = false;
-const line = memory.data(64, 8);
+const line = memory.data(104, 8);
 let length: u32 = 0;
 let page: usize = 0;
 
@@ -79,13 +84,19 @@ function obey(): void {
   else if (is("threads")) putTable(0x74);
   else if (is("interfaces")) putTable(0x69);
   else if (is("counters")) putTable(0x63);
-  else if (is("disk")) putDisk();
+  else if (is("groups")) putGroups();
+  else if (is("messages") && groupWanted()) putMessages();
+  else if (startsWith(line, length, "send ")) {
+    const taken = groupWanted() && outLine(line + (SEND as usize), length - SEND);
+    put(taken ? "sending" : "not sent: no group, no text, or the last line is on its way");
+  } else if (is("disk")) putDisk();
   else if (is("disk-check")) put(diskCheck(now()) ? "disk-check: begun" : "disk-check: not now, or no disk");
   else if (is("trap")) unreachable();
   else if (is("hang")) hang();
   else if (is("outside")) putNumber(load<u32>(OUTSIDE) as u64);
   else {
-    put("status, interfaces, neighbours, routes, ports, threads, counters, disk, disk-check, reboot; ");
+    put("status, interfaces, neighbours, routes, ports, threads, counters, disk, disk-check, reboot, ");
+    put("groups, messages, send TEXT; ");
     put("trap, outside, hang: panic");
   }
   putByte(0x0a);
@@ -95,6 +106,13 @@ function obey(): void {
 /** Takes what was typed, and says what was waited for. */
 export function monitorTurn(): void {
   if (!open || page == 0) return;
+  if (lineSeqno > 0) {
+    textBegin(page, PAGE);
+    put("sent as message ");
+    putNumber(lineSeqno as u64);
+    say(page, textLength());
+    lineSaid();
+  }
   if (checked) {
     textBegin(page, PAGE);
     putCheck();

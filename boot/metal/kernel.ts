@@ -71,3 +71,46 @@ export declare function segmentStat(out: usize): i32;
 
 @external("kernel", "table_entry")
 export declare function tableEntry(table: i32, index: i32, out: usize): i32;
+
+@external("kernel", "rpc_kill")
+export declare function kill(handle: i32, now: f64): i32;
+
+@external("kernel", "sha256_short")
+export declare function sha256Short(pointer: usize, length: i32, out: usize): i32;
+
+@external("kernel", "grp_create")
+export declare function groupCreate(
+  port: usize,
+  resilience: i32,
+  membersMax: i32,
+  logHistory: i32,
+  logMessage: i32,
+  now: f64,
+): i32;
+
+@external("kernel", "grp_join")
+export declare function groupJoin(header: usize, now: f64): i32;
+
+@external("kernel", "grp_leave")
+export declare function groupLeave(gid: i32, header: usize, now: f64): i32;
+
+@external("kernel", "grp_send")
+export declare function groupSend(gid: i32, header: usize, data: usize, size: i32, now: f64): i32;
+
+@external("kernel", "grp_receive")
+export declare function groupReceive(gid: i32, delivery: usize, buffer: usize, capacity: i32, now: f64): i32;
+
+@external("kernel", "grp_reset")
+export declare function groupReset(gid: i32, header: usize, minimum: i32, now: f64): i32;
+
+@external("kernel", "grp_end")
+export declare function groupEnd(gid: i32, now: f64): i32;
+
+@external("kernel", "grp_info")
+export declare function groupInfo(gid: i32, out: usize): i32;
+
+@external("kernel", "grp_member")
+export declare function groupMember(gid: i32, member: i32, out: usize, now: f64): i32;
+
+@external("kernel", "grp_set")
+export declare function groupSet(gid: i32, setting: i32, value: i32, now: f64): i32;

@@ -18,6 +18,8 @@ import { echoOpen, echoServe } from "./echo";
 import { value, valueLength } from "./command-line";
 import { devicesScan, polled } from "./devices";
 import { ENTROPY_BYTES, entropy, entropyOpen } from "./entropy";
+import { groupBytes, groupCompleted, groupDeadline, groupOpen, groupTurn } from "./group";
+import { groupServe } from "./group-serve";
 import { now as clock, watchdog } from "./host";
 import { boot, nextDeadline, tick } from "./kernel";
 import { left, memoryOpen, take } from "./memory";
@@ -26,7 +28,7 @@ import { announceAt, poolCompleted, poolOpen, poolTurn } from "./pool";
 import { serve, serviceCompleted } from "./services";
 import { OBJECTS_MOST } from "./objects";
 import { segmentOpen, segmentPart, segmentServe } from "./segment";
-import { putServing, SERVER_ECHO, SERVER_SEGMENT, SERVER_SYS } from "./status";
+import { putServing, SERVER_ECHO, SERVER_MEMBER, SERVER_SEGMENT, SERVER_SYS } from "./status";
 import { systemServe } from "./system";
 import { numberAt, putNumber, put, textBegin, textLength } from "./text";
 
@@ -72,7 +74,7 @@ function setLimits(): void {
   limit(limits.LIMIT_STASH_BYTES, 65536);
   limit(limits.LIMIT_GROUPS, 2);
   limit(limits.LIMIT_GROUP_OPERATIONS, 32);
-  limit(limits.LIMIT_GROUP_BYTES, small ? 262144 : 1048576);
+  limit(limits.LIMIT_GROUP_BYTES, small ? max<u32>(262144, groupBytes()) : 1048576);
 }
 
 function fail(reason: string, code: i32): void {
@@ -108,6 +110,7 @@ function begin(): void {
   const now = clock();
   monitorOpen();
   if (!serve(SERVER_SYS, 2, SYS_BYTES, now) || !poolOpen(now)) return fail("there is not enough memory", 0);
+  if (!groupOpen(now)) return fail("there is not enough memory for a group", 0);
   const piece = (memory.size() as u32) < SMALL_PAGES ? SMALL_PIECE : SEGMENT_PIECE_BYTES + 4096;
   if (!segmentOpen() || !serve(SERVER_SEGMENT, SEGMENT_THREADS, piece, now))
     return fail("there is not enough memory", 0);
@@ -136,7 +139,8 @@ export function start(): void {
 }
 
 function perform(server: u32, header: usize, data: usize, length: u32, capacity: u32): void {
-  if (server == SERVER_ECHO) echoServe(header, data, length);
+  if (server >= SERVER_MEMBER) groupServe(server, header, data, length, capacity);
+  else if (server == SERVER_ECHO) echoServe(header, data, length);
   else if (server == SERVER_SEGMENT) segmentServe(header, data, length, capacity);
   else systemServe(header, data, capacity);
 }
@@ -162,6 +166,7 @@ function drain(now: f64): u32 {
     count++;
     // Events (below zero) say which multicast to listen to; virtio-net passes all of it on.
     if (handle < 0 || poolCompleted(handle, status, length, now)) continue;
+    if (groupCompleted(handle, status, length, now)) continue;
     serviceCompleted(handle, status, length, now, perform);
   }
   return count;
@@ -182,9 +187,10 @@ export function turn(now: f64): f64 {
   poolTurn(now);
   networksFlush();
   busy += drain(now) + diskTurn(now);
+  busy += groupTurn(now);
   networksFlush();
   if (busy > 0) return 0;
-  const deadline = earlier(nextDeadline(), diskDeadline());
+  const deadline = earlier(earlier(nextDeadline(), diskDeadline()), groupDeadline());
   const next = polled && (deadline < 0 || deadline > now + POLL_US) ? now + POLL_US : deadline;
   return announceAt >= 0 && (next < 0 || announceAt < next) ? max(announceAt, now + 1) : next;
 }

@@ -46,7 +46,8 @@ export function macAt(network: u32): usize {
   return macs + MAC * (network as usize);
 }
 
-function digit(byte: u32): u32 {
+/** What a hex digit is worth; 16: it is none. */
+export function hexDigit(byte: u32): u32 {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const letter = byte | 0x20;
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : 16;
@@ -59,7 +60,7 @@ function parseMac(from: usize, length: u32): u64 {
   for (let i: u32 = 0; i < length && place < 12; i++) {
     const byte = load<u8>(from + (i as usize)) as u32;
     if (byte == 0x2c) break;
-    const half = digit(byte);
+    const half = hexDigit(byte);
     if (half > 15) continue; // a colon
     mac |= (half as u64) << ((8 * (place >> 1) + ((place & 1) != 0 ? 0 : 4)) as u64);
     place++;

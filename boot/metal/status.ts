@@ -20,6 +20,11 @@ import { put, putByte, putHex, putNumber, putQuoted, textBack } from "./text";
 export const SERVER_ECHO: u32 = 0;
 export const SERVER_SYS: u32 = 1;
 export const SERVER_SEGMENT: u32 = 2;
+// Of a member of a group
+export const SERVER_MEMBER: u32 = 3;
+export const SERVER_GROUP: u32 = 4;
+export const SERVER_ROSTER: u32 = 5;
+export const SERVER_CANDIDATE: u32 = 6; // and the next ones: a candidate's places
 
 function field(index: i32): u32 {
   return load<u32>((layout.LAYOUT_ADDRESS as usize) + 4 * (index as usize));

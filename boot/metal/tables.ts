@@ -25,7 +25,7 @@ function yes(at: i32): void {
 }
 
 /** The word at `index` of a list of words with blanks between them. */
-function word(list: string, index: u32): void {
+export function putWord(list: string, index: u32): void {
   let place: u32 = 0;
   for (let i = 0; i < list.length; i++) {
     const byte = load<u16>(changetype<usize>(list) + 2 * (i as usize)) as u32;
@@ -35,7 +35,7 @@ function word(list: string, index: u32): void {
 }
 
 export function putCounterName(index: u32): void {
-  word(COUNTER_NAMES, index);
+  putWord(COUNTER_NAMES, index);
 }
 
 export function counter(index: u32): u32 {
@@ -120,7 +120,7 @@ function placeRow(): void {
 function threadRow(): void {
   putHex(entry + layout.THREAD_ENTRY_PORT, 6);
   gap();
-  word(THREAD_STATES, load<u32>(entry + layout.THREAD_ENTRY_STATE));
+  putWord(THREAD_STATES, load<u32>(entry + layout.THREAD_ENTRY_STATE));
   gap();
   putHex(entry + layout.THREAD_ENTRY_PEER, 8);
   gap();

@@ -47,9 +47,14 @@ void say_number(uint64_t value) {
   say_byte((char)('0' + value % 10));
 }
 
-static void say_place(uint64_t address) {
+static const struct symbol *symbol_of(uint64_t address) {
   const struct symbol *found = NULL;
   for (const struct symbol *each = symbols; each->address != 0 && each->address <= address; each++) found = each;
+  return found;
+}
+
+static void say_place(uint64_t address) {
+  const struct symbol *found = symbol_of(address);
   say("  ");
   say_hex(address);
   if (found != NULL && address < (uint64_t)image_end) {
@@ -62,6 +67,17 @@ static void say_place(uint64_t address) {
 }
 
 static bool on_stack(uint64_t frame) { return frame >= STACK_TOP - 31 * 4096 && frame < STACK_TOP - 16 && !(frame & 7); }
+
+/* Who called a function that has no frame of its own yet, or none any more: the frame pointer is its
+ * caller's there, and the way back would leave that one out. 0: it has one. */
+static uint64_t caller_of(uint64_t where, uint64_t stack) {
+  const struct symbol *function = symbol_of(where);
+  if (function == NULL || where >= (uint64_t)image_end || !on_stack(stack)) return 0;
+  const uint8_t *code = (const uint8_t *)where;
+  const uint64_t *top = (const uint64_t *)stack;
+  if (where == function->address || *code == 0xc3) return top[0]; /* before push %rbp; ret */
+  return where == function->address + 1ull && code[-1] == 0x55 ? top[1] : 0;
+}
 
 /* ---- the last frames ---- */
 
@@ -121,7 +137,7 @@ static void say_frames(void) {
   }
 }
 
-void panic(const char *reason, uint64_t detail, uint64_t where, uint64_t frame) {
+static _Noreturn void panic_at(const char *reason, uint64_t detail, uint64_t where, uint64_t caller, uint64_t frame) {
   static bool panicking;
   __asm__ volatile("cli" ::: "memory");
   if (panicking) machine_reset();
@@ -134,6 +150,7 @@ void panic(const char *reason, uint64_t detail, uint64_t where, uint64_t frame) 
   }
   say("\n");
   if (where != 0) say_place(where);
+  if (caller != 0) say_place(caller);
   for (int i = 0; i < FRAMES_MAX && on_stack(frame); i++) {
     const uint64_t *at = (const uint64_t *)frame;
     if (at[1] == 0) break;
@@ -148,6 +165,10 @@ void panic(const char *reason, uint64_t detail, uint64_t where, uint64_t frame) 
   machine_reset();
 }
 
+void panic(const char *reason, uint64_t detail, uint64_t where, uint64_t frame) {
+  panic_at(reason, detail, where, 0, frame);
+}
+
 static const char *const reasons[32] = {
     [0] = "division by zero or overflow", [6] = "unreachable code",     [8] = "double fault",
     [13] = "protection fault",            [14] = "page fault at",       [16] = "floating point fault",
@@ -156,16 +177,18 @@ static const char *const reasons[32] = {
 
 _Noreturn void shim_fault(uint64_t vector, uint64_t error, uint64_t where, uint64_t stack, uint64_t frame,
                           uint64_t address) {
-  (void)stack;
+  uint64_t caller = caller_of(where, stack);
   if (vector == 14) {
     if (address >= LINEAR_BASE && address < LINEAR_BASE + GUARD_BYTES)
-      panic("access outside of the linear memory, at", address - LINEAR_BASE, where, frame);
-    if (address >= STACK_TOP - 64 * 4096 && address < STACK_TOP) panic("the stack is exhausted", 0, where, frame);
-    panic(reasons[14], address, where, frame);
+      panic_at("access outside of the linear memory, at", address - LINEAR_BASE, where, caller, frame);
+    if (address >= STACK_TOP - 64 * 4096 && address < STACK_TOP)
+      panic_at("the stack is exhausted", 0, where, caller, frame);
+    panic_at(reasons[14], address, where, caller, frame);
   }
-  if (vector == VECTOR_TIMER) panic("the machine hangs: a turn took longer than the watchdog allows", 0, where, frame);
+  if (vector == VECTOR_TIMER)
+    panic_at("the machine hangs: a turn took longer than the watchdog allows", 0, where, caller, frame);
   const char *reason = vector < 32 ? reasons[vector] : NULL;
-  panic(reason == NULL ? "unexpected exception" : reason, error, where, frame);
+  panic_at(reason == NULL ? "unexpected exception" : reason, error, where, caller, frame);
 }
 
 void wasm_rt_trap(wasm_rt_trap_t trap) {

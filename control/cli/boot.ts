@@ -32,7 +32,7 @@ import { wire } from "../../boot/wiring.js";
 import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import { ProteusError } from "../kernel/errors.js";
 import { isName, nameRule } from "../lab/names.js";
-import { metalCards, metalFault, metalMachines } from "../lab/topology.js";
+import { groupNameRule, isGroupName, metalCards, metalFault, metalMachines } from "../lab/topology.js";
 import { registerBootServe } from "./boot-serve.js";
 import { interruptible, jsonOption, labOption } from "./lab-options.js";
 import { emit, narrate } from "./output.js";
@@ -101,6 +101,7 @@ async function imageCommand({ output, format, commandLine, anew, json }: ImageCo
 interface RunCommand {
   readonly name: string;
   readonly pool?: string;
+  readonly group?: string;
   readonly interface: readonly string[];
   readonly mac: readonly string[];
   readonly memory: number;
@@ -176,6 +177,7 @@ async function runCommand(options: RunCommand): Promise<void> {
     const accelerator = await chooseAccelerator(path, options.accelerator);
     narrate(`accelerator: ${accelerator}`);
     const words = [`name=${name}`, ...(pool === undefined ? [] : [`pool=${pool}`])];
+    if (options.group !== undefined) words.push(`group=${options.group}`);
     const networks = await wired();
     return { path, memoryMebibytes, networks, words, accelerator, machine, nic, random, disk };
   };
@@ -205,6 +207,11 @@ function macAddress(value: string, before: readonly string[]): string[] {
 
 function machineName(value: string): string {
   if (!isName(value)) throw new InvalidArgumentError(`A name is ${nameRule}.`);
+  return value;
+}
+
+function groupName(value: string): string {
+  if (!isGroupName(value)) throw new InvalidArgumentError(`It is none: ${groupNameRule}.`);
   return value;
 }
 
@@ -243,6 +250,11 @@ export function registerBoot(program: Command): void {
     .description("start one in QEMU, on interfaces of this namespace; its console is here")
     .addOption(new Option("--name <name>", "what it is called").argParser(machineName).makeOptionMandatory())
     .option("--pool <name>", "the pool that it announces itself to")
+    .addOption(
+      new Option("--group <name>", "a group that it is a member of, and creates if there is none").argParser(
+        groupName,
+      ),
+    )
     .addOption(
       new Option("--interface <name>", "whose network it is on; may be repeated")
         .argParser(collect)

@@ -34,7 +34,7 @@ export function withCalling(command: Command): Command {
 export const locateTimeout = (options: CallingOptions): number => Math.ceil(parseDuration(options.timeout));
 
 /** Runs `work` with a kernel of this command's own. */
-export async function onOwnKernel<Result>(
+async function onOwnKernel<Result>(
   options: CallingOptions,
   work: (kernel: Kernel) => Promise<Result>,
 ): Promise<Result> {

@@ -50,6 +50,7 @@ A lab file:
     n2: { kind: pool, networks: [lan1], bullet: { size: 256M } }   # with a Bullet server
     h1: { kind: host, networks: [lan0] }           # no agent: your own tools
     m1: { kind: metal, networks: [lan0], machine: q35, nic: e1000e }   # no operating system; microvm, virtio
+    m2: { kind: metal, networks: [lan0], groups: [chat] }   # a member of a group, as \`group join\` is
   control: { daemons: 3 }                          # default: 1; they are on every network
 
 Examples:

@@ -3,7 +3,7 @@
 //
 // - Names, help and errors are the table's own; nothing here knows a server. What a command can
 //   beyond one call of its operation is given to registerServer as a Special.
-// - How a call goes: calling.ts. For a Special it goes by a kernel of the command's own.
+// - How a call goes: calling.ts, those of a Special too.
 
 import type { Command } from "@commander-js/extra-typings";
 import type { Capability } from "../capability/capability.js";
@@ -11,10 +11,11 @@ import type { Field, Operation } from "../interface/operation.js";
 import { mayBeLeftOut, rightsText, sentence } from "../interface/reference.js";
 import { allOperations, defineServer, type ServerTable } from "../interface/table.js";
 import { serverTables } from "../interface/tables.js";
+import type { Transact } from "../kernel/calls.js";
 import { type ExitCode, exitCodes } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { callOperation } from "../stub/client.js";
-import { type CallingOptions, calling, locateTimeout, onOwnKernel, withCalling } from "./calling.js";
+import { type CallingOptions, calling, locateTimeout, withCalling } from "./calling.js";
 import { emit, narrate } from "./output.js";
 import { offlineKernel } from "./package-files.js";
 import { parseTarget } from "./target.js";
@@ -39,9 +40,9 @@ hex digits) for what anyone may ask, NODE:SERVER of a running lab (with all righ
 The call goes through the control daemon (--control, PROTEUS_CONTROL, the lab's, this
 machine's); with --interface, or without a daemon, it needs no one's help.`;
 
-/** The object that a command calls, on a kernel of its own. */
+/** The object that a command calls, and what its calls go by. */
 export interface Calling {
-  readonly kernel: Kernel;
+  readonly via: Kernel | Transact;
   readonly capability: Capability;
   readonly locateTimeoutMs: number;
 }
@@ -62,7 +63,7 @@ export interface Special {
   text?(reply: Readonly<Record<string, unknown>>): string;
   /**
    * What is to be done, or undefined when the operation's own call is. Throws usage errors: no
-   * kernel has been started yet.
+   * kernel has been started yet, and no daemon asked.
    */
   plan?(
     given: Readonly<Record<string, unknown>>,
@@ -151,7 +152,7 @@ async function run(
   const locateTimeoutMs = locateTimeout(options);
   const planned = special?.plan?.(given, options);
   if (planned !== undefined) {
-    await onOwnKernel(options, (kernel) => planned({ kernel, capability, locateTimeoutMs }));
+    await calling(options, (via) => planned({ via, capability, locateTimeoutMs }));
     return;
   }
   const reply = await calling(options, (via) =>

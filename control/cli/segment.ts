@@ -78,7 +78,7 @@ function planWrite(given: Values, options: Values): Planned {
     );
   if (data !== undefined && data.length <= SEGMENT_PIECE_BYTES) return undefined;
   const position = numberOf(given.position) ?? 0;
-  return async ({ kernel, capability, locateTimeoutMs }) => {
+  return async ({ via, capability, locateTimeoutMs }) => {
     const length = data?.length ?? (file === undefined ? undefined : (await ordinary(file))?.size);
     const source = (): Chunks =>
       data !== undefined
@@ -88,7 +88,7 @@ function planWrite(given: Values, options: Values): Planned {
           : createReadStream(file);
     const progress = new Progress(length);
     try {
-      const bytes = await writeSegment(kernel, capability, source(), {
+      const bytes = await writeSegment(via, capability, source(), {
         ...{ position, locateTimeoutMs, written: (done: number) => progress.say(done) },
         ...(length === undefined ? {} : { length }),
       });
@@ -139,13 +139,13 @@ function planRead(given: Values, options: Values): Planned {
       "LENGTH_INVALID",
     );
   const [position, count] = [numberOf(given.position) ?? 0, numberOf(given.count)];
-  return async ({ kernel, capability, locateTimeoutMs }) => {
+  return async ({ via, capability, locateTimeoutMs }) => {
     const wanted = length ?? count;
     const progress = new Progress(wanted);
     const shown = async function* () {
       let done = 0;
       const range = wanted === undefined ? { position } : { position, length: wanted };
-      for await (const piece of readSegment(kernel, capability, { ...range, locateTimeoutMs })) {
+      for await (const piece of readSegment(via, capability, { ...range, locateTimeoutMs })) {
         yield piece;
         done += piece.length;
         progress.say(done);
@@ -169,8 +169,8 @@ function planRead(given: Values, options: Values): Planned {
 
 function planMap(given: Values, options: Values): Planned {
   const write = given.write === true;
-  return async ({ kernel, capability, locateTimeoutMs }) => {
-    const { path, bytes, tag } = await findSegment(kernel, capability, { write, locateTimeoutMs });
+  return async ({ via, capability, locateTimeoutMs }) => {
+    const { path, bytes, tag } = await findSegment(via, capability, { write, locateTimeoutMs });
     const shown = { path, bytes, tag, write };
     emit("segment map", options.json === true, shown, () => `${bytes} bytes at ${path} (proteus-${tag})`);
   };

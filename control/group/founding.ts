@@ -15,6 +15,8 @@
 import { STD_OK } from "../../core-wasm/status.js";
 import {
   anyMemberPort,
+  CANDIDATE_PLACES,
+  CANDIDATE_PLACES_EACH,
   candidatePort,
   enteringPort,
   GROUP_DESCRIBE,
@@ -29,8 +31,6 @@ import { answering } from "../stub/answers.js";
 import { describeGroup } from "../stub/group.js";
 import type { After } from "./timer.js";
 
-const places = 32;
-const placesEach = 4;
 /** An answer takes a millisecond; a machine under load may keep one waiting. */
 const lookMs = 500;
 const lookLongMs = 1000;
@@ -91,7 +91,9 @@ export async function mayCreate(options: FoundingOptions): Promise<boolean> {
   const close = () => {
     for (const service of services) service.close();
   };
-  const others = Array.from({ length: places }, (_, place) => place).filter((place) => !own.includes(place));
+  const others = Array.from({ length: CANDIDATE_PLACES }, (_, place) => place).filter(
+    (place) => !own.includes(place),
+  );
   const [found, entered, ...numbers] = await Promise.all([
     findGroup(kernel, port, lookLongMs),
     hasEntering(kernel, port, lookLongMs),
@@ -108,9 +110,9 @@ export async function mayCreate(options: FoundingOptions): Promise<boolean> {
 /** The places of a candidate with this number: always as many, so that none has all of another's. */
 function placesOf(number: Uint8Array): readonly number[] {
   const drawn = new Set<number>();
-  for (const byte of number.subarray(0, placesEach)) {
-    let place = byte % places;
-    while (drawn.has(place)) place = (place + 1) % places;
+  for (const byte of number.subarray(0, CANDIDATE_PLACES_EACH)) {
+    let place = byte % CANDIDATE_PLACES;
+    while (drawn.has(place)) place = (place + 1) % CANDIDATE_PLACES;
     drawn.add(place);
   }
   return [...drawn];

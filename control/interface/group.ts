@@ -32,17 +32,28 @@ export const SNAPSHOT_PIECE_BYTES = 32768;
 /** Places where groups can be found without a name. */
 export const ROSTER_PLACES = 32;
 
-const purposes = { any: 0xa0, entering: 0xa1, member: 0xb0, roster: 0xc0, candidate: 0xd0 } as const;
+/** Places where those are heard who are about to create a group, and how many each of them takes. */
+export const CANDIDATE_PLACES = 32;
+export const CANDIDATE_PLACES_EACH = 4;
+
+/** What a port that follows from a group's is for: the byte that is mixed in. */
+export const groupPurposes = {
+  any: 0xa0,
+  entering: 0xa1,
+  member: 0xb0,
+  roster: 0xc0,
+  candidate: 0xd0,
+} as const;
 
 /** The get-port of a purpose: the group's port with the purpose and a number mixed in, one-way. */
 function derived(
   kernel: Kernel,
   port: Uint8Array,
-  purpose: keyof typeof purposes,
+  purpose: keyof typeof groupPurposes,
   number: number,
 ): Uint8Array {
   const mixed = Uint8Array.from({ length: PORT_BYTES }, (_, i) => port[i] ?? 0);
-  mixed[PORT_BYTES - 1] = (mixed[PORT_BYTES - 1] ?? 0) ^ purposes[purpose];
+  mixed[PORT_BYTES - 1] = (mixed[PORT_BYTES - 1] ?? 0) ^ groupPurposes[purpose];
   mixed[PORT_BYTES - 2] = (mixed[PORT_BYTES - 2] ?? 0) ^ number;
   return kernel.publicPort(mixed);
 }

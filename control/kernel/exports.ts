@@ -89,6 +89,7 @@ export interface KernelExports {
   readonly private_encode: (object: number, rights: number, random: number, out: number) => number;
   readonly private_decode: (privatePart: number, random: number) => number;
   readonly private_restrict: (privatePart: number, random: number, mask: number, out: number) => number;
+  readonly sha256_short: (pointer: number, length: number, out: number) => number;
   readonly keyed_prepare: (key: number, out: number) => void;
   readonly keyed_encode: (
     object: number,

@@ -28,16 +28,28 @@ export interface GroupParameters {
   readonly logMessage: number;
 }
 
-const states = ["free", "locating", "joining", "normal", "aborted", "coordinator", "cohort", "left"] as const;
+/** What a group is doing, as GROUP_STATE_* numbers it. */
+export const groupStates = [
+  "free",
+  "locating",
+  "joining",
+  "normal",
+  "aborted",
+  "coordinator",
+  "cohort",
+  "left",
+] as const;
 /** What a group is doing here: GROUP_STATE_* by name. */
-export type GroupState = (typeof states)[number];
+export type GroupState = (typeof groupStates)[number];
 
-const memberStates = ["unused", "member", "joining", "leaving", "left"] as const;
+/** States of a member, as the wire numbers them. */
+export const memberStates = ["unused", "member", "joining", "leaving", "left"] as const;
 /** A member's state as the group sees it; "left": its user left, it goes on as sequencer. */
 export type MemberState = (typeof memberStates)[number];
 
-const kinds = ["data", "join", "leave", "reset"] as const;
-export type DeliveryKind = (typeof kinds)[number];
+/** What is delivered, as DELIVERED_* numbers it. */
+export const deliveryKinds = ["data", "join", "leave", "reset"] as const;
+export type DeliveryKind = (typeof deliveryKinds)[number];
 
 /** What a group is, seen from here. */
 export interface GroupInfo extends GroupParameters {
@@ -100,7 +112,7 @@ export function readDelivery(kernel: Kernel, at: number): Delivery {
     header: readHeader(kernel, at),
     seqno: view.getUint32(at + layout.DELIVERY_SEQNO, true),
     member: view.getUint32(at + layout.DELIVERY_MEMBER, true),
-    kind: named(kinds, view.getUint32(at + layout.DELIVERY_KIND, true)),
+    kind: named(deliveryKinds, view.getUint32(at + layout.DELIVERY_KIND, true)),
     message: view.getUint32(at + layout.DELIVERY_MESSAGE, true),
     more: view.getUint32(at + layout.DELIVERY_MORE, true),
     incarnation: view.getUint32(at + layout.DELIVERY_INCARNATION, true),
@@ -214,7 +226,7 @@ export class GroupCalls {
     const field = (offset: number) => view.getUint32(infoAt + offset, true);
     const portAt = infoAt + layout.GROUP_INFO_PORT;
     return {
-      state: named(states, field(layout.GROUP_INFO_STATE)),
+      state: named(groupStates, field(layout.GROUP_INFO_STATE)),
       expect: field(layout.GROUP_INFO_EXPECT),
       next: field(layout.GROUP_INFO_NEXT),
       unstable: field(layout.GROUP_INFO_UNSTABLE),

@@ -106,6 +106,7 @@ function programOf(
     const path = join(nodeFolder(lab, name), "disk.image");
     const { disk } = node;
     const medium = disk === undefined ? [] : ["--disk", path, "--disk-size", `${disk.bytes}`];
+    const groups = (node.groups ?? []).flatMap((group) => ["--group", group]);
     const words = [
       "boot",
       "run",
@@ -116,6 +117,7 @@ function programOf(
       ...kind,
       ...from,
       ...medium,
+      ...groups,
       ...names,
       ...macs,
     ];

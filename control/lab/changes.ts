@@ -114,6 +114,7 @@ const sameNode = (a: LabNode, b: LabNode): boolean =>
   JSON.stringify(a.metal) === JSON.stringify(b.metal) &&
   JSON.stringify(a.replication) === JSON.stringify(b.replication) &&
   a.disk?.bytes === b.disk?.bytes &&
+  a.groups?.join() === b.groups?.join() &&
   a.bullet?.bytes === b.bullet?.bytes;
 
 /** The steps from a running lab to what a file says, and the topology that they lead to. */
@@ -187,10 +188,11 @@ export function stepText(step: Step): string {
       return `- node ${step.node.name}`;
     case "change-node": {
       const { node, was } = step;
-      const text = ({ kind, networks, bullet, metal, disk }: LabNode): string =>
+      const text = ({ kind, networks, bullet, metal, disk, groups }: LabNode): string =>
         [
           `${kind} on ${networks.join(", ")}`,
           ...(metal === undefined ? [] : [`a ${metal.machine} with ${metal.nic}`]),
+          ...(groups === undefined ? [] : [`in group ${groups.join(", ")}`]),
           ...(disk === undefined ? [] : [`a disk of ${disk.bytes} bytes`]),
           ...(bullet === undefined ? [] : [`files on ${bullet.bytes} bytes`]),
         ].join(", ");

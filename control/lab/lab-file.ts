@@ -15,6 +15,8 @@ import { isName, nameRule } from "./names.js";
 import { isRate } from "./rate.js";
 import {
   daemonsMax,
+  groupNameRule,
+  isGroupName,
   type LinkImpairments,
   type MetalMachine,
   metalCards,
@@ -115,6 +117,12 @@ const node = z.strictObject(
     replication: replication.optional(),
     machine: z.enum(metalMachines, { error: `must be ${metalMachines.join(", ")}` }).optional(),
     disk: disk.optional(),
+    groups: z
+      .array(z.string({ error: "must be the name of a group" }), {
+        error: "must be a list of groups such as [chat]",
+      })
+      .length(1, { error: "must name one group: a metal machine is a member of one at most" })
+      .optional(),
     nic: z.enum(metalCards, { error: `must be ${metalCards.join(" or ")}` }).optional(),
   },
   {
@@ -199,9 +207,11 @@ const file = z
         const fault = why ?? (hasNames ? undefined : "no node has directory: true, so no file has a name");
         if (fault !== undefined) complain(["nodes", each, "replication"], fault);
       }
-      for (const field of ["machine", "nic", "disk"] as const)
+      for (const field of ["machine", "nic", "disk", "groups"] as const)
         if (kind !== "metal" && facts[field] !== undefined)
           complain(["nodes", each, field], "only a machine of kind metal has one; leave it out");
+      for (const group of facts.groups ?? [])
+        if (!isGroupName(group)) complain(["nodes", each, "groups"], groupNameRule);
       const noSuchMachine = metalFault(metalOf(facts));
       if (kind === "metal" && noSuchMachine !== undefined) complain(["nodes", each, "nic"], noSuchMachine);
       if (!isName(each)) complain(["nodes", each], `a name is ${nameRule}`);
@@ -353,6 +363,7 @@ export function parseTopology(text: string, source: string): Topology {
       ...{ name, kind: facts.kind, networks: facts.networks },
       ...chosenMetal(facts),
       ...(facts.disk === undefined ? {} : { disk: { bytes: facts.disk.size } }),
+      ...(facts.groups === undefined ? {} : { groups: facts.groups }),
       ...(facts.bullet === undefined ? {} : { bullet: { bytes: facts.bullet.size } }),
       ...(facts.directory === true ? { directory: true } : {}),
       ...(facts.firmware === undefined ? {} : { firmware: facts.firmware }),

@@ -32,12 +32,23 @@ export interface ToolResult {
   readonly errors: string;
 }
 
+/** Where a tool runs; default: here, in toolEnvironment(). */
+export interface ToolPlace {
+  readonly folder?: string;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
 /** Runs a tool to its end, `input` on its stdin. Throws only when it could not be started. */
-export function runTool(command: readonly string[], input = "", abort?: AbortSignal): Promise<ToolResult> {
+export function runTool(
+  command: readonly string[],
+  input = "",
+  abort?: AbortSignal,
+  { folder, environment = toolEnvironment() }: ToolPlace = {},
+): Promise<ToolResult> {
   abort?.throwIfAborted();
   const [tool = "", ...rest] = command;
   return new Promise((resolve, reject) => {
-    const child = spawn(tool, rest, { env: toolEnvironment(), stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(tool, rest, { cwd: folder, env: environment, stdio: ["pipe", "pipe", "pipe"] });
     let output = "";
     let errors = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

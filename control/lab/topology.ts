@@ -51,6 +51,8 @@ export interface LabNode {
   readonly metal?: MetalMachine;
   /** A metal machine has a disk of so many bytes, which is as long as the lab. */
   readonly disk?: { readonly bytes: number };
+  /** Groups that a metal machine is a member of: one at most. */
+  readonly groups?: readonly string[];
 }
 
 export const metalMachines = ["microvm", "pc", "q35"] as const;
@@ -61,6 +63,11 @@ export interface MetalMachine {
   readonly machine: (typeof metalMachines)[number];
   readonly nic: (typeof metalCards)[number];
 }
+
+/** May a machine without an operating system be told this name of a group: in a word of its command line? */
+export const isGroupName = (text: string): boolean =>
+  /^[^\s\p{Cc}]+$/u.test(text) && new TextEncoder().encode(text).length <= 55;
+export const groupNameRule = "a group's name has 1 to 55 bytes here, and no blanks";
 
 /** Why there is no such machine; undefined: there is. */
 export function metalFault({ machine, nic }: MetalMachine): string | undefined {
@@ -150,8 +157,9 @@ function unnumbered({ name, networks, nodes, daemons = 0 }: Topology): object {
       noise,
     })),
     nodes: nodes.map((node) => {
-      const { name, kind, networks, bullet, directory = false, replication, metal, disk, firmware } = node;
-      return { name, kind, networks, bullet, directory, replication, metal, disk, firmware };
+      const { name, kind, networks, bullet, directory = false, replication } = node;
+      const { metal, disk, groups, firmware } = node;
+      return { name, kind, networks, bullet, directory, replication, metal, disk, groups, firmware };
     }),
   };
 }

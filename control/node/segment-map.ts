@@ -15,7 +15,7 @@ import { errnoOf } from "../../drivers/ethernet/errors.js";
 import { bootId, memoryName } from "../../drivers/shared-memory/pages.js";
 import type { Capability } from "../capability/capability.js";
 import { segmentTable } from "../interface/segment.js";
-import type { CallOptions } from "../kernel/calls.js";
+import type { CallOptions, Transact } from "../kernel/calls.js";
 import { exitCodes, ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { stub } from "../stub/client.js";
@@ -105,11 +105,11 @@ function open({ path, tag, boot }: Told, write: boolean): number {
 }
 
 async function ask(
-  kernel: Kernel,
+  via: Kernel | Transact,
   segment: Capability,
   { write = false, ...options }: MapOptions,
 ): Promise<Told> {
-  return stub(kernel, segmentTable, segment, options).map(write ? { write } : {});
+  return stub(via, segmentTable, segment, options).map(write ? { write } : {});
 }
 
 /**
@@ -117,11 +117,11 @@ async function ask(
  * mapSegment does.
  */
 export async function findSegment(
-  kernel: Kernel,
+  via: Kernel | Transact,
   segment: Capability,
   options: MapOptions = {},
 ): Promise<SegmentPlace> {
-  const told = await ask(kernel, segment, options);
+  const told = await ask(via, segment, options);
   closeSync(open(told, options.write === true));
   const { path, bytes, tag } = told;
   return { path, bytes, tag };

@@ -9,7 +9,7 @@
 
 import type { Capability } from "../capability/capability.js";
 import { SEGMENT_PIECE_BYTES, segmentTable } from "../interface/segment.js";
-import type { CallOptions } from "../kernel/calls.js";
+import type { CallOptions, Transact } from "../kernel/calls.js";
 import { ProteusError } from "../kernel/errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { stub } from "./client.js";
@@ -24,11 +24,11 @@ export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
  * @example for await (const piece of readSegment(kernel, segment)) file.write(piece);
  */
 export async function* readSegment(
-  kernel: Kernel,
+  via: Kernel | Transact,
   segment: Capability,
   { position = 0, length = Number.POSITIVE_INFINITY, ...options }: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { read } = stub(kernel, segmentTable, segment, options);
+  const { read } = stub(via, segmentTable, segment, options);
   for (let at = position; at < position + length; ) {
     const wanted = Math.min(SEGMENT_PIECE_BYTES, position + length - at);
     const { data } = await read({ position: at, length: wanted });
@@ -79,12 +79,12 @@ async function* pieces(chunks: Chunks): AsyncGenerator<Uint8Array, void, void> {
  * @example await writeSegment(kernel, segment, createReadStream("image"), { length: size });
  */
 export async function writeSegment(
-  kernel: Kernel,
+  via: Kernel | Transact,
   segment: Capability,
   chunks: Chunks,
   { position = 0, length, written, ...options }: WriteOptions = {},
 ): Promise<number> {
-  const { write } = stub(kernel, segmentTable, segment, options);
+  const { write } = stub(via, segmentTable, segment, options);
   if (length !== undefined) await write({ position: position + length, data: new Uint8Array(0) });
   let done = 0;
   for await (const data of pieces(chunks)) {

@@ -105,6 +105,14 @@ function padInto(state: usize, key: usize, length: u32, pad: u8): void {
   compress(state, PADDED);
 }
 
+/** SHA-256 of at most 55 bytes: 32 bytes to out. */
+export function sha256Short(message: usize, length: u32, out: usize): void {
+  insist(length <= SHORT_MAX, 502);
+  memory.copy(WORKING, INITIAL, STATE);
+  finish(WORKING, message, length, length);
+  digest(WORKING, out);
+}
+
 /** Makes a prepared key of a key of at most 64 bytes. */
 export function hmacPrepare(key: usize, length: u32, prepared: usize): void {
   insist(length <= BLOCK, 500);

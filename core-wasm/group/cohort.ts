@@ -9,6 +9,7 @@ import * as wire from "../wire/group";
 import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
 import { BC_ABORT, BC_FAIL } from "../status";
+import { ballotOf, better, cutBack, isPromised, promise, refuseVote, tailOf, vote } from "./claim";
 import { coordinate, countVotes } from "./coordinator";
 import { settle } from "./deliver";
 import { groupEnd } from "./ending";
@@ -27,6 +28,7 @@ import {
   isJoining,
   isOpen,
   isPure,
+  isRecovering,
   memberAt,
   memberOf,
 } from "./groups";
@@ -34,7 +36,7 @@ import { groupSetting } from "./settings";
 import { Record, historyCut, historyPut, historyRoom, payloadOf, recordRelease } from "./history";
 import { tell } from "./packets";
 import { FOLLOWING, NOT_VOTED, READY, RESULT, STOP, VOTING } from "./phases";
-import { askFor, groupAbort, opened, resetsEnd } from "./recovery";
+import { askFor, groupAbort, opened, recoveryTake, resetsEnd } from "./recovery";
 
 const TICK_US: i64 = 20000;
 /** A member that was taken for dead may still answer: so long it is waited for. */
@@ -42,20 +44,15 @@ const SUSPECT_US: i64 = 50000;
 const POLL_US: i64 = 100000;
 const FOLLOW_LONGEST_US: i64 = 5000000;
 
-/** True when the claim (incarnation, seqno, id) is better than another. */
-function better(i: u32, s: u32, id: u32, otherI: u32, otherS: u32, other: u32): bool {
-  if (i != otherI) return i > otherI;
-  if (s != otherS) return ((s - otherS) as i32) > 0;
-  return id < other;
-}
-
-export function follow(group: Group, id: u32, incarnation: u32, seqno: u32): void {
+export function follow(group: Group, id: u32, incarnation: u32, tail: u32, seqno: u32): void {
   group.state = layout.GROUP_STATE_COHORT;
   group.coordinator = id;
   group.claimIncarnation = incarnation;
   group.claimSeqno = seqno;
+  group.claimTail = tail;
   if (incarnation > group.incarnation) group.incarnation = incarnation;
   memberAt(group, id).heard = now;
+  group.cutFor = 0;
   group.phase = FOLLOWING;
   group.began = now;
   groupTimer(group, TIMER_PHASE, now + POLL_US);
@@ -67,6 +64,7 @@ export function recoveryReform(group: Group, p: usize, source: u64): void {
   const id = memberOf(group, wire.cpu(p), source);
   const incarnation = wire.incarnation(p);
   const seqno = wire.seqno(p);
+  const tail = isPure(group) ? tailOf(p) : group.tail;
   if (id < 0 || memberAt(group, id).state != MEMBER) {
     tell(group, source, wire.GROUP_RESULT, 0, 0, 0, isPure(group)); // it is not one of us any more
     return;
@@ -78,28 +76,37 @@ export function recoveryReform(group: Group, p: usize, source: u64): void {
   }
   groupAbort(group);
   if (group.state == layout.GROUP_STATE_COORDINATOR) {
-    if (!better(incarnation, seqno, id, group.incarnation, group.next, group.me)) {
+    if (!better(incarnation, tail, seqno, id, group.incarnation, group.tail, group.next, group.me)) {
       tell(group, source, wire.GROUP_VOTE, STOP, 0, 0, isPure(group));
       return;
     }
     // In the middle of a result of our own the newer incarnation wins, and that is ours.
   } else if (group.state == layout.GROUP_STATE_COHORT && (id as u32) != group.coordinator) {
-    const now_ = group.coordinator;
-    if (!better(incarnation, seqno, id, group.claimIncarnation, group.claimSeqno, now_)) return;
+    const current = group.coordinator;
+    const claimed = group.claimIncarnation;
+    if (!better(incarnation, tail, seqno, id, claimed, group.claimTail, group.claimSeqno, current)) return;
+  }
+  if (!promise(group, id, ballotOf(p))) {
+    refuseVote(group, source); // it asks again, for one that it can have
+    return;
   }
   if (group.state == layout.GROUP_STATE_COHORT && group.phase == READY && incarnation == group.incarnation) {
     groupUnregister(group, REGISTERED_GROUP | REGISTERED_ALL);
   }
-  follow(group, id, incarnation, seqno);
-  tell(group, source, wire.GROUP_VOTE, group.next, 0, 0, isPure(group));
+  follow(group, id, incarnation, tail, seqno);
+  vote(group, source);
 }
 
-/** SYNC of the coordinator: how far we should be. */
+/** SYNC of the coordinator: how far we should be, and after which reset. */
 export function recoverySync(group: Group, id: u32, p: usize): void {
   if (group.state != layout.GROUP_STATE_COHORT || (id as u32) != group.coordinator) return;
   if (group.phase == READY) {
     if (wire.incarnation(p) == group.incarnation) opened(group);
     return;
+  }
+  if (isPure(group) && wire.groupMessageId(p) > group.tail && wire.groupMessageId(p) != group.cutFor) {
+    group.cutFor = wire.groupMessageId(p);
+    cutBack(group);
   }
   group.highest = wire.seqno(p);
   if (((group.highest - group.next) as i32) > 0) askFor(group, memberAt(group, id));
@@ -107,7 +114,9 @@ export function recoverySync(group: Group, id: u32, p: usize): void {
 }
 
 export function upToDate(group: Group): void {
-  tell(group, memberAt(group, group.coordinator).address, wire.GROUP_STATE, group.next, 0, 0, isPure(group));
+  const tail = isPure(group) ? group.tail : 0;
+  const coordinator = memberAt(group, group.coordinator);
+  tell(group, coordinator.address, wire.GROUP_STATE, group.next, tail, 0, isPure(group));
 }
 
 /** ALIVE of the coordinator: it is there, and perhaps it has opened the group. */
@@ -117,25 +126,35 @@ export function recoveryAlive(group: Group, id: u32, p: usize): void {
   if (group.phase == READY && open) opened(group);
 }
 
-/** RESULT: the new group, or that there is none. `record` is ours from now on. */
+/**
+ * RESULT: the new group, or that there is none; or an earlier one, as a message of the history.
+ * `record` is ours from now on.
+ */
 export function recoveryResult(group: Group, p: usize, record: Record, source: u64): void {
   const id = memberOf(group, wire.cpu(p), source);
-  if (id >= 0 && changetype<usize>(record) == 0 && wire.seqno(p) == 0) failed(group, id);
-  const mine = group.state == layout.GROUP_STATE_COHORT && id >= 0 && (id as u32) == group.coordinator;
-  if (mine && changetype<usize>(record) != 0) {
-    if (group.phase == READY && wire.incarnation(p) == group.incarnation)
-      acknowledge(group, source, wire.seqno(p));
-    else if (wire.incarnation(p) > group.incarnation) result(group, p, record, source, id);
+  if (changetype<usize>(record) == 0) {
+    if (id >= 0 && wire.seqno(p) == 0) failed(group, id, wire.groupMessageId(p) != 0);
+    return;
   }
-  if (changetype<usize>(record) != 0) recordRelease(record);
+  const incarnation = wire.incarnation(p);
+  const mine = group.state == layout.GROUP_STATE_COHORT && id >= 0 && (id as u32) == group.coordinator;
+  if (mine && group.phase == READY && incarnation == group.incarnation)
+    acknowledge(group, source, wire.seqno(p));
+  else if (mine && incarnation > group.incarnation) {
+    if (!isPure(group) || isPromised(group, id, incarnation)) result(group, p, record, source, id);
+  } else if (isPure(group) && isRecovering(group) && incarnation == group.incarnation) {
+    recoveryTake(group, p, record, source);
+    return;
+  }
+  recordRelease(record);
 }
 
 function acknowledge(group: Group, address: u64, seqno: u32): void {
   tell(group, address, wire.GROUP_RESULTACK, seqno, 0, 0, isPure(group));
 }
 
-/** A coordinator gave up, or tells us that we are out. */
-function failed(group: Group, id: u32): void {
+/** A coordinator gave up, or tells us that we are out, or that we should lead. */
+function failed(group: Group, id: u32, lead: bool): void {
   const member = memberAt(group, id);
   if (group.state == layout.GROUP_STATE_COORDINATOR) {
     member.suspect = 1;
@@ -148,7 +167,8 @@ function failed(group: Group, id: u32): void {
     group.state = layout.GROUP_STATE_ABORTED;
     group.phase = 0;
     groupTimerOff(group, TIMER_PHASE);
-    resetsEnd(group, BC_FAIL);
+    if (!lead) resetsEnd(group, BC_FAIL);
+    else if (group.waiting != 0) coordinate(group);
   }
 }
 
@@ -163,6 +183,7 @@ function result(group: Group, p: usize, record: Record, source: u64, id: u32): v
     return;
   }
   const payload = payloadOf(record);
+  if (behind < 0 && isPure(group)) return; // it was formed without what we said that we have
   if (wire.resultState(payload, group.me) != MEMBER) {
     groupEnd(group, BC_ABORT); // we had left, and were sequencer still: nobody needs us now
     return;
@@ -174,6 +195,7 @@ function result(group: Group, p: usize, record: Record, source: u64, id: u32): v
   if (!historyRoom(group, seqno, record.length)) return;
   const tail = wire.resultTail(payload, record.length);
   group.incarnation = wire.incarnation(p);
+  group.tail = group.incarnation;
   group.sequencer = id;
   group.total = 0;
   for (let i: u32 = 0; i < group.membersMax; i++) {

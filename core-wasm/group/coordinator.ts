@@ -10,12 +10,14 @@ import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
 import { BC_FAIL, BC_ILLRESET } from "../status";
 import { HEADER } from "../wire/header";
+import { askVote, ballotOf, ballotRaise, ballotTake, isBranched, tailOf } from "./claim";
 import { follow } from "./cohort";
 import { settle } from "./deliver";
 import {
   Group,
   LEFT,
   MEMBER,
+  Member,
   REGISTERED_ALL,
   TIMER_PHASE,
   UNUSED,
@@ -28,12 +30,26 @@ import {
 } from "./groups";
 import { historyAt, historyPut, historyRoom, payloadOf, recordRelease, recordTake } from "./history";
 import { sendRecord, tell, tellAlive } from "./packets";
-import { ACKNOWLEDGED, FETCHING, NOT_VOTED, REFUSED, RESULT, STOP, UPDATING, VOTED, VOTING } from "./phases";
+import {
+  ACKNOWLEDGED,
+  AGAIN,
+  EXCLUDED,
+  FETCHING,
+  NOT_VOTED,
+  REFUSED,
+  RESULT,
+  STOP,
+  UPDATING,
+  VOTED,
+  VOTING,
+} from "./phases";
 import { askFor, enter, opened, resetUs, resetsEnd, takesPart, tick } from "./recovery";
 
 /** A member that was taken for dead may still answer: so long it is waited for. */
 const SUSPECT_US: i64 = 50000;
 const ATTEMPTS_MAX: u32 = 8;
+/** So often one with a later reset is asked to lead in our place. */
+const YIELDS_MAX: u32 = 2;
 
 export function coordinate(group: Group): void {
   if (++group.attempts > ATTEMPTS_MAX) {
@@ -43,6 +59,10 @@ export function coordinate(group: Group): void {
   group.state = layout.GROUP_STATE_COORDINATOR;
   group.claimIncarnation = group.incarnation;
   for (let i: u32 = 0; i < group.membersMax; i++) memberAt(group, i).voted = NOT_VOTED;
+  if (isPure(group) && !ballotTake(group)) {
+    fail(group, BC_FAIL);
+    return;
+  }
   enter(group, VOTING);
   callVotes(group);
   countVotes(group);
@@ -51,8 +71,7 @@ export function coordinate(group: Group): void {
 function callVotes(group: Group): void {
   for (let i: u32 = 0; i < group.membersMax; i++) {
     const member = memberAt(group, i);
-    if (takesPart(group, i) && member.voted == NOT_VOTED)
-      tell(group, member.address, wire.GROUP_REFORMREQ, group.next, 0, 0, isPure(group));
+    if (takesPart(group, i) && member.voted == NOT_VOTED) askVote(group, member.address);
   }
 }
 
@@ -62,16 +81,34 @@ export function recoveryVote(group: Group, id: u32, p: usize): void {
   const seqno = wire.seqno(p);
   const member = memberAt(group, id);
   if (seqno == STOP || seqno == REFUSED) {
-    if (group.phase == VOTING) follow(group, id, wire.incarnation(p), 0xffffffff);
+    if (group.phase == VOTING) follow(group, id, wire.incarnation(p), 0, 0xffffffff);
     return;
   }
   if (group.phase != VOTING || !takesPart(group, id)) return;
+  if (isPure(group)) {
+    if (seqno == AGAIN) askAgain(group, ballotOf(p));
+    if (seqno == AGAIN || ballotOf(p) != group.ballot) return;
+  }
   member.vote = seqno;
+  member.voteTail = isPure(group) ? tailOf(p) : group.tail;
+  member.voteAccepted = wire.expect(p);
   member.voted = VOTED;
   member.suspect = 0;
   member.heard = now;
   group.claimIncarnation = max<u32>(group.claimIncarnation, wire.incarnation(p));
   countVotes(group);
+}
+
+/** Somebody cannot vote for our ballot, perhaps for this one: all are asked anew. */
+function askAgain(group: Group, ballot: u32): void {
+  if (ballot <= group.ballot) return; // that was an earlier one of ours
+  for (let i: u32 = 0; i < group.membersMax; i++) memberAt(group, i).voted = NOT_VOTED;
+  if (ballotRaise(group, ballot)) callVotes(group);
+  else fail(group, BC_FAIL);
+}
+
+export function hasVoted(member: Member): bool {
+  return member.voted == VOTED || member.voted == ACKNOWLEDGED;
 }
 
 /** Goes on when everyone has voted that may be alive. */
@@ -82,10 +119,40 @@ export function countVotes(group: Group): void {
     if (!takesPart(group, i)) continue;
     const member = memberAt(group, i);
     if (member.voted == NOT_VOTED && (!member.suspect || waits)) return;
-    if (member.voted != NOT_VOTED && member.state == MEMBER) votes++;
+    if (hasVoted(member) && member.state == MEMBER) votes++;
   }
   if (votes < group.minimum) fail(group, BC_ILLRESET);
-  else catchUp(group);
+  else lead(group);
+}
+
+/** All have voted: goes on, unless one should lead whose history ends after a later reset than ours. */
+function lead(group: Group): void {
+  let later: i32 = -1;
+  for (let i: u32 = 0; i < group.membersMax; i++) {
+    const member = memberAt(group, i);
+    if (!takesPart(group, i) || !hasVoted(member) || member.voteTail <= group.tail) continue;
+    if (later < 0 || member.voteTail > memberAt(group, later).voteTail) later = i as i32;
+  }
+  if (later < 0) catchUp(group);
+  else if (group.attempts <= YIELDS_MAX && memberAt(group, later).state == MEMBER) yieldTo(group, later);
+  else {
+    // Nobody resets there: its user left, or it was asked to lead, twice, and did not.
+    exclude(group, memberAt(group, later));
+    countVotes(group);
+  }
+}
+
+/** A member shall be coordinator in our place; we wait for it as one that it has called. */
+function yieldTo(group: Group, id: u32): void {
+  tell(group, memberAt(group, id).address, wire.GROUP_RESULT, 0, 1, 0, isPure(group));
+  follow(group, id, group.incarnation, 0, 0xffffffff);
+}
+
+/** A voter that cannot be one of us is told so. */
+function exclude(group: Group, member: Member): void {
+  member.voted = EXCLUDED;
+  member.suspect = 1;
+  tell(group, member.address, wire.GROUP_RESULT, 0, 0, 0, isPure(group));
 }
 
 /** The reset does not succeed; who has voted is told. */
@@ -108,7 +175,7 @@ export function furthest(group: Group): i32 {
   let seqno = group.next;
   for (let i: u32 = 0; i < group.membersMax; i++) {
     const member = memberAt(group, i);
-    if (!takesPart(group, i) || member.voted == NOT_VOTED) continue;
+    if (!takesPart(group, i) || !hasVoted(member) || member.voteTail != group.tail) continue;
     if (((member.vote - seqno) as i32) <= 0) continue;
     best = i;
     seqno = member.vote;
@@ -129,24 +196,51 @@ export function catchUp(group: Group): void {
 
 /** Brings every voter up to date, then forms the group. */
 export function update(group: Group): void {
-  if (group.phase != UPDATING) enter(group, UPDATING);
+  if (group.phase != UPDATING) {
+    enter(group, UPDATING);
+    if (!excludeBranched(group)) return;
+  }
   let behind = false;
   for (let i: u32 = 0; i < group.membersMax; i++) {
     const member = memberAt(group, i);
-    if (!takesPart(group, i) || member.state != MEMBER || member.voted == NOT_VOTED) continue;
-    if (member.vote == group.next) continue;
+    if (!takesPart(group, i) || member.state != MEMBER || !hasVoted(member)) continue;
+    if (isLevel(group, member)) continue;
     behind = true;
-    tell(group, member.address, wire.GROUP_SYNC, group.next, 0, 0, isPure(group));
+    const tail = isPure(group) ? group.tail : 0;
+    tell(group, member.address, wire.GROUP_SYNC, group.next, tail, 0, isPure(group));
   }
   if (!behind) form(group);
 }
 
-/** STATE: during recovery it says that a voter has everything. */
-export function recoveryState(group: Group, id: u32): void {
+/** A voter's history ends where ours does. */
+function isLevel(group: Group, member: Member): bool {
+  return member.vote == group.next && member.voteTail == group.tail;
+}
+
+/** Voters that have something final that we have not are out. False when too few are left. */
+function excludeBranched(group: Group): bool {
+  let votes: u32 = 1;
+  for (let i: u32 = 0; i < group.membersMax; i++) {
+    const member = memberAt(group, i);
+    if (!takesPart(group, i) || !hasVoted(member)) continue;
+    const older = member.voteTail != group.tail;
+    if (older && isBranched(group, member.voteTail, member.voteAccepted)) exclude(group, member);
+    else if (member.state == MEMBER) votes++;
+  }
+  if (votes >= group.minimum) return true;
+  fail(group, BC_ILLRESET);
+  return false;
+}
+
+/** STATE: during recovery it says that a voter has everything; among ours also up to where. */
+export function recoveryState(group: Group, id: u32, p: usize): void {
   if (group.state != layout.GROUP_STATE_COORDINATOR || group.phase != UPDATING) return;
   const member = memberAt(group, id);
   if (member.voted != VOTED) return;
+  const all = wire.seqno(p) == group.next && wire.groupMessageId(p) == group.tail;
+  if (isPure(group) && !all) return;
   member.vote = group.next;
+  member.voteTail = group.tail;
   update(group);
 }
 
@@ -160,7 +254,8 @@ function form(group: Group): void {
     fail(group, BC_FAIL);
     return;
   }
-  group.incarnation = (group.claimIncarnation + 1) & 0xffff;
+  group.incarnation = isPure(group) ? group.ballot : (group.claimIncarnation + 1) & 0xffff;
+  group.tail = group.incarnation;
   groupAddresses(group, newPrivate(), newPrivate());
   groupRegister(group, REGISTERED_ALL);
   group.sequencer = group.me;
@@ -253,7 +348,7 @@ function again(group: Group, id: i32): void {
 function laggard(group: Group): i32 {
   for (let i: u32 = 0; i < group.membersMax; i++) {
     const member = memberAt(group, i);
-    if (takesPart(group, i) && member.voted == VOTED && member.vote != group.next) return i as i32;
+    if (takesPart(group, i) && member.voted == VOTED && !isLevel(group, member)) return i as i32;
   }
   return -1;
 }

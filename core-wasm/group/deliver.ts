@@ -29,7 +29,7 @@ import {
   memberAt,
   isOpen,
 } from "./groups";
-import { Record, headerOf, historyAt, historyTrim, payloadOf } from "./history";
+import { Record, headerOf, historyAt, historyTrim, payloadOf, resetOf } from "./history";
 import { earlyForget } from "./member";
 import { Operation, operationEnd } from "./operations";
 import { tellAlive, tellSequencer } from "./packets";
@@ -65,6 +65,7 @@ export function settle(group: Group): void {
 function apply(group: Group, record: Record): void {
   const member = memberAt(group, record.member);
   if (record.kind != wire.GROUP_BCAST && group.controls > 0) group.controls--;
+  if (record.kind == wire.GROUP_RESULT) group.finalTail = resetOf(record);
   // Message ids begin anew with every member: what the last owner of this id multicast is not its.
   if (record.kind == wire.GROUP_JOIN || record.kind == wire.GROUP_LEAVE) earlyForget(group, record.member);
   if (record.kind == wire.GROUP_JOIN && member.state != MEMBER) {
@@ -145,8 +146,7 @@ function viewAfter(group: Group, record: Record): u64 {
  * that what is told with it may have become final by that reset alone.
  */
 function incarnationOf(group: Group, record: Record): u32 {
-  if (record.kind != wire.GROUP_RESULT) return group.incarnation;
-  return wire.resultIncarnation(wire.resultTail(payloadOf(record), record.length));
+  return record.kind == wire.GROUP_RESULT ? resetOf(record) : group.incarnation;
 }
 
 /** Hands final messages to the receives that wait. */

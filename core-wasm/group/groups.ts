@@ -52,7 +52,9 @@ export class Member {
   features: u32;
   early: u32; // Record: data that it multicast and that has no number yet (BB)
   vote: u32; // recovery: the seqno that it voted with
-  voted: u32; // VOTE_*
+  voteTail: u32; // the incarnation of the reset that its messages end after
+  voteAccepted: u32; // what is below is final for it
+  voted: u32; // phases.ts
   joinedAt: i64; // a reservation: since when
   leaveSeqno: u32; // the sequencer: it has left, and may not have everything below this number yet
   leftAt: i64;
@@ -128,6 +130,12 @@ export class Group {
   coordinator: u32;
   claimIncarnation: u32; // of the coordinator that we follow
   claimSeqno: u32;
+  claimTail: u32;
+  tail: u32; // incarnation of the last reset before `next`, and of the last before `accepted`
+  finalTail: u32;
+  cutFor: u32; // the tail for which we cut back what was not final, as a cohort; 0: we have not
+  ballot: u32; // the highest incarnation that we voted for, and whose: claim.ts
+  ballotOf: u32;
   minimum: u32;
   attempts: u32;
   pacing: u32; // Record, first of those being sent a few fragments at a time

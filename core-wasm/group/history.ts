@@ -8,7 +8,7 @@
 
 import { insist } from "../memory/assert";
 import { segmentBytes, segmentRetire, segmentTake } from "../memory/segments";
-import { GROUP_HEADER } from "../wire/group";
+import * as wire from "../wire/group";
 import { Group } from "./groups";
 
 @unmanaged
@@ -30,7 +30,7 @@ export class Record {
 }
 
 const RECORD_DATA: u32 = 96;
-const RECORD_HEADER: u32 = RECORD_DATA - GROUP_HEADER;
+const RECORD_HEADER: u32 = RECORD_DATA - wire.GROUP_HEADER;
 
 /** A record for a payload of `length` bytes, held once; 0 when there is no room. */
 export function recordTake(length: u32): Record {
@@ -67,6 +67,11 @@ export function recordRelease(record: Record): void {
   insist(record.holds > 0, 410);
   record.holds--;
   if (record.holds == 0) segmentRetire(changetype<usize>(record));
+}
+
+/** The incarnation that a reset began. */
+export function resetOf(record: Record): u32 {
+  return wire.resultIncarnation(wire.resultTail(payloadOf(record), record.length));
 }
 
 /** What a record of this payload counts in a history. */

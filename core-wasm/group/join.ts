@@ -392,6 +392,8 @@ function adopt(group: Group, p: usize, record: Record): void {
   group.total = wire.joinTotal(tail) - 1;
   group.sequencer = wire.joinSequencer(tail);
   group.incarnation = wire.joinIncarnation(tail);
+  group.tail = group.incarnation;
+  group.finalTail = group.incarnation;
   group.features = wire.reserved(p) & ownFeatures();
   group.message = wire.groupMessageId(p);
   begin(group, wire.seqno(p));

@@ -22,7 +22,7 @@ import {
   rankOf,
   ranksThatAcknowledge,
 } from "./groups";
-import { Record, historyAt, historyPut, historyRoom, recordRelease } from "./history";
+import { Record, historyAt, historyPut, historyRoom, recordRelease, resetOf } from "./history";
 import { Operation } from "./operations";
 import { tellSequencer } from "./packets";
 
@@ -132,7 +132,8 @@ export function takeIn(group: Group): void {
   for (;;) {
     const record = historyAt(group, group.next);
     if (changetype<usize>(record) == 0) return;
-    if (record.kind != wire.GROUP_RESULT) memberAt(group, record.member).message = record.message;
+    if (record.kind == wire.GROUP_RESULT) group.tail = resetOf(record);
+    else memberAt(group, record.member).message = record.message;
     group.next++;
   }
 }

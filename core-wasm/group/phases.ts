@@ -14,7 +14,9 @@ export const READY: u32 = 6; // has the result, waits for the coordinator to ope
 export const NOT_VOTED: u32 = 0;
 export const VOTED: u32 = 1;
 export const ACKNOWLEDGED: u32 = 2;
+export const EXCLUDED: u32 = 3; // what is final for it is not what the others have
 
 // In place of the seqno of a VOTE
 export const STOP: u32 = 0xffffffff; // -1
 export const REFUSED: u32 = 0xfffffffe; // -2
+export const AGAIN: u32 = 0xfffffffd; // -3, of ours: not for this ballot, perhaps for the one that is told

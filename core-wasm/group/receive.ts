@@ -341,11 +341,11 @@ function control(group: Group, p: usize, length: u32, source: u64): void {
   noteMember(group, member, wire.expect(p));
   switch (type) {
     case wire.GROUP_ACK:
-      if (isSequencer(group)) sequencerAck(group, id, seqno);
+      if (isSequencer(group) && isOpen(group)) sequencerAck(group, id, seqno); // closed, nothing becomes final
       return;
     case wire.GROUP_STATE:
       if (((seqno - member.leaveSeqno) as i32) >= 0) member.leaveSeqno = 0;
-      recoveryState(group, id);
+      recoveryState(group, id, p);
       if (isSequencer(group)) forgetWhatAllHave(group);
       return;
     case wire.GROUP_SYNC:

@@ -1,7 +1,7 @@
 // Recovery: a member died, the group is closed, and whoever is left agrees on what was said.
 //
 // - The user calls grp_reset; that member is coordinator. Of several the one with the latest
-//   incarnation, the most messages, the lowest id wins; the others follow it.
+//   incarnation, the latest reset, the most messages, the lowest id wins; the others follow it (claim.ts).
 // - Coordinator: VOTING (who is left, and how far each one is) → FETCHING (what another has
 //   and we do not) → UPDATING (what we have and others do not) → RESULT (the new member
 //   table, under a new incarnation and new addresses) → open.
@@ -18,7 +18,7 @@ import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
 import { BC_ABORT, BC_FAIL, BC_ILLRESET, BC_NOEXIST, STD_OK } from "../status";
 import { followOn, upToDate } from "./cohort";
-import { catchUp, coordinate, coordinatorExpired, furthest, update } from "./coordinator";
+import { catchUp, coordinate, coordinatorExpired, furthest, hasVoted, update } from "./coordinator";
 import { advance, receivesEnd } from "./deliver";
 import { groupEnd } from "./ending";
 import {
@@ -171,12 +171,15 @@ export function recoveryTake(group: Group, p: usize, record: Record, source: u64
   } else if (group.phase == FOLLOWING && group.next == group.highest) upToDate(group);
 }
 
-/** Whether messages from this address count: the coordinator's, or a voter's to the coordinator. */
+/** Whether messages from this address count: the coordinator's, or to it a voter's whose history is as ours. */
 function voterAt(group: Group, source: u64): bool {
   if (group.state == layout.GROUP_STATE_COHORT) return source == memberAt(group, group.coordinator).address;
   if (group.phase != FETCHING) return false;
-  for (let i: u32 = 0; i < group.membersMax; i++)
-    if (takesPart(group, i) && memberAt(group, i).address == source) return true;
+  for (let i: u32 = 0; i < group.membersMax; i++) {
+    const member = memberAt(group, i);
+    if (takesPart(group, i) && member.address == source)
+      return hasVoted(member) && member.voteTail == group.tail;
+  }
   return false;
 }
 

@@ -41,6 +41,7 @@ const MISSED_MAX: u32 = 8;
 
 /** The type of a message that has a number and is not final. */
 export function tentative(kind: u32): u32 {
+  if (kind == wire.GROUP_RESULT) return kind; // a reset is never tentative
   return kind - 1; // JOINREQ, LEAVEREQ, BCASTREQ stand before JOIN, LEAVE, BCAST
 }
 
@@ -138,6 +139,8 @@ export function sequencerExpired(group: Group): void {
       countUp(layout.COUNTER_GROUP_REPEATED);
       castRecord(group, tentative(record.kind), record, true);
     }
+    // Who must acknowledge changes with a leave: one that has not heard that it is final takes another for it.
+    if (isPure(group)) sync(group, false);
     tend(group);
     return;
   }

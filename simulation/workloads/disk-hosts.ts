@@ -17,7 +17,7 @@ import { RemoteMember } from "../../control/server/disk/remote-member.js";
 import { type DiskMachine, type DiskMedium, DiskServer } from "../../control/server/disk/server.js";
 import { Storage } from "../../control/server/disk/storage/storage.js";
 import { type ServedStorage, StorageServer } from "../../control/server/disk/storage-server.js";
-import type { ObjectTable } from "../../control/stub/objects.js";
+import { OneObject } from "../../control/stub/one-object.js";
 import { refuse } from "../../control/stub/refused.js";
 import { STD_COMBAD } from "../../core-wasm/status.js";
 import { VirtualDisk } from "../disk/disk.js";
@@ -32,42 +32,6 @@ const memberCall = { locateTimeoutMs: 500, pollMs: 200, deadMs: 1200 };
 /** A bug that the judge must find: writes are acknowledged before the members have them. */
 export interface PlantedBug {
   readonly acknowledgesEarly?: boolean;
-}
-
-/** The one medium of a machine; its capability is the same after every start. */
-class OneMedium implements ObjectTable<DiskMedium> {
-  lifetime = 24;
-  readonly count = 1;
-  readonly highest = object;
-
-  constructor(
-    readonly medium: DiskMedium,
-    readonly vouching: Uint8Array,
-  ) {}
-
-  get(number: number): DiskMedium | undefined {
-    return number === object ? this.medium : undefined;
-  }
-
-  generation(number: number): Uint8Array | undefined {
-    return number <= object ? this.vouching : undefined;
-  }
-
-  renew(): never {
-    return refuse(STD_COMBAD);
-  }
-
-  touch(): void {}
-
-  age(): undefined {}
-
-  grow(): number[] {
-    return [];
-  }
-
-  remove(): never {
-    return refuse(STD_COMBAD);
-  }
 }
 
 /** Its clients read and write; nobody here changes what it is made of. */
@@ -175,7 +139,7 @@ export class DiskHost {
       ages: () => Promise.resolve([]),
     };
     return {
-      ...{ name, media: new OneMedium(medium, this.#vouching) },
+      ...{ name, media: new OneObject(object, medium, this.#vouching) },
       ...{ attach: none, detach: none, create: none, extend: none, forget: none },
       ...{ take: none, addExport: none, removeExport: none, listExports: () => [] },
       ...{ branch: none, deleteBranch: none, branches: () => Promise.resolve([]) },

@@ -100,6 +100,11 @@ control: { daemons: 3 }
     await lab.must(["segment", "write", capability, "--position", "5", "--data", "hello"]);
     const read = await lab.must(["segment", "read", capability, "--position", "5", "--count", "5"]);
     expect(read.stdout).toBe("hello");
+    const [from, to] = [join(lab.folder, "from"), join(lab.folder, "to")];
+    writeFileSync(from, "0123456789".repeat(6000));
+    await lab.must(["segment", "write", capability, "--file", from]);
+    await lab.must(["segment", "read", capability, "--length", "60000", "--output", to]);
+    expect(readFileSync(to).equals(readFileSync(from))).toBe(true);
     const forged = `${capability.slice(0, -1)}${capability.endsWith("0") ? "1" : "0"}`;
     expect((await lab.run(["segment", "read", forged, "--position", "0", "--count", "1"])).status).toBe(4);
     await lab.must(["std", "destroy", capability]);

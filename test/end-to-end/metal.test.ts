@@ -86,6 +86,12 @@ describe.runIf(isRoot)("metal machines in a lab", () => {
     await onNode("write", segment, "--file", written);
     await onNode("read", segment, "--output", read);
     expect(readFileSync(read).equals(readFileSync(written))).toBe(true);
+    // Outside of the lab's machines, by its daemon.
+    const outside = join(pool.lab.folder, "outside");
+    writeFileSync(written, "abcdefghij".repeat(20_000));
+    await pool.lab.must(["segment", "write", segment, "--file", written]);
+    await pool.lab.must(["segment", "read", segment, "--output", outside]);
+    expect(readFileSync(outside).equals(readFileSync(written))).toBe(true);
     expect((await pool.lab.must(["std", "info", segment])).stdout).toContain("segment of 200000 bytes");
   });
 

@@ -87,6 +87,13 @@ const resultOf = (each: DiskCase, runs: readonly Run[], problem: string | undefi
 /** What is written of a disk that is to heal: the rest of a larger one is holes. */
 const healingFilled = 1024 ** 3;
 
+function healingRemarks({ healing, bytes }: DiskBenchOptions): string[] {
+  if (bytes <= healingFilled || !healing.some((test) => test !== "checksums")) return [];
+  return [
+    "1 GiB of the disks that heal is written; the rest is holes, which a plain copy moves all the same.",
+  ];
+}
+
 /** A disk of three members, in a folder that goes with it. */
 async function makeHealing({ folder: parent, bytes, abort }: DiskBenchOptions): Promise<OurDisk> {
   const folder = mkdtempSync(join(parent, "proteus-bench-"));
@@ -144,6 +151,6 @@ export async function runDiskBench(options: DiskBenchOptions): Promise<DiskRepor
     results,
     healing,
     ratios: [...diskRatiosOf(results), ...healingRatiosOf(healing)],
-    remarks: diskRemarksOf(results, host.load),
+    remarks: [...diskRemarksOf(results, host.load), ...healingRemarks(options)],
   };
 }

@@ -6,7 +6,7 @@
 // - The server of an ended storage closes: requests that wait are given up, and their clients send
 //   them again to the next one.
 
-import { STD_ARGBAD, STD_COMBAD } from "../../../core-wasm/status.js";
+import { STD_ARGBAD } from "../../../core-wasm/status.js";
 import type { Capability } from "../../capability/capability.js";
 import {
   DISK_BLOCK_BYTES,
@@ -24,7 +24,7 @@ import {
   storageTable,
 } from "../../interface/storage.js";
 import type { Kernel } from "../../kernel/kernel.js";
-import type { ObjectTable } from "../../stub/objects.js";
+import { OneObject } from "../../stub/one-object.js";
 import { refuse } from "../../stub/refused.js";
 import { Server } from "../../stub/serving.js";
 import type { Disk } from "./disk.js";
@@ -85,7 +85,7 @@ export class StorageServer {
       this.#session(id).once(sequence, done, work);
     this.#server = new Server<typeof storageTable.operations, ServedStorage>({
       ...{ kernel, getPort, key, failed, threads, table: storageTable },
-      objects: new OneStorage(storage, generation),
+      objects: new OneObject(STORAGE_OBJECT, storage, generation),
       info: () => `storage ${name}`,
       status: () => `storage ${name}`,
       handlers: {
@@ -153,44 +153,5 @@ export class StorageServer {
 
   close(): void {
     this.#server.close();
-  }
-}
-
-/** The one object that there is: it does not age, and its capabilities end with the storage. */
-class OneStorage implements ObjectTable<ServedStorage> {
-  lifetime = 24;
-  readonly count = 1;
-  readonly highest = STORAGE_OBJECT;
-  readonly #storage: ServedStorage;
-  readonly #generation: Uint8Array;
-
-  constructor(storage: ServedStorage, generation: Uint8Array) {
-    this.#storage = storage;
-    this.#generation = generation;
-  }
-
-  get(object: number): ServedStorage | undefined {
-    return object === STORAGE_OBJECT ? this.#storage : undefined;
-  }
-
-  generation(object: number): Uint8Array | undefined {
-    return object === STORAGE_OBJECT || object === 0 ? this.#generation : undefined;
-  }
-
-  /** They follow from the storage's secret: they end with the storage. */
-  renew(): never {
-    return refuse(STD_COMBAD);
-  }
-
-  touch(): void {}
-
-  age(): undefined {}
-
-  grow(): number[] {
-    return [];
-  }
-
-  remove(): never {
-    return refuse(STD_COMBAD);
   }
 }

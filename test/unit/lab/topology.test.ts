@@ -60,6 +60,9 @@ describe("a lab file", () => {
     expect(read(", machine: q35, nic: e1000e")).toMatchObject({ metal: { machine: "q35", nic: "e1000e" } });
     expect(complaint(metal(", nic: e1000e")).why).toContain("nodes.m1.nic: e1000e is a PCI card");
     expect(complaint(metal(", machine: mac")).why).toContain("must be microvm, pc, q35");
+    expect(read(", groups: [chat]")).toMatchObject({ groups: ["chat"] });
+    expect(complaint(metal(", groups: [a, b]")).why).toContain("nodes.m1.groups: must name one group");
+    expect(complaint(metal(', groups: ["a b"]')).why).toContain("no blanks");
     const pool = metal(", machine: pc").replace("metal", "pool");
     expect(complaint(pool).why).toContain("nodes.m1.machine: only a machine of kind metal has one");
   });
