@@ -88,6 +88,7 @@ export function registerFs(program: Command): void {
       .argument("<mountpoint>", "a folder")
       .option("--volume <name>", "which volume of the server")
       .option("--cache <folder>", "where the cache is (default: below /var/cache/proteus/fs)")
+      .option("--cache-size <bytes>", "what its contents take, about; what is open or changed stays", "10G")
       .option(
         "--machine <name>",
         "what conflict copies are called by (default: the host's name)",
