@@ -325,9 +325,8 @@ export class Shipper {
       cache.tables.commit(this.#settle(record, sequence, versions.get(record.id), isDone));
       this.taken++;
       if (!isDone && outcome.became !== "refused") {
-        this.#note(
-          `${record.op} ${"name" in record ? record.name : record.id}: ${outcome.became} ${outcome.why ?? outcome.name ?? ""}`,
-        );
+        const what = `${record.op} ${"name" in record ? record.name : record.id}`;
+        this.#note(`${what}: ${outcome.became} ${outcome.why ?? outcome.name ?? ""}`);
         for (const id of idsOf(record)) doubtful.add(id);
       }
       const done = this.#waiting.get(sequence);
