@@ -116,27 +116,6 @@ export const uint32 = integer("uint32", 32, false);
 export const int64 = long("int64", true);
 export const uint64 = long("uint64", false);
 
-const half = 2 ** 32;
-
-/** A whole number from 0 to 2^53 - 1 in 64 bits: a number, where uint64 is a bigint. */
-export const uint53: WireType<number> = {
-  name: "uint53",
-  kind: "number",
-  size(value) {
-    if (Number.isSafeInteger(value) && value >= 0) return 8;
-    throw new Unfit(`${value} is not a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);
-  },
-  write(to, value) {
-    uint32.write(to, value % half);
-    uint32.write(to, Math.floor(value / half));
-  },
-  read(from) {
-    const value = uint32.read(from) + half * uint32.read(from);
-    if (!Number.isSafeInteger(value)) throw new Malformed(`${value} is more than 53 bits hold`);
-    return value;
-  },
-};
-
 /** One byte, 0 or 1. */
 export const boolean: WireType<boolean> = {
   name: "boolean",

@@ -11,7 +11,8 @@ import { inBuffer, inPrivate } from "./fields.js";
 import { hashSchema, idSchema, nameSchema, statusSchema } from "./file-status.js";
 import { operation } from "./operation.js";
 import { defineServer } from "./table.js";
-import { bytes, document, optional, port, raw, string, uint32, uint53 } from "./types.js";
+import { bytes, document, optional, port, raw, string, uint32 } from "./types.js";
+import { uint53 } from "./uint53.js";
 
 /** Most bytes of a content in one call. */
 export const VICE_PIECE_BYTES = 256 * 1024;

@@ -14,7 +14,7 @@ import {
   type GiveAnswer,
 } from "../../drivers/file-system.js";
 import { FolderError } from "../../drivers/folder.js";
-import type { Invalidation } from "../../drivers/fuse/codec.js";
+import type { Invalidation } from "../../drivers/fuse/encode.js";
 import type { FileRecord } from "../interface/file-records.js";
 import { ROOT_ID } from "../interface/file-status.js";
 import type { HelloDocument } from "../interface/vice.js";

@@ -5,8 +5,9 @@
 //   back or the mount ends; the descriptor may be closed meanwhile.
 // - Notifications may wait for requests that are under way: never from the thread that serves.
 
+import { FuseBuffer } from "./buffer.js";
 import { type FuseCalls, fuseCalls } from "./calls.js";
-import { encodeInvalidation, FuseBuffer, type Invalidation } from "./codec.js";
+import { encodeInvalidation, type Invalidation } from "./encode.js";
 import { BACKING_CLOSE, BACKING_OPEN } from "./protocol.js";
 
 const ENOENT = 2;

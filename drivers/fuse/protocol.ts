@@ -1,4 +1,4 @@
-// The numbers of the FUSE protocol that we speak: version 7.40, whose offsets codec.ts knows.
+// The numbers of the FUSE protocol that we speak: version 7.40, whose offsets decode.ts and encode.ts know.
 //
 // - A kernel of 7.31 to 7.39 has everything but passthrough; older ones are refused.
 // - Source: linux/fuse.h of Linux 6.18, by its names.

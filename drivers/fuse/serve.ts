@@ -10,8 +10,10 @@
 //   RELEASE, as the kernel will not send one.
 
 import { errno, type FileAnswer, type FileRequest, type FileSystem } from "../file-system.js";
+import { FuseBuffer } from "./buffer.js";
 import { type FuseCalls, fuseCalls } from "./calls.js";
-import { type Decoded, decode, encode, encodeInit, FuseBuffer, type Init } from "./codec.js";
+import { type Decoded, decode, type Init } from "./decode.js";
+import { encode, encodeInit } from "./encode.js";
 import {
   FUSE_MAJOR,
   FUSE_MINOR,

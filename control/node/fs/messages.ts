@@ -3,7 +3,7 @@
 // - The serving thread blocks; who has put a message wakes it (drivers/fuse/wake.ts). Plain data only.
 
 import type { MessagePort } from "node:worker_threads";
-import type { Invalidation } from "../../../drivers/fuse/codec.js";
+import type { Invalidation } from "../../../drivers/fuse/encode.js";
 import type { Came, Values } from "../../venus/link.js";
 import type { LogEntry, VenusStatus } from "../../venus/venus.js";
 

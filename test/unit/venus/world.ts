@@ -12,7 +12,7 @@ import type { CallVice, Came, Values } from "../../../control/venus/link.js";
 import { Venus } from "../../../control/venus/venus.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
 import type { FileAnswer, FileRequest, FileSystem } from "../../../drivers/file-system.js";
-import type { Invalidation } from "../../../drivers/fuse/codec.js";
+import type { Invalidation } from "../../../drivers/fuse/encode.js";
 import { MemoryFolder } from "../../../drivers/memory/folder.js";
 
 const newDigest = () => createHash("sha256");

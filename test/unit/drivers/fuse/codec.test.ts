@@ -4,15 +4,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Attributes, Entry, FileAnswer } from "../../../../drivers/file-system.js";
-import {
-  type AnswerForm,
-  decode,
-  encode,
-  encodeInit,
-  encodeInvalidation,
-  FuseBuffer,
-  FuseMalformed,
-} from "../../../../drivers/fuse/codec.js";
+import { FuseBuffer } from "../../../../drivers/fuse/buffer.js";
+import { decode, FuseMalformed } from "../../../../drivers/fuse/decode.js";
+import { type AnswerForm, encode, encodeInit, encodeInvalidation } from "../../../../drivers/fuse/encode.js";
 
 const golden = JSON.parse(
   readFileSync(new URL("../../../vectors/fuse.json", import.meta.url), "utf8"),
