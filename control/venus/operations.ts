@@ -7,70 +7,23 @@
 // - Permissions are the kernel's matter (default_permissions).
 
 import {
-  type Attributes,
-  type Entry,
   errno,
   type FileAnswer,
   type FileRequest,
   fileTypes,
   type GiveAnswer,
-  type Listed,
 } from "../../drivers/file-system.js";
-import { type FileTime, idOf, ROOT_ID } from "../interface/file-status.js";
-import { type Cache, Lacking } from "./cache.js";
-import { isDirectory, isFile } from "./effect.js";
-import type { OpenFiles } from "./files.js";
-import type { Became, FreshRecord, Shipper } from "./shipping.js";
+import { idOf, ROOT_ID } from "../interface/file-status.js";
+import { isDirectory } from "./effect.js";
+import { fail, nameBytesMax, Reading, type RequestOf } from "./reading.js";
+import type { Became, FreshRecord } from "./shipping.js";
 import type { CachedObject } from "./state.js";
 
-/** A request ends with this errno. */
-export class Failure extends Error {
-  constructor(readonly errno: number) {
-    super(`errno ${errno}`);
-  }
-}
-
-/** Vice saw something else than was here: the request is to be looked at again. */
-export class Stale extends Error {}
-
-const fail = (number: number): never => {
-  throw new Failure(number);
-};
-
-type RequestOf<Kind extends FileRequest["kind"]> = Extract<FileRequest, { readonly kind: Kind }>;
-
-const [O_ACCMODE, O_TRUNC] = [3, 0o1000];
 const [NOREPLACE, EXCHANGE] = [1, 2];
 const S_ISGID = 0o2000;
-const [keepCache, noFlush, passthrough] = [2, 32, 128];
-const longSeconds = 86_400;
-const shortSeconds = 1;
-const nameBytesMax = 255;
 const depthMax = 4096;
 
-export interface OperationsOptions {
-  readonly cache: Cache;
-  readonly files: OpenFiles;
-  readonly shipper: Shipper;
-  /** The calendar's time. */
-  readonly time: () => FileTime;
-  /** The kernel knows a node once more. */
-  readonly known: (node: number) => void;
-}
-
-export class Operations {
-  readonly #options: OperationsOptions;
-  readonly #listings = new Map<number, readonly Listed[]>();
-  #lastListing = 0;
-
-  constructor(options: OperationsOptions) {
-    this.#options = options;
-  }
-
-  get #cache(): Cache {
-    return this.#options.cache;
-  }
-
+export class Operations extends Reading {
   /** Throws Lacking and Failure; `again` runs the request anew. */
   run(request: FileRequest, answer: GiveAnswer, again: () => void): void {
     const now = this.#answerNow(request);
@@ -80,24 +33,24 @@ export class Operations {
 
   /** What is answered at once; null: it changes something. */
   #answerNow(request: FileRequest): FileAnswer | null {
-    const { cache, files } = this.#options;
+    const { cache, files } = this.options;
     switch (request.kind) {
       case "lookup":
-        return this.#lookup(request);
+        return this.lookup(request);
       case "getattr":
-        return this.#attributes(request.node);
+        return this.attributes(request.node);
       case "readlink":
-        return { kind: "data", data: Buffer.from(this.#need(request.node).status.target ?? "", "latin1") };
+        return { kind: "data", data: Buffer.from(this.need(request.node).status.target ?? "", "latin1") };
       case "open":
-        return this.#open(request);
+        return this.open(request);
       case "opendir":
-        this.#directory(request.node);
-        return { kind: "opened", handle: ++this.#lastListing, flags: 0 };
+        this.directory(request.node);
+        return { kind: "opened", handle: ++this.lastListing, flags: 0 };
       case "releasedir":
-        this.#listings.delete(request.handle);
+        this.listings.delete(request.handle);
         return { kind: "done" };
       case "readdir":
-        return { kind: "names", names: this.#list(request) };
+        return { kind: "names", names: this.list(request) };
       case "read": {
         const { id } = files.handle(request.handle) ?? fail(errno.EBADF);
         return { kind: "data", data: cache.contents.read(id, request.position, request.bytes) };
@@ -108,7 +61,7 @@ export class Operations {
         return { kind: "written", bytes: request.data.length };
       }
       case "release":
-        files.release(request.handle, this.#time());
+        files.release(request.handle, this.time());
         return { kind: "done" };
       case "fsync": {
         const { id } = files.handle(request.handle) ?? fail(errno.EBADF);
@@ -121,7 +74,7 @@ export class Operations {
         cache.tables.syncNow();
         return { kind: "done" };
       case "statfs":
-        return { kind: "usage", usage: this.#usage() };
+        return { kind: "usage", usage: this.usage() };
       case "access":
       case "interrupt":
       case "destroy":
@@ -169,142 +122,14 @@ export class Operations {
         this.#link(request, answer, again);
         break;
       case "flush": {
-        const { id, forWriting } = this.#options.files.handle(request.handle) ?? fail(errno.EBADF);
+        const { id, forWriting } = this.options.files.handle(request.handle) ?? fail(errno.EBADF);
         if (!forWriting) answer({ kind: "done" });
-        else this.#options.files.flush(id, this.#time(), (number) => answer(ended(number)));
+        else this.options.files.flush(id, this.time(), (number) => answer(ended(number)));
         break;
       }
       default:
         fail(errno.ENOSYS);
     }
-  }
-
-  #time(): FileTime {
-    return this.#options.time();
-  }
-
-  // ---- what is here --------------------------------------------------------------------
-
-  get #isConnected(): boolean {
-    return this.#cache.link?.isConnected === true;
-  }
-
-  #need(id: number): CachedObject {
-    return this.#cache.object(id) ?? fail(this.#isConnected ? errno.ESTALE : errno.ETIMEDOUT);
-  }
-
-  #directory(id: number): CachedObject {
-    const row = this.#need(id);
-    return isDirectory(row.status) ? row : fail(errno.ENOTDIR);
-  }
-
-  /** What has a name; 0: nothing; undefined: nobody here can say. */
-  #find(directory: number, name: string): number | undefined {
-    this.#directory(directory);
-    const names = this.#cache.names(directory);
-    if (names !== null) return names.get(name) ?? 0;
-    return this.#cache.state.names.get(directory)?.get(name);
-  }
-
-  #lookup({ node, name }: RequestOf<"lookup">): FileAnswer {
-    if (name.length > nameBytesMax) fail(errno.ENAMETOOLONG);
-    const id = this.#find(node, name);
-    if (id === undefined) return fail(errno.ETIMEDOUT);
-    if (id === 0) return fail(errno.ENOENT);
-    const row = this.#need(id);
-    this.#options.known(id);
-    return { kind: "entry", ...this.#entry(id, row) };
-  }
-
-  #entry(id: number, row: CachedObject): Entry {
-    const seconds = this.#isConnected ? longSeconds : shortSeconds;
-    const isStrict = this.#cache.link?.hello?.semantics === "strict";
-    const attributes = this.#attributesOf(id, row);
-    return { attributes, generation: 0, entrySeconds: isStrict ? 0 : seconds, attributeSeconds: seconds };
-  }
-
-  #attributesOf(id: number, { status }: CachedObject): Attributes {
-    const { mode, links, uid, gid, device = 0 } = status;
-    const { size, mtime } = this.#options.files.facts(id) ?? status;
-    const time = ([seconds, nanoseconds]: FileTime) => ({ seconds, nanoseconds });
-    const shown = isDirectory(status) ? 4096 : size;
-    return {
-      ...{ node: id, mode, links, uid, gid, device, size: shown, blocks: Math.ceil(shown / 512) },
-      ...{ atime: time(mtime), mtime: time(mtime), ctime: time(status.ctime) },
-    };
-  }
-
-  #attributes(id: number): FileAnswer {
-    const row = this.#held(id) ?? this.#need(id);
-    const attributeSeconds = this.#isConnected ? longSeconds : shortSeconds;
-    return { kind: "attributes", attributes: this.#attributesOf(id, row), attributeSeconds };
-  }
-
-  /** An object without a name that is still open: vice does not know it any more. */
-  #held(id: number): CachedObject | undefined {
-    const row = this.#cache.state.objects.get(id);
-    return row?.status.links === 0 ? row : undefined;
-  }
-
-  #list({ node, handle, position, plus }: RequestOf<"readdir">): Iterable<Listed> {
-    let all = this.#listings.get(handle);
-    if (all === undefined || position === 0) {
-      const row = this.#directory(node);
-      const names = this.#cache.names(node);
-      if (names === null && this.#isConnected) fail(errno.EIO);
-      const here = names ?? this.#cache.state.names.get(node) ?? new Map<string, number>();
-      const every: [string, number][] = [[".", node], ["..", row.status.parent ?? ROOT_ID], ...here];
-      all = every.map(([name, id], index) => {
-        const mode = this.#cache.state.objects.get(id)?.status.mode ?? 0;
-        return { name, node: id, mode, position: index + 1 };
-      });
-      this.#listings.set(handle, all);
-    }
-    return plus ? this.#withEntries(all.slice(position)) : all.slice(position);
-  }
-
-  *#withEntries(all: readonly Listed[]): Generator<Listed> {
-    for (const listed of all) {
-      const { name, node } = listed;
-      const row = name === "." || name === ".." ? undefined : this.#cache.state.objects.get(node);
-      const isGood = row !== undefined && (!this.#isConnected || this.#cache.link?.isPromised(node) === true);
-      if (!isGood) yield listed;
-      else {
-        yield { ...listed, entry: this.#entry(node, row) };
-        this.#options.known(node); // the next one was asked for: this one fitted
-      }
-    }
-  }
-
-  #usage() {
-    const blocks = 2 ** 28;
-    return {
-      ...{ blocks, blocksFree: blocks, files: 2 ** 30, filesFree: 2 ** 30 },
-      blockBytes: 4096,
-      nameBytesMax,
-    };
-  }
-
-  // ---- opening -------------------------------------------------------------------------
-
-  #open({ node, flags }: RequestOf<"open">): FileAnswer {
-    const row = this.#held(node) ?? this.#need(node);
-    if (isDirectory(row.status)) fail(errno.EISDIR);
-    if (!isFile(row.status)) fail(errno.ENXIO);
-    const truncates = (flags & O_TRUNC) !== 0;
-    if (!truncates && !this.#cache.hasContent(row)) this.#lackContent(node);
-    return { kind: "opened", ...this.#opened(node, (flags & O_ACCMODE) !== 0 || truncates, truncates) };
-  }
-
-  #lackContent(id: number): never {
-    if (this.#isConnected) throw new Lacking({ kind: "content", id });
-    return fail(errno.ETIMEDOUT);
-  }
-
-  #opened(id: number, forWriting: boolean, truncates: boolean) {
-    const { handle, backing } = this.#options.files.open(id, forWriting, truncates);
-    const flags = (forWriting ? 0 : noFlush) | (backing > 0 ? passthrough : truncates ? 0 : keepCache);
-    return backing > 0 ? { handle, flags, backing } : { handle, flags };
   }
 
   // ---- changing ------------------------------------------------------------------------
@@ -316,15 +141,15 @@ export class Operations {
     again: () => void,
     done: (id: number) => FileAnswer,
   ): void {
-    this.#options.shipper.append(record, (became: Became) => {
+    this.options.shipper.append(record, (became: Became) => {
       if (became === "applied") answer(done(record.id));
       else if (became.became !== "refused") answer(done(became.id ?? record.id));
       else if (became.errno === errno.ESTALE) {
         const ids = [record.id, ...("directory" in record ? [record.directory] : [])];
-        for (const id of ids) this.#cache.link?.doubt(id);
+        for (const id of ids) this.cache.link?.doubt(id);
         again();
       } else {
-        if ("directory" in record) this.#cache.link?.doubt(record.directory);
+        if ("directory" in record) this.cache.link?.doubt(record.directory);
         answer(ended(became.errno ?? errno.EIO));
       }
     });
@@ -332,12 +157,12 @@ export class Operations {
 
   #absent(directory: number, name: string): CachedObject {
     if (name.length > nameBytesMax) fail(errno.ENAMETOOLONG);
-    if ((this.#find(directory, name) ?? 0) !== 0) fail(errno.EEXIST);
-    return this.#directory(directory);
+    if ((this.find(directory, name) ?? 0) !== 0) fail(errno.EEXIST);
+    return this.directory(directory);
   }
 
   #newId(): number {
-    const { cache } = this.#options;
+    const { cache } = this.options;
     const { row } = cache;
     if (row.venus === 0) return fail(errno.ETIMEDOUT);
     const counter = row.counter + 1;
@@ -359,16 +184,16 @@ export class Operations {
     const inherits = (status.mode & S_ISGID) !== 0;
     const isFolder = (mode & fileTypes.mask) === fileTypes.directory;
     return {
-      ...{ op: "make", time: this.#time(), id: this.#newId(), directory: node, name, uid, ...more },
+      ...{ op: "make", time: this.time(), id: this.#newId(), directory: node, name, uid, ...more },
       ...{ mode: inherits && isFolder ? mode | S_ISGID : mode, gid: inherits ? status.gid : gid },
     };
   }
 
   #made(id: number): FileAnswer {
-    const row = this.#cache.state.objects.get(id);
+    const row = this.cache.state.objects.get(id);
     if (row === undefined) return ended(errno.EIO);
-    this.#options.known(id);
-    return { kind: "entry", ...this.#entry(id, row) };
+    this.options.known(id);
+    return { kind: "entry", ...this.entry(id, row) };
   }
 
   #make(
@@ -386,21 +211,21 @@ export class Operations {
     this.#append(record, answer, again, (id) => {
       const entry = this.#made(id);
       if (entry.kind !== "entry") return entry;
-      return { kind: "created", entry, opened: this.#opened(id, true, false) };
+      return { kind: "created", entry, opened: this.opened(id, true, false) };
     });
   }
 
   #remove(request: RequestOf<"unlink" | "rmdir">, answer: GiveAnswer, again: () => void): void {
     const { node, name, kind } = request;
-    const id = this.#find(node, name) ?? fail(errno.ETIMEDOUT);
+    const id = this.find(node, name) ?? fail(errno.ETIMEDOUT);
     if (id === 0) fail(errno.ENOENT);
-    const { status } = this.#need(id);
+    const { status } = this.need(id);
     if (kind === "rmdir" && !isDirectory(status)) fail(errno.ENOTDIR);
     if (kind === "unlink" && isDirectory(status)) fail(errno.EISDIR);
     this.#empty(id, status);
     const record = {
       op: "remove",
-      time: this.#time(),
+      time: this.time(),
       id,
       directory: node,
       name,
@@ -412,7 +237,7 @@ export class Operations {
   /** It has to be known here that a directory is empty: vice may be gone before it says so. */
   #empty(id: number, status: CachedObject["status"]): void {
     if (!isDirectory(status)) return;
-    const names = this.#cache.names(id);
+    const names = this.cache.names(id);
     if (names === null || names.size > 0) fail(errno.ENOTEMPTY);
   }
 
@@ -420,16 +245,16 @@ export class Operations {
     const { node, name, to, newName, flags } = request;
     if ((flags & ~(NOREPLACE | EXCHANGE)) !== 0) fail(errno.EINVAL);
     if (newName.length > nameBytesMax) fail(errno.ENAMETOOLONG);
-    this.#directory(to);
-    const id = this.#find(node, name) ?? fail(errno.ETIMEDOUT);
+    this.directory(to);
+    const id = this.find(node, name) ?? fail(errno.ETIMEDOUT);
     if (id === 0) fail(errno.ENOENT);
-    const over = this.#find(to, newName) ?? 0;
+    const over = this.find(to, newName) ?? 0;
     const exchange = (flags & EXCHANGE) !== 0;
-    const moved = this.#need(id);
+    const moved = this.need(id);
     if (isDirectory(moved.status) && this.#isBelow(to, id)) fail(errno.EINVAL);
     let overBase = 0;
     if (over !== 0) {
-      const target = this.#need(over);
+      const target = this.need(over);
       if ((flags & NOREPLACE) !== 0) fail(errno.EEXIST);
       if (over === id) {
         answer({ kind: "done" });
@@ -442,7 +267,7 @@ export class Operations {
       }
       overBase = target.status.version;
     } else if (exchange) fail(errno.ENOENT);
-    const record = { op: "rename", time: this.#time(), id, directory: node, name, to, newName } as const;
+    const record = { op: "rename", time: this.time(), id, directory: node, name, to, newName } as const;
     this.#append({ ...record, over, overBase, exchange }, answer, again, () => ({ kind: "done" }));
   }
 
@@ -451,7 +276,7 @@ export class Operations {
     let here = directory;
     for (let depth = 0; here !== ROOT_ID && depth < depthMax; depth++) {
       if (here === above) return true;
-      here = this.#cache.state.objects.get(here)?.status.parent ?? ROOT_ID;
+      here = this.cache.state.objects.get(here)?.status.parent ?? ROOT_ID;
     }
     return here === above;
   }
@@ -459,21 +284,21 @@ export class Operations {
   #link(request: RequestOf<"link">, answer: GiveAnswer, again: () => void): void {
     const { node, name, of } = request;
     this.#absent(node, name);
-    if (isDirectory(this.#need(of).status)) fail(errno.EPERM);
-    const record = { op: "link", time: this.#time(), id: of, directory: node, name } as const;
+    if (isDirectory(this.need(of).status)) fail(errno.EPERM);
+    const record = { op: "link", time: this.time(), id: of, directory: node, name } as const;
     this.#append(record, answer, again, (id) => this.#made(id));
   }
 
   #setattr(request: RequestOf<"setattr">, answer: GiveAnswer, again: () => void): void {
     const { node, changes } = request;
-    const row = this.#held(node) ?? this.#need(node);
+    const row = this.held(node) ?? this.need(node);
     const { size } = changes;
     if (size !== undefined) {
       if (isDirectory(row.status)) fail(errno.EISDIR);
-      if (size > 0 && !this.#cache.hasContent(row)) this.#lackContent(node);
+      if (size > 0 && !this.cache.hasContent(row)) this.lackContent(node);
     }
-    const { files } = this.#options;
-    const time = this.#time();
+    const { files } = this.options;
+    const time = this.time();
     const set =
       changes.mtime === "now"
         ? time
@@ -486,11 +311,11 @@ export class Operations {
         ...(changes.gid === undefined ? {} : { gid: changes.gid }),
         ...(set === undefined ? {} : { mtime: set }),
       };
-      if (Object.keys(record).length === 0 || row.status.links === 0) answer(this.#attributes(node));
+      if (Object.keys(record).length === 0 || row.status.links === 0) answer(this.attributes(node));
       else {
-        const base = this.#cache.state.objects.get(node)?.status.changed ?? 0;
+        const base = this.cache.state.objects.get(node)?.status.changed ?? 0;
         this.#append({ op: "setattr", time, id: node, base, ...record }, answer, again, () =>
-          this.#attributes(node),
+          this.attributes(node),
         );
       }
     };
@@ -499,10 +324,10 @@ export class Operations {
       return;
     }
     if (row.status.size === 0 && row.own === 0 && !files.isOpen(node))
-      this.#cache.contents.with(node, (file) => file.truncate(0));
+      this.cache.contents.with(node, (file) => file.truncate(0));
     files.watch(node);
-    this.#cache.contents.with(node, (file) => file.truncate(size));
-    if (request.handle !== undefined || (this.#cache.contents.get(node)?.writers ?? 0) > 0) {
+    this.cache.contents.with(node, (file) => file.truncate(size));
+    if (request.handle !== undefined || (this.cache.contents.get(node)?.writers ?? 0) > 0) {
       rest(); // its close has it stored
       return;
     }

@@ -24,7 +24,8 @@ import { Cache, type CacheOptions, Lacking } from "./cache.js";
 import { isDirectory } from "./effect.js";
 import { OpenFiles } from "./files.js";
 import { type CallVice, Link, type LinkState } from "./link.js";
-import { Failure, Operations } from "./operations.js";
+import { Operations } from "./operations.js";
+import { Failure } from "./reading.js";
 import { Shipper } from "./shipping.js";
 
 export interface VenusOptions extends CacheOptions {
