@@ -41,8 +41,8 @@ export interface ServeOptions {
   /** Told once, before the first request. */
   readonly agreed?: (agreed: Agreed) => void;
   readonly wake?: Wake;
-  /** Called after a wake. */
-  readonly woken?: () => void;
+  /** Called after a wake; false: serve no longer. */
+  readonly woken?: () => boolean;
   /** Milliseconds until `tick` is to be called; Infinity: never. */
   readonly nextMs?: () => number;
   readonly tick?: () => void;
@@ -81,7 +81,7 @@ class Serving {
     const watched = wake === undefined ? [descriptor] : [descriptor, wake.descriptor];
     let polled = false;
     for (;;) {
-      if (wake?.taken(polled)) woken?.();
+      if (wake?.taken(polled) && woken?.() === false) return;
       polled = false;
       const wait = nextMs?.() ?? Number.POSITIVE_INFINITY;
       if (wait <= 0) tick?.();

@@ -1,13 +1,14 @@
 // The caching file system on a lab: vice on one machine, the same volume mounted on two others, ordinary
 // programs on both. If one of these fails, what one writes the other does not read, or work is lost.
 
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -28,6 +29,7 @@ const at = (name: string): string => join(folder, name);
 describe.runIf(isRoot)("a volume that two machines mount", () => {
   const pool = new Programs();
   const running: Running[] = [];
+  const copies: ChildProcess[] = [];
   const vice = `@${at("vice")}/vice.capability`;
   /** Programs by what they are: they run in the machines' namespaces, not as children of this one. */
   const pids = new Map<string, number>();
@@ -89,6 +91,7 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
   });
   afterAll(async () => {
     for (const name of ["a", "b"]) spawnSync("umount", ["-l", at(name)], { timeout: 10_000 });
+    for (const copy of copies) copy.kill("SIGKILL");
     for (const { child } of running) child.kill("SIGTERM");
     await Promise.allSettled(running.map(({ outcome }) => within("the end", outcome, 5000)));
     for (const { child } of running) child.kill("SIGKILL");
@@ -200,7 +203,19 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     expect(sh("cat $B/unshipped")).toBe("not shipped\n");
   });
 
-  it("is taken off with a command, and its program ends", async () => {
+  it("is taken off with a command, and its program ends, also when another namespace has a copy", async () => {
+    const copy = spawn("unshare", ["-m", "--propagation", "private", "sleep", "60"], {
+      stdio: "ignore",
+      cwd: "/",
+    });
+    copies.push(copy);
+    await until("the copy", () => {
+      const mounts = readFileSync(`/proc/${copy.pid}/mountinfo`, "utf8");
+      return readlinkSync(`/proc/${copy.pid}/ns/mnt`) !== readlinkSync("/proc/self/ns/mnt") &&
+        mounts.includes(at("b"))
+        ? true
+        : undefined;
+    });
     const program = running.find(({ child }) => child.spawnargs.includes(at("b")));
     expect(await json("n3", "fs", "umount", at("b"))).toMatchObject({ volume: "home" });
     if (program !== undefined) expect((await within("its end", program.outcome)).status).toBe(0);

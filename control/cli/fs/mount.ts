@@ -57,6 +57,10 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
     });
     const socket = serveMount(socketOf(target), async (word: MountWord) => {
       if (word === "log") return { records: await mounted.log() };
+      if (word === "end") {
+        mounted.unmount().catch(() => undefined); // who waits for its end hears of it
+        return {};
+      }
       if (word === "disconnect") mounted.disconnect();
       if (word === "connect") mounted.connect();
       return mounted.status();
@@ -67,7 +71,6 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
       emit("fs mount", options.json, ready, () => `${name} is mounted at ${target}`);
       await Promise.race([stopped.promise, mounted.ended]);
       await mounted.unmount();
-      await mounted.ended;
     } finally {
       socket.close();
       removeMount(target);
@@ -94,6 +97,7 @@ const unusable = (error: FolderError): ProteusError =>
 export async function umount(mountpoint: string, { json }: { readonly json: boolean }): Promise<void> {
   const { target, volume } = requireMount(mountpoint);
   await takeOff(target);
+  await asked(target, "end"); // it may have ended already
   emit("fs umount", json, { target, volume }, () => `${volume} is not mounted at ${target} any more`);
 }
 

@@ -7,8 +7,8 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 
-export type MountWord = "status" | "log" | "disconnect" | "connect";
-const words: readonly string[] = ["status", "log", "disconnect", "connect"] satisfies MountWord[];
+export type MountWord = "status" | "log" | "disconnect" | "connect" | "end";
+const words: readonly string[] = ["status", "log", "disconnect", "connect", "end"] satisfies MountWord[];
 
 const lineMax = 64;
 const answerMax = 1024 * 1024;

@@ -38,6 +38,8 @@ export type ToServing =
   | { readonly kind: "break"; readonly token: number; readonly ids: readonly number[] }
   | { readonly kind: "status"; readonly token: number }
   | { readonly kind: "log"; readonly token: number }
+  /** The mount was taken off: whoever has it still, elsewhere, does without. */
+  | { readonly kind: "end" }
   | { readonly kind: "hold" }
   | { readonly kind: "connect" };
 

@@ -47,12 +47,14 @@ export interface MountedVolume {
   /** As if there were no network, until `connect`. */
   disconnect(): void;
   connect(): void;
-  /** Takes it off. */
+  /** Takes it off; resolves when it has ended. Copies of it in other mount namespaces end too. */
   unmount(): Promise<void>;
 }
 
 const callOptions = { locateTimeoutMs: 1500, pollMs: 250, deadMs: 1500 };
 const breakThreads = 4;
+/** How long a mount that was taken off waits for its last user. */
+const lingerMs = 1000;
 
 /** Main's end of a mount. */
 class Mounted {
@@ -198,6 +200,10 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
     log: () => mounted.ask((token) => ({ kind: "log", token })),
     disconnect: () => mounted.tell({ kind: "hold" }),
     connect: () => mounted.tell({ kind: "connect" }),
-    unmount: () => unmount(target),
+    async unmount() {
+      await unmount(target);
+      const timer = setTimeout(() => mounted.tell({ kind: "end" }), lingerMs);
+      await ended.finally(() => clearTimeout(timer));
+    },
   };
 }

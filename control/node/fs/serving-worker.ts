@@ -25,6 +25,7 @@ const failed = (error: unknown): void =>
 const calls = new Map<number, (came: Came) => void>();
 const notices = new Map<number, () => void>();
 let last = 0;
+let isEnding = false;
 
 function now(): FileTime {
   const milliseconds = performance.timeOrigin + performance.now();
@@ -67,6 +68,9 @@ function take(message: ToServing): void {
       break;
     case "log":
       say({ kind: "log", token: message.token, records: venus.log() });
+      break;
+    case "end":
+      isEnding = true;
       break;
     case "hold":
       venus.link.hold();
@@ -112,6 +116,7 @@ serveFuse({
     drain<ToServing>(main, take);
     drain<number>(nodes, noticed);
     drain<number>(names, noticed);
+    return !isEnding;
   },
   nextMs: () => venus.nextMs(),
   tick: () => venus.tick(),
