@@ -1,7 +1,7 @@
 // The parts of group communication, opened at boot and woken by time.
 //
 // - The way of a packet: receive.ts → sequencer.ts or member.ts → deliver.ts; of a message of
-//   ours: calls.ts → requests.ts. Coming and going: join.ts, watch.ts, recovery.ts.
+//   ours: calls.ts → requests.ts. Coming and going: join.ts, admit.ts, watch.ts, recovery.ts.
 
 import * as layout from "../layout";
 import { segmentsReclaim } from "../memory/segments";

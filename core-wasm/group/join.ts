@@ -1,4 +1,5 @@
-// Getting into a group: creating it, looking for its sequencer, and the JOIN that tells everyone.
+// Getting into a group: creating it, looking for its sequencer, and the JOIN that tells everyone. How the
+// sequencer lets one in: admit.ts.
 //
 // - LOCATE is broadcast ever further; the sequencer answers HEREIS, with a member id that it
 //   keeps for the joiner a while. JOINREQ then is a request like any other; the JOIN that
@@ -16,46 +17,37 @@ import { now } from "../memory/clock";
 import { extensions } from "../memory/settings";
 import { messageNewId } from "../flip/ids";
 import { packetBroadcast } from "../flip/packets";
-import { answer as proof, question, settledBits } from "../rpc/negotiate";
+import { question, settledBits } from "../rpc/negotiate";
 import { checkAdd, checkOpen, checkValue } from "../wire/check";
-import { HEADER, headerCopy, headerPort } from "../wire/header";
+import { headerCopy } from "../wire/header";
 import { storeBigEndian32 } from "../wire/order";
 import * as wire from "../wire/group";
 import {
   Group,
   JOINING,
   MEMBER,
-  Member,
   REGISTERED_ALL,
   REGISTERED_GROUP,
   TIMER_PHASE,
-  UNUSED,
   groupAddresses,
-  groupAt,
-  groupCapacity,
   groupRegister,
   groupRoom,
   groupTimer,
   groupTimerOff,
-  isSequencer,
   memberAt,
   membersView,
-  memberOf,
   newPrivate,
   rpcAddress,
-  isOpen,
 } from "./groups";
 import { groupSetting } from "./settings";
 import { groupEnd } from "./ending";
-import { Record, payloadOf, recordRelease, recordTake, historyFind } from "./history";
-import { earlyForget, memberTake } from "./member";
+import { Record, payloadOf, recordRelease } from "./history";
+import { memberTake } from "./member";
 import { Operation, operationEnd } from "./operations";
-import { answer, packetPayload, repeatRecord, sendRecord } from "./packets";
-import { order, sequencerRoom, tentative } from "./sequencer";
+import { packetPayload, sendRecord } from "./packets";
 import { watchStart } from "./watch";
 
 const LOCATE_US: i64 = 50000;
-const RESERVATION_US: i64 = 3000000;
 const REQUEST_US: i64 = 50000;
 const REQUEST_LONGEST_US: i64 = 500000;
 /** What groupRoom can still count; no group of this size fits a kernel. */
@@ -63,7 +55,7 @@ const LOG_HISTORY_FAR: u32 = 20;
 const LOG_MESSAGE_FAR: u32 = 24;
 
 /** The extensions that a member of this kernel brings. */
-function ownFeatures(): u32 {
+export function ownFeatures(): u32 {
   return extensions & (EXTENSION_GROUP | EXTENSION_CHECKED);
 }
 
@@ -134,7 +126,7 @@ function locate(group: Group): void {
   groupTimer(group, TIMER_PHASE, now + wait);
 }
 
-function sumOf(payload: usize): u32 {
+export function sumOf(payload: usize): u32 {
   checkOpen();
   checkAdd(payload, wire.GROUP_LOCATE_BYTES);
   return checkValue();
@@ -163,133 +155,6 @@ export function joinEnd(group: Group, status: i32): void {
   recordRelease(changetype<Record>(operation.record));
   operationEnd(operation, status, 0, 0);
   groupEnd(group, status);
-}
-
-// ---- the sequencer's side ------------------------------------------------------------
-
-/** A LOCATE: answered by the sequencer of the group, when there is room for one more. */
-export function joinLocate(p: usize, source: u64): void {
-  const payload = p + wire.GROUP_HEADER;
-  const q = (wire.groupMessageId(p) as u64) | ((wire.expect(p) as u64) << 32);
-  if (wire.locateMemberAddress(payload) != source) return;
-  const theirs = proof(q); // 0: it is an original, or we are
-  if (theirs != 0 && wire.seqno(p) != sumOf(payload)) return;
-  const port = headerPort(payload);
-  for (let i: u32 = 0; i < groupCapacity; i++) {
-    const group = groupAt(i);
-    const open = isOpen(group) && group.total > 0;
-    if (!open || group.port != port || !isSequencer(group)) continue;
-    reserve(group, payload, source, q, theirs);
-    return;
-  }
-}
-
-function reserve(group: Group, payload: usize, source: u64, q: u64, theirs: u64): void {
-  const id = idFor(group, source);
-  if (id < 0) return;
-  const member = memberAt(group, id);
-  if (member.state == MEMBER) return;
-  if (member.address != source) {
-    earlyForget(group, id);
-    memory.fill(changetype<usize>(member), 0, offsetof<Member>());
-  }
-  member.state = JOINING;
-  member.address = source;
-  member.rpcAddress = wire.locateRpcAddress(payload);
-  member.features = theirs != 0 ? ((q >> 48) as u32) & ownFeatures() : 0;
-  member.heard = now;
-  member.joinedAt = now;
-  here(group, source, id, theirs);
-}
-
-/** The id that an address has, or one that is free; -1 when the group is full. */
-function idFor(group: Group, address: u64): i32 {
-  let free: i32 = -1;
-  let oldest: i64 = i64.MAX_VALUE;
-  for (let i: u32 = 0; i < group.membersMax; i++) {
-    const member = memberAt(group, i);
-    if (member.address == address) return i as i32;
-    const expired = member.state == JOINING && now - member.joinedAt > RESERVATION_US;
-    if ((member.state == UNUSED || expired) && member.heard < oldest) {
-      oldest = member.heard;
-      free = i as i32;
-    }
-  }
-  return free;
-}
-
-function here(group: Group, address: u64, id: u32, theirs: u64): void {
-  const payload = packetPayload();
-  wire.setHereisMembersMax(payload, group.membersMax);
-  wire.setHereisLogHistory(payload, group.logHistory);
-  wire.setHereisLogMessage(payload, group.logMessage);
-  wire.setHereisResilience(payload, group.resilience);
-  wire.setHereisLarge(payload, groupSetting(group, layout.GROUP_SET_LARGE));
-  wire.setHereisIndex(payload, id);
-  wire.setHereisSequencer(payload, group.me);
-  wire.setHereisGroupAddress(payload, group.groupPrivate);
-  wire.setHereisAllAddress(payload, group.allPrivate);
-  const bytes = wire.GROUP_HEREIS_BYTES;
-  const high = (theirs >> 32) as u32;
-  answer(group, address, wire.GROUP_HEREIS, theirs as u32, high, group.next, bytes, theirs != 0);
-}
-
-/** JOINREQ: a number for it, and the table for everyone. */
-export function joinRequest(group: Group, p: usize, record: Record, source: u64): void {
-  const id = memberOf(group, wire.cpu(p), source);
-  const open = isOpen(group);
-  if (changetype<usize>(record) == 0) return;
-  if (id >= 0 && open && isSequencer(group) && record.length >= HEADER) {
-    const message = wire.groupMessageId(p);
-    const member = memberAt(group, id);
-    const joined = historyFind(group, id, message);
-    if (changetype<usize>(joined) != 0 && joined.kind == wire.GROUP_JOIN) {
-      const type = joined.accepted ? wire.GROUP_JOIN : tentative(wire.GROUP_JOIN);
-      repeatRecord(group, member.address, type, joined);
-    } else if (member.state == JOINING && group.controls == 0) admit(group, id, message, payloadOf(record));
-  }
-  recordRelease(record);
-}
-
-function admit(group: Group, id: u32, message: u32, header: usize): void {
-  const tail = wire.GROUP_JOIN_MEMBERS_AT + group.membersMax * wire.GROUP_MEMBER_BYTES;
-  const length = tail + wire.GROUP_JOIN_TAIL;
-  // Joins may use the slots that are kept for them: a full history must not keep them out.
-  if (group.next - group.low >= group.slots - 2) return;
-  const record = recordTake(length);
-  if (changetype<usize>(record) == 0) return;
-  const member = memberAt(group, id);
-  group.features &= member.features;
-  member.expect = group.next;
-  member.message = message - 1;
-  record.kind = wire.GROUP_JOIN;
-  record.member = id;
-  record.message = message;
-  const payload = payloadOf(record);
-  headerCopy(payload, header);
-  wire.setJoinAddress(payload, member.address);
-  for (let i: u32 = 0; i < group.membersMax; i++) row(group, payload, i, i == id);
-  const end = payload + tail;
-  wire.setJoinAllAddress(end, group.allPrivate);
-  wire.setJoinTotal(end, group.total + 1);
-  wire.setJoinSequencer(end, group.sequencer);
-  wire.setJoinNextSeqno(end, group.next + 1);
-  wire.setJoinIncarnation(end, group.incarnation);
-  wire.setJoinResilience(end, group.resilience);
-  wire.setJoinLarge(end, groupSetting(group, layout.GROUP_SET_LARGE));
-  order(group, record);
-  recordRelease(record);
-}
-
-function row(group: Group, payload: usize, id: u32, joiner: bool): void {
-  const member = memberAt(group, id);
-  const at = wire.joinMember(payload, id);
-  const used = joiner || (member.state != UNUSED && member.state != JOINING);
-  wire.setMemberAddress(at, used ? member.address : 0);
-  wire.setMemberRpcAddress(at, used ? member.rpcAddress : 0);
-  wire.setMemberState(at, joiner ? MEMBER : used ? member.state : UNUSED);
-  wire.setMemberExpect(at, used ? (id == group.me ? group.delivered : member.expect) : 1);
-  wire.setMemberMessageId(at, joiner ? member.message + 1 : used ? member.message : 0);
 }
 
 // ---- the joiner's side ---------------------------------------------------------------

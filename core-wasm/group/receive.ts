@@ -15,6 +15,7 @@ import { GAPS_BYTES, gapsCount, gapsFill, gapsOpen } from "../rpc/gaps";
 import { HEADER } from "../wire/header";
 import { loadBigEndian32 } from "../wire/order";
 import * as wire from "../wire/group";
+import { joinLocate, joinRequest } from "./admit";
 import { forget } from "./deliver";
 import {
   Group,
@@ -28,7 +29,7 @@ import {
   isOpen,
 } from "./groups";
 import { Record, headerOf, historyAt, recordRelease, recordTake } from "./history";
-import { joinHere, joinLocate, joinRequest, joinTake } from "./join";
+import { joinHere, joinTake } from "./join";
 import { memberEarly, memberHears, memberSync, memberTake } from "./member";
 import { tell, tellAlive } from "./packets";
 import { recoveryAlive, recoveryReform, recoveryResult, recoverySync } from "./cohort";

@@ -34,15 +34,7 @@ export class MetalGroupRoom {
   readonly random = (bytes: number): Uint8Array =>
     Uint8Array.from({ length: bytes }, () => this.#random.next() & 0xff);
 
-  readonly after: After = (milliseconds, action) => {
-    let wanted = true;
-    this.room.clock.schedule(milliseconds * 1000, () => {
-      if (wanted) action();
-    });
-    return () => {
-      wanted = false;
-    };
-  };
+  readonly after: After = this.room.after;
 
   kernel(): Kernel {
     return this.room.attached(limits);

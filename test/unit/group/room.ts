@@ -35,15 +35,7 @@ export class GroupRoom {
   readonly random = (bytes: number): Uint8Array =>
     Uint8Array.from({ length: bytes }, () => this.#random.next() & 0xff);
 
-  readonly after: After = (milliseconds, action) => {
-    let wanted = true;
-    this.room.clock.schedule(milliseconds * 1000, () => {
-      if (wanted) action();
-    });
-    return () => {
-      wanted = false;
-    };
-  };
+  readonly after: After = this.room.after;
 
   /** Runs until `done` says so; throws when it does not within so many virtual milliseconds. */
   async until(done: () => boolean, milliseconds = 10_000): Promise<void> {

@@ -2,6 +2,7 @@
 // virtual time.
 
 import { kernelBytes } from "../../../control/cli/package-files.js";
+import type { After } from "../../../control/group/timer.js";
 import { Kernel } from "../../../control/kernel/kernel.js";
 import { type Limits, writeLimits } from "../../../control/kernel/limits.js";
 import { LIMITS_ADDRESS } from "../../../core-wasm/layout.js";
@@ -30,6 +31,17 @@ export class Room {
   readonly lan = new MemoryLan({ schedule: this.clock.schedule, latencyMicroseconds: 10 });
   readonly kernels: Kernel[] = [];
   readonly #random = new SeededRandom(1);
+
+  /** Timers in the kernels' time. */
+  readonly after: After = (milliseconds, action) => {
+    let wanted = true;
+    this.clock.schedule(milliseconds * 1000, () => {
+      if (wanted) action();
+    });
+    return () => {
+      wanted = false;
+    };
+  };
 
   kernel(limits: Partial<Limits> = {}): Kernel {
     const kernel = new Kernel({
