@@ -7,9 +7,6 @@
 // - The time comes in. Objects that are open or known to the kernel stay until they are forgotten.
 
 import {
-  type AttributeChanges,
-  type Attributes,
-  type Entry,
   errno,
   type FileAnswer,
   type FileRequest,
@@ -19,50 +16,29 @@ import {
   type Listed,
   type Time,
 } from "../file-system.js";
+import {
+  allocate,
+  attributesOf,
+  change,
+  directory,
+  entryOf,
+  Failure,
+  fail,
+  type Inode,
+  isDirectory,
+  permissions,
+  S_ISGID,
+  seek,
+  setAttribute,
+  sized,
+  validSeconds,
+  write,
+} from "./inode.js";
 
-interface Inode {
-  readonly node: number;
-  mode: number;
-  uid: number;
-  gid: number;
-  links: number;
-  size: number;
-  readonly device: number;
-  atime: Time;
-  mtime: Time;
-  ctime: Time;
-  data: Uint8Array;
-  target: string;
-  names: Map<string, Inode>;
-  /** Of a directory. */
-  parent: Inode | null;
-  /** How often the kernel knows it, and how often it is open. */
-  known: number;
-  open: number;
-  readonly attributes: Map<string, Uint8Array>;
-}
-
-const S_ISUID = 0o4000;
-const S_ISGID = 0o2000;
-const permissions = 0o7777;
 const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
 const O_TRUNC = 0o1000;
 const nameBytesMax = 255;
-const sizeMax = 1024 * 1024 * 1024;
-const validSeconds = 60;
-const [SEEK_DATA, SEEK_HOLE] = [3, 4];
-const [KEEP_SIZE, PUNCH_HOLE] = [1, 2];
-
-class Failure extends Error {
-  constructor(readonly errno: number) {
-    super(`errno ${errno}`);
-  }
-}
-
-const fail = (number: number): never => {
-  throw new Failure(number);
-};
 
 export interface MemoryFileSystemOptions {
   readonly now: () => Time;
@@ -125,7 +101,7 @@ export class MemoryFileSystem implements FileSystem {
       case "getattr":
         return this.#attributes(inode);
       case "setattr":
-        this.#change(inode, request.changes, request.uid);
+        change(inode, request.changes, request.uid, this.#now());
         return this.#attributes(inode);
       case "readlink":
         return { kind: "data", data: Buffer.from(inode.target, "latin1") };
@@ -157,7 +133,7 @@ export class MemoryFileSystem implements FileSystem {
         return this.#entry(of);
       }
       case "open":
-        if ((request.flags & O_TRUNC) !== 0) this.#change(inode, { size: 0 }, request.uid);
+        if ((request.flags & O_TRUNC) !== 0) change(inode, { size: 0 }, request.uid, this.#now());
         return { kind: "opened", ...this.#opened(inode) };
       case "opendir":
         return { kind: "opened", ...this.#opened(directory(inode)) };
@@ -174,7 +150,7 @@ export class MemoryFileSystem implements FileSystem {
         return { kind: "data", data: inode.data.subarray(Math.min(request.position, end), end) };
       }
       case "write":
-        return this.#write(inode, request.position, request.data, request.uid);
+        return write(inode, request.position, request.data, request.uid, this.#now());
       case "statfs":
         return { kind: "usage", usage: this.#usage() };
       case "release":
@@ -193,7 +169,7 @@ export class MemoryFileSystem implements FileSystem {
       case "destroy":
         return { kind: "done" };
       case "setxattr":
-        return this.#setAttribute(inode, request.name, request.value, request.flags);
+        return setAttribute(inode, request.name, request.value, request.flags, this.#now());
       case "getxattr": {
         const value = inode.attributes.get(request.name) ?? fail(errno.ENODATA);
         return sized(value, request.bytes);
@@ -210,7 +186,7 @@ export class MemoryFileSystem implements FileSystem {
       case "readdir":
         return { kind: "names", names: this.#list(inode, request) };
       case "fallocate":
-        return this.#allocate(inode, request);
+        return allocate(inode, request, this.#now());
       case "lseek":
         return seek(inode, request);
       case "other":
@@ -360,66 +336,6 @@ export class MemoryFileSystem implements FileSystem {
     }
   }
 
-  // ---- contents ----------------------------------------------------------------------
-
-  #resize(inode: Inode, size: number): void {
-    if (size > sizeMax) fail(errno.EFBIG);
-    if (size > inode.data.length) {
-      const data = new Uint8Array(Math.min(sizeMax, Math.max(size, 2 * inode.data.length, 64)));
-      data.set(inode.data.subarray(0, inode.size));
-      inode.data = data;
-    } else if (size < inode.size) inode.data.fill(0, size, inode.size);
-    inode.size = size;
-  }
-
-  #write(inode: Inode, position: number, data: Uint8Array, uid: number): FileAnswer {
-    if (position + data.length > inode.size) this.#resize(inode, position + data.length);
-    inode.data.set(data, position);
-    inode.mtime = inode.ctime = this.#now();
-    if (uid !== 0) dropSetId(inode);
-    return { kind: "written", bytes: data.length };
-  }
-
-  #allocate(
-    inode: Inode,
-    { position, length, mode }: { readonly position: number; readonly length: number; readonly mode: number },
-  ): FileAnswer {
-    if ((mode & ~(KEEP_SIZE | PUNCH_HOLE)) !== 0) fail(errno.EOPNOTSUPP);
-    if ((mode & PUNCH_HOLE) !== 0) inode.data.fill(0, position, Math.min(inode.size, position + length));
-    else if ((mode & KEEP_SIZE) === 0 && position + length > inode.size)
-      this.#resize(inode, position + length);
-    inode.mtime = inode.ctime = this.#now();
-    return { kind: "done" };
-  }
-
-  #change(inode: Inode, changes: AttributeChanges, uid: number): void {
-    const now = this.#now();
-    const { mode, size, atime, mtime } = changes;
-    if (size !== undefined) {
-      if (isDirectory(inode)) fail(errno.EISDIR);
-      this.#resize(inode, size);
-      inode.mtime = now;
-      if (uid !== 0) dropSetId(inode);
-    }
-    if (mode !== undefined) inode.mode = (inode.mode & fileTypes.mask) | (mode & permissions);
-    if (changes.uid !== undefined) inode.uid = changes.uid;
-    if (changes.gid !== undefined) inode.gid = changes.gid;
-    if ((changes.uid !== undefined || changes.gid !== undefined) && mode === undefined && !isDirectory(inode))
-      dropSetId(inode);
-    if (atime !== undefined) inode.atime = atime === "now" ? now : atime;
-    if (mtime !== undefined) inode.mtime = mtime === "now" ? now : mtime;
-    inode.ctime = now;
-  }
-
-  #setAttribute(inode: Inode, name: string, value: Uint8Array, flags: number): FileAnswer {
-    const has = inode.attributes.has(name);
-    if ((flags & 1) !== 0 && has) fail(errno.EEXIST);
-    if ((flags & 2) !== 0 && !has) fail(errno.ENODATA);
-    inode.attributes.set(name, value.slice());
-    inode.ctime = this.#now();
-    return { kind: "done" };
-  }
-
   // ---- what the kernel holds ---------------------------------------------------------
 
   #opened(inode: Inode): { readonly handle: number; readonly flags: number } {
@@ -457,37 +373,4 @@ export class MemoryFileSystem implements FileSystem {
       ...{ blockBytes: 4096, nameBytesMax },
     };
   }
-}
-
-const isDirectory = ({ mode }: Inode): boolean => (mode & fileTypes.mask) === fileTypes.directory;
-const directory = (inode: Inode): Inode => (isDirectory(inode) ? inode : fail(errno.ENOTDIR));
-
-function dropSetId(inode: Inode): void {
-  inode.mode &= ~S_ISUID;
-  if ((inode.mode & 0o010) !== 0) inode.mode &= ~S_ISGID;
-}
-
-function attributesOf(inode: Inode): Attributes {
-  const { node, mode, uid, gid, links, size, device, atime, mtime, ctime } = inode;
-  return { node, mode, uid, gid, links, size, device, atime, mtime, ctime, blocks: Math.ceil(size / 512) };
-}
-
-const entryOf = (inode: Inode): Entry => ({
-  ...{ attributes: attributesOf(inode), generation: 0 },
-  ...{ entrySeconds: validSeconds, attributeSeconds: validSeconds },
-});
-
-function sized(value: Uint8Array, room: number): FileAnswer {
-  if (room === 0) return { kind: "size", bytes: value.length };
-  return value.length > room ? fail(errno.ERANGE) : { kind: "data", data: value };
-}
-
-/** A file is data up to its end. */
-function seek(
-  inode: Inode,
-  { position, whence }: { readonly position: number; readonly whence: number },
-): FileAnswer {
-  if (position < 0 || position >= inode.size) fail(errno.ENXIO);
-  if (whence === SEEK_DATA) return { kind: "position", position };
-  return whence === SEEK_HOLE ? { kind: "position", position: inode.size } : fail(errno.EINVAL);
 }
