@@ -133,7 +133,7 @@ const base = (): readonly FileRecord[] => {
 };
 const behind = base().length + 1;
 const begun = () => new Offline(replayed(base()));
-const after = (records: readonly FileRecord[]) => shape(replayed(records, replayed(base()), behind));
+const replayedTree = (records: readonly FileRecord[]) => shape(replayed(records, replayed(base()), behind));
 
 /** Something that can be done on what is there. */
 function work(on: Offline, random: SeededRandom): void {
@@ -186,7 +186,7 @@ describe("a compacted log", () => {
       }
     }
     expect(on.log.filter(({ n }) => n > 0)).toEqual(offered); // what is under way stays as it is
-    expect(after(on.log)).toEqual(after(on.whole));
+    expect(replayedTree(on.log)).toEqual(replayedTree(on.whole));
   });
 
   const ops = (on: Offline) => on.log.map(({ op }) => op);
@@ -204,7 +204,7 @@ describe("a compacted log", () => {
     on.remove("x", folder);
     on.remove("f");
     expect(ops(on)).toEqual(["setattr"]);
-    expect(after(on.log)).toEqual(after(on.whole));
+    expect(replayedTree(on.log)).toEqual(replayedTree(on.whole));
   });
 
   it("has one file of many that an editor put in each other's place", () => {
@@ -214,7 +214,7 @@ describe("a compacted log", () => {
       on.rename(ROOT_ID, "new", ROOT_ID, "a");
     }
     expect(ops(on)).toEqual(["make", "store", "rename"]);
-    expect(after(on.log)).toEqual(after(on.whole));
+    expect(replayedTree(on.log)).toEqual(replayedTree(on.whole));
   });
 
   it("has one rename of a chain, one store, and one of each attribute", () => {
@@ -226,7 +226,7 @@ describe("a compacted log", () => {
     for (const mode of [1, 2, 3]) on.add({ op: "setattr", id, base: 0, mode });
     for (const text of ["1", "22", "333"]) on.store(id, text);
     expect(ops(on)).toEqual(["rename", "setattr", "store"]);
-    expect(after(on.log)).toEqual(after(on.whole));
+    expect(replayedTree(on.log)).toEqual(replayedTree(on.whole));
   });
 
   it("leaves alone what is under way", () => {
