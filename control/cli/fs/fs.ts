@@ -37,7 +37,9 @@ Examples:
   proteus fs mount e4b2c2985455010000ff1125f2c66632 /mnt/home --cache /srv/cache`;
 
 const statusHelp = `
-RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes.
+RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes, BYTES
+what the contents in the cache take, OF what they may. When the server refuses the records as a whole, they
+wait longer each time, up to a minute; what to do about it is said below the table, and in "stuck".
 
 Example:
   proteus fs status --json`;
