@@ -55,11 +55,20 @@ interface OfHandle {
   readonly handle: number;
 }
 
+interface MayDropSetId {
+  /** With a change of the content set-id bits go: who asks may not keep them. */
+  readonly dropSetId?: true;
+}
+
 type Kinds =
   | ({ readonly kind: "lookup" } & Named)
   | { readonly kind: "forget"; readonly nodes: readonly (readonly [node: number, count: number])[] }
   | { readonly kind: "getattr"; readonly handle?: number }
-  | { readonly kind: "setattr"; readonly handle?: number; readonly changes: AttributeChanges }
+  | ({
+      readonly kind: "setattr";
+      readonly handle?: number;
+      readonly changes: AttributeChanges;
+    } & MayDropSetId)
   | { readonly kind: "readlink" }
   | ({ readonly kind: "symlink"; readonly target: string } & Named)
   | ({ readonly kind: "mknod"; readonly mode: number; readonly device: number } & Named)
@@ -73,11 +82,12 @@ type Kinds =
       readonly flags: number;
     } & Named)
   | ({ readonly kind: "link"; readonly of: number } & Named)
-  | { readonly kind: "open"; readonly flags: number }
+  | ({ readonly kind: "open"; readonly flags: number } & MayDropSetId)
   | { readonly kind: "opendir"; readonly flags: number }
   | ({ readonly kind: "create"; readonly flags: number; readonly mode: number } & Named)
   | ({ readonly kind: "read"; readonly position: number; readonly bytes: number } & OfHandle)
-  | ({ readonly kind: "write"; readonly position: number; readonly data: Uint8Array } & OfHandle)
+  | ({ readonly kind: "write"; readonly position: number; readonly data: Uint8Array } & OfHandle &
+      MayDropSetId)
   | { readonly kind: "statfs" }
   | ({ readonly kind: "release" } & OfHandle)
   | ({ readonly kind: "releasedir" } & OfHandle)
@@ -182,6 +192,12 @@ export const fileTypes = {
   character: 0o020000,
   fifo: 0o010000,
 } as const;
+
+/** The mode of a file whose content or owner changes: set-id bits that would count are gone. */
+export function withoutSetId(mode: number): number {
+  const isGroups = (mode & 0o2010) === 0o2010;
+  return mode & ~(isGroups ? 0o6000 : 0o4000);
+}
 
 /** The numbers of errors that file systems give, on Linux. */
 export const errno = {

@@ -40,6 +40,10 @@ export interface FolderFile {
   read(position: number, into: Uint8Array): number;
   write(position: number, bytes: Uint8Array): void;
   truncate(size: number): void;
+  /** Where data, or a hole, next begins from a position on, the end being one; null behind the end. */
+  seek(position: number, what: "data" | "hole"): number | null;
+  /** fallocate(2), with its modes; answers an errno, 0: it is done. */
+  allocate(position: number, length: number, mode: number): number;
   touch(mtime: Time): void;
   sync(): Promise<void>;
   syncNow(): void;

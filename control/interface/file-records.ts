@@ -8,6 +8,8 @@
 
 import { z } from "zod";
 import {
+  attributeNameSchema,
+  attributeValueSchema,
   hashSchema,
   idSchema,
   modeSchema,
@@ -89,6 +91,17 @@ export const recordSchema = z.discriminatedUnion("op", [
     uid: ownerSchema.optional(),
     gid: ownerSchema.optional(),
     mtime: timeSchema.optional(),
+    atime: timeSchema.optional(),
+  }),
+  z.strictObject({
+    ...base,
+    op: z.literal("setxattr"),
+    id: idSchema,
+    /** `changed` of what it was done to. */
+    base: versionSchema,
+    attribute: attributeNameSchema,
+    /** In base64; without it the attribute goes. */
+    value: attributeValueSchema.optional(),
   }),
 ]);
 

@@ -32,6 +32,15 @@ export const targetSchema = z.string().refine((target) => isBytes(target, 4095))
 export const modeSchema = whole.max(0o177777);
 export const ownerSchema = whole.max(0xffffffff);
 
+/** Name and value of an extended attribute: user.* alone; the value in base64. */
+export const attributeNameSchema = z
+  .string()
+  .refine((name) => isBytes(name, 255) && name.startsWith("user.") && name.length > "user.".length);
+/** All names and values of an object together have at most so many bytes, as with ext4 a block. */
+export const ATTRIBUTES_BYTES_MAX = 2048;
+export const attributeValueSchema = z.base64().max(4 * Math.ceil(ATTRIBUTES_BYTES_MAX / 3));
+const attributesSchema = z.record(attributeNameSchema, attributeValueSchema);
+
 export const statusSchema = z.strictObject({
   id: idSchema,
   /** Type and permission bits, as st_mode. */
@@ -44,6 +53,10 @@ export const statusSchema = z.strictObject({
   changed: versionSchema,
   mtime: timeSchema,
   ctime: timeSchema,
+  /** As somebody has set it; otherwise it is mtime. */
+  atime: timeSchema.optional(),
+  /** Extended attributes. */
+  attributes: attributesSchema.optional(),
   /** SHA-256 of a file's content. */
   hash: hashSchema.optional(),
   /** Of a symbolic link. */
@@ -56,6 +69,25 @@ export const statusSchema = z.strictObject({
 
 export type FileStatus = z.infer<typeof statusSchema>;
 export type FileTime = z.infer<typeof timeSchema>;
+
+export type FileAttributes = Readonly<Record<string, string>>;
+
+/** Attributes with one set, or without it when there is no value. */
+export function withAttribute(
+  attributes: FileAttributes | undefined,
+  name: string,
+  value: string | undefined,
+): FileAttributes {
+  const { [name]: _, ...others } = attributes ?? {};
+  return value === undefined ? others : { ...others, [name]: value };
+}
+
+/** Bytes of all names and values. */
+export const attributesBytes = (attributes: FileAttributes = {}): number =>
+  Object.entries(attributes).reduce((sum, [name, value]) => sum + name.length + bytesOfBase64(value), 0);
+
+const bytesOfBase64 = (text: string): number =>
+  (text.length / 4) * 3 - (text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0);
 
 /** The root of every volume. */
 export const ROOT_ID = 1;

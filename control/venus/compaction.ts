@@ -68,16 +68,17 @@ function attributes(
 ): Change[] {
   return freeEntriesOf(state, record.id, sequence - 1).flatMap((each): Change[] => {
     if (each.record.op !== "setattr") return [];
-    const { mode, uid, gid, mtime, ...rest } = each.record;
+    const { mode, uid, gid, mtime, atime, ...rest } = each.record;
     const left = {
       ...(mode === undefined || record.mode !== undefined ? {} : { mode }),
       ...(uid === undefined || record.uid !== undefined ? {} : { uid }),
       ...(gid === undefined || record.gid !== undefined ? {} : { gid }),
       ...(mtime === undefined || record.mtime !== undefined ? {} : { mtime }),
+      ...(atime === undefined || record.atime !== undefined ? {} : { atime }),
     };
     const count = Object.keys(left).length;
     if (count === 0) return [gone(each)];
-    const before = [mode, uid, gid, mtime].filter((value) => value !== undefined).length;
+    const before = [mode, uid, gid, mtime, atime].filter((value) => value !== undefined).length;
     return count === before ? [] : [instead(each.sequence, { ...rest, ...left })];
   });
 }

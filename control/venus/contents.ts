@@ -59,12 +59,16 @@ export class CacheContents {
     return this.#open.get(id);
   }
 
-  /** Opens a content; it is made when there is none. */
-  open(id: number, forWriting: boolean): OpenContent {
+  /**
+   * Opens a content; it is made when there is none.
+   *
+   * @param isHandedOver the kernel may read and write it itself, where all openings do
+   */
+  open(id: number, forWriting: boolean, isHandedOver = true): OpenContent {
     let open = this.#open.get(id);
     if (open === undefined) {
       const file = this.#folder.open(pathOf(id), "write");
-      const backing = file.descriptor < 0 ? 0 : (this.backings?.open(file.descriptor) ?? 0);
+      const backing = file.descriptor < 0 || !isHandedOver ? 0 : (this.backings?.open(file.descriptor) ?? 0);
       open = { file, backing: Math.max(0, backing), opens: 0, writers: 0 };
       this.#open.set(id, open);
     }

@@ -5,7 +5,7 @@
 // - Rows that are not in the cache are left out: vice knows them.
 
 import type { FileRecord, RecordOf } from "../interface/file-records.js";
-import { EMPTY_HASH, type FileStatus, type FileTime } from "../interface/file-status.js";
+import { EMPTY_HASH, type FileStatus, type FileTime, withAttribute } from "../interface/file-status.js";
 import type { Change } from "../recoverable/tables.js";
 import { type CachedObject, type CacheState, nameChange } from "./state.js";
 
@@ -137,16 +137,23 @@ export function effectOf(
       break;
     }
     case "setattr": {
-      const { mode, uid, gid, mtime } = record;
+      const { mode, uid, gid, mtime, atime } = record;
       effect.status(id, (status) => ({
         ...(mode === undefined ? {} : { mode: (status.mode & S_IFMT) | (mode & 0o7777) }),
         ...(uid === undefined ? {} : { uid }),
         ...(gid === undefined ? {} : { gid }),
         ...(mtime === undefined ? {} : { mtime }),
+        ...(atime === undefined ? {} : { atime }),
         ctime: time,
       }));
       break;
     }
+    case "setxattr":
+      effect.status(id, ({ attributes }) => ({
+        attributes: withAttribute(attributes, record.attribute, record.value),
+        ctime: time,
+      }));
+      break;
   }
   return effect.changes();
 }

@@ -51,7 +51,9 @@ export class OpenFiles {
   ): { readonly handle: number; readonly backing: number } {
     const { contents, state } = this.#cache;
     const row = state.objects.get(id);
-    const content = contents.open(id, forWriting);
+    // The kernel writes without a word: set-id bits would stay.
+    const hasSetId = row !== undefined && (row.status.mode & 0o6000) !== 0;
+    const content = contents.open(id, forWriting, !hasSetId);
     const isEmpty = row !== undefined && row.status.size === 0 && row.own === 0 && content.opens === 1;
     if (isEmpty && content.file.facts().size > 0) content.file.truncate(0); // of an older version
     if (forWriting) this.watch(id);

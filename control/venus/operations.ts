@@ -12,27 +12,29 @@ import {
   type FileRequest,
   fileTypes,
   type GiveAnswer,
+  withoutSetId,
 } from "../../drivers/file-system.js";
 import { idOf, ROOT_ID } from "../interface/file-status.js";
+import { Attributes, ended } from "./attributes.js";
 import { isDirectory } from "./effect.js";
-import { fail, nameBytesMax, Reading, type RequestOf } from "./reading.js";
-import type { Became, FreshRecord } from "./shipping.js";
+import { fail, nameBytesMax, type RequestOf } from "./reading.js";
+import type { FreshRecord } from "./shipping.js";
 import type { CachedObject } from "./state.js";
 
 const [NOREPLACE, EXCHANGE] = [1, 2];
 const S_ISGID = 0o2000;
 const depthMax = 4096;
 
-export class Operations extends Reading {
+export class Operations extends Attributes {
   /** Throws Lacking and Failure; `again` runs the request anew. */
   run(request: FileRequest, answer: GiveAnswer, again: () => void): void {
-    const now = this.#answerNow(request);
+    const now = this.answerNow(request);
     if (now !== null) answer(now);
     else this.#change(request, answer, again);
   }
 
   /** What is answered at once; null: it changes something. */
-  #answerNow(request: FileRequest): FileAnswer | null {
+  protected answerNow(request: FileRequest): FileAnswer | null {
     const { cache, files } = this.options;
     switch (request.kind) {
       case "lookup":
@@ -42,7 +44,7 @@ export class Operations extends Reading {
       case "readlink":
         return { kind: "data", data: Buffer.from(this.need(request.node).status.target ?? "", "latin1") };
       case "open":
-        return this.open(request);
+        return this.dropsSetId(request) ? null : this.open(request);
       case "opendir":
         this.directory(request.node);
         return { kind: "opened", handle: ++this.lastListing, flags: 0 };
@@ -56,6 +58,7 @@ export class Operations extends Reading {
         return { kind: "data", data: cache.contents.read(id, request.position, request.bytes) };
       }
       case "write": {
+        if (this.dropsSetId(request)) return null;
         const { id } = files.handle(request.handle) ?? fail(errno.EBADF);
         cache.contents.with(id, (file) => file.write(request.position, request.data));
         return { kind: "written", bytes: request.data.length };
@@ -81,12 +84,13 @@ export class Operations extends Reading {
       case "forget":
         return { kind: "done" };
       case "fallocate":
-        return fail(errno.EOPNOTSUPP);
-      case "setxattr":
+        return this.allocate(request);
       case "getxattr":
+        return this.getAttribute(request);
       case "listxattr":
-      case "removexattr":
+        return this.listAttributes(request);
       case "lseek":
+        return this.seek(request);
       case "other":
         return fail(errno.ENOSYS);
       default:
@@ -98,6 +102,14 @@ export class Operations extends Reading {
     switch (request.kind) {
       case "setattr":
         this.#setattr(request, answer, again);
+        break;
+      case "open":
+      case "write":
+        this.dropSetId(request, answer, again);
+        break;
+      case "setxattr":
+      case "removexattr":
+        this.setAttribute(request, answer, again);
         break;
       case "symlink":
         this.#make(request, fileTypes.link | 0o777, { target: request.target }, answer, again);
@@ -133,27 +145,6 @@ export class Operations extends Reading {
   }
 
   // ---- changing ------------------------------------------------------------------------
-
-  /** Appends a record; `done` when it is so. */
-  #append(
-    record: FreshRecord,
-    answer: GiveAnswer,
-    again: () => void,
-    done: (id: number) => FileAnswer,
-  ): void {
-    this.options.shipper.append(record, (became: Became) => {
-      if (became === "applied") answer(done(record.id));
-      else if (became.became !== "refused") answer(done(became.id ?? record.id));
-      else if (became.errno === errno.ESTALE) {
-        const ids = [record.id, ...("directory" in record ? [record.directory] : [])];
-        for (const id of ids) this.cache.link?.doubt(id);
-        again();
-      } else {
-        if ("directory" in record) this.cache.link?.doubt(record.directory);
-        answer(ended(became.errno ?? errno.EIO));
-      }
-    });
-  }
 
   #absent(directory: number, name: string): CachedObject {
     if (name.length > nameBytesMax) fail(errno.ENAMETOOLONG);
@@ -203,12 +194,12 @@ export class Operations extends Reading {
     answer: GiveAnswer,
     again: () => void,
   ): void {
-    this.#append(this.#record(request, mode, more), answer, again, (id) => this.#made(id));
+    this.append(this.#record(request, mode, more), answer, again, (id) => this.#made(id));
   }
 
   #create(request: RequestOf<"create">, answer: GiveAnswer, again: () => void): void {
     const record = this.#record(request, fileTypes.file | (request.mode & 0o7777), {});
-    this.#append(record, answer, again, (id) => {
+    this.append(record, answer, again, (id) => {
       const entry = this.#made(id);
       if (entry.kind !== "entry") return entry;
       return { kind: "created", entry, opened: this.opened(id, true, false) };
@@ -231,7 +222,7 @@ export class Operations extends Reading {
       name,
       base: status.version,
     } as const;
-    this.#append(record, answer, again, () => ({ kind: "done" }));
+    this.append(record, answer, again, () => ({ kind: "done" }));
   }
 
   /** It has to be known here that a directory is empty: vice may be gone before it says so. */
@@ -268,7 +259,7 @@ export class Operations extends Reading {
       overBase = target.status.version;
     } else if (exchange) fail(errno.ENOENT);
     const record = { op: "rename", time: this.time(), id, directory: node, name, to, newName } as const;
-    this.#append({ ...record, over, overBase, exchange }, answer, again, () => ({ kind: "done" }));
+    this.append({ ...record, over, overBase, exchange }, answer, again, () => ({ kind: "done" }));
   }
 
   /** Whether a directory is another one or below it, as far as that is known here. */
@@ -286,7 +277,7 @@ export class Operations extends Reading {
     this.#absent(node, name);
     if (isDirectory(this.need(of).status)) fail(errno.EPERM);
     const record = { op: "link", time: this.time(), id: of, directory: node, name } as const;
-    this.#append(record, answer, again, (id) => this.#made(id));
+    this.append(record, answer, again, (id) => this.#made(id));
   }
 
   #setattr(request: RequestOf<"setattr">, answer: GiveAnswer, again: () => void): void {
@@ -303,10 +294,18 @@ export class Operations extends Reading {
       changes.mtime === "now"
         ? time
         : changes.mtime && ([changes.mtime.seconds, changes.mtime.nanoseconds] as const);
+    const { atime } = changes;
+    const seen = atime === "now" ? time : atime && ([atime.seconds, atime.nanoseconds] as const);
+    const isOwners = changes.uid !== undefined || changes.gid !== undefined;
+    const drops =
+      (isOwners && !isDirectory(row.status)) || (size !== undefined && request.dropSetId === true);
+    const bits = drops ? withoutSetId(row.status.mode) : row.status.mode;
+    const mode = changes.mode ?? (bits === row.status.mode ? undefined : bits);
     const rest = (): void => {
       if (set !== undefined) files.touch(node, set);
       const record = {
-        ...(changes.mode === undefined ? {} : { mode: changes.mode & 0o7777 }),
+        ...(mode === undefined ? {} : { mode: mode & 0o7777 }),
+        ...(seen === undefined ? {} : { atime: seen }),
         ...(changes.uid === undefined ? {} : { uid: changes.uid }),
         ...(changes.gid === undefined ? {} : { gid: changes.gid }),
         ...(set === undefined ? {} : { mtime: set }),
@@ -314,7 +313,7 @@ export class Operations extends Reading {
       if (Object.keys(record).length === 0 || row.status.links === 0) answer(this.attributes(node));
       else {
         const base = this.cache.state.objects.get(node)?.status.changed ?? 0;
-        this.#append({ op: "setattr", time, id: node, base, ...record }, answer, again, () =>
+        this.append({ op: "setattr", time, id: node, base, ...record }, answer, again, () =>
           this.attributes(node),
         );
       }
@@ -337,6 +336,3 @@ export class Operations extends Reading {
     });
   }
 }
-
-const ended = (number: number): FileAnswer =>
-  number === 0 ? { kind: "done" } : { kind: "error", errno: number };

@@ -34,9 +34,21 @@ export type RequestOf<Kind extends FileRequest["kind"]> = Extract<FileRequest, {
 
 const [O_ACCMODE, O_TRUNC] = [3, 0o1000];
 const [keepCache, noFlush, passthrough] = [2, 32, 128];
+const [SEEK_DATA, SEEK_HOLE] = [3, 4];
 const longSeconds = 86_400;
 const shortSeconds = 1;
 export const nameBytesMax = 255;
+
+/** Attributes of others (security.*, system.*, trusted.*) are not kept. */
+export function mustBeUsers(name: string): void {
+  if (!name.startsWith("user.") || name.length === "user.".length) fail(errno.EOPNOTSUPP);
+}
+
+/** A value for one who has room for so many bytes; 0: asks how many there are. */
+function sized(value: Uint8Array, room: number): FileAnswer {
+  if (room === 0) return { kind: "size", bytes: value.length };
+  return value.length > room ? fail(errno.ERANGE) : { kind: "data", data: value };
+}
 
 export interface OperationsOptions {
   readonly cache: Cache;
@@ -112,7 +124,7 @@ export class Reading {
     const shown = isDirectory(status) ? 4096 : size;
     return {
       ...{ node: id, mode, links, uid, gid, device, size: shown, blocks: Math.ceil(shown / 512) },
-      ...{ atime: time(mtime), mtime: time(mtime), ctime: time(status.ctime) },
+      ...{ atime: time(status.atime ?? mtime), mtime: time(mtime), ctime: time(status.ctime) },
     };
   }
 
@@ -176,6 +188,37 @@ export class Reading {
     const truncates = (flags & O_TRUNC) !== 0;
     if (!truncates && !this.cache.hasContent(row)) this.lackContent(node);
     return { kind: "opened", ...this.opened(node, (flags & O_ACCMODE) !== 0 || truncates, truncates) };
+  }
+
+  // ---- attributes and holes --------------------------------------------------------------
+
+  protected getAttribute({ node, name, bytes }: RequestOf<"getxattr">): FileAnswer {
+    mustBeUsers(name);
+    const { status } = this.held(node) ?? this.need(node);
+    const value = status.attributes?.[name] ?? fail(errno.ENODATA);
+    return sized(Buffer.from(value, "base64"), bytes);
+  }
+
+  protected listAttributes({ node, bytes }: RequestOf<"listxattr">): FileAnswer {
+    const { status } = this.held(node) ?? this.need(node);
+    const names = Object.keys(status.attributes ?? {}).map((name) => `${name}\0`);
+    return sized(Buffer.from(names.join(""), "latin1"), bytes);
+  }
+
+  /** Where data or a hole begins, in the cached file. */
+  protected seek({ handle, position, whence }: RequestOf<"lseek">): FileAnswer {
+    const { id } = this.options.files.handle(handle) ?? fail(errno.EBADF);
+    if (whence !== SEEK_DATA && whence !== SEEK_HOLE) fail(errno.EINVAL);
+    const what = whence === SEEK_DATA ? "data" : "hole";
+    const found = this.cache.contents.with(id, (file) => file.seek(position, what));
+    return { kind: "position", position: found ?? fail(errno.ENXIO) };
+  }
+
+  protected allocate({ handle, position, length, mode }: RequestOf<"fallocate">): FileAnswer {
+    const { id, forWriting } = this.options.files.handle(handle) ?? fail(errno.EBADF);
+    if (!forWriting) fail(errno.EBADF);
+    const number = this.cache.contents.with(id, (file) => file.allocate(position, length, mode));
+    return number === 0 ? { kind: "done" } : fail(number);
   }
 
   protected lackContent(id: number): never {

@@ -7,7 +7,14 @@
 
 import type { AttributeChanges, FileRequest, Time } from "../file-system.js";
 import { type FuseBuffer, latin1 } from "./buffer.js";
-import { GETATTR_HANDLE, IN_HEADER_BYTES, opcodes, setattrValid } from "./protocol.js";
+import {
+  GETATTR_HANDLE,
+  IN_HEADER_BYTES,
+  OPEN_KILL_SUIDGID,
+  opcodes,
+  setattrValid,
+  WRITE_KILL_SUIDGID,
+} from "./protocol.js";
 
 /** The kernel wrote what it never writes. */
 export class FuseMalformed extends Error {
@@ -70,6 +77,9 @@ function changesAt(buffer: FuseBuffer, at: number): AttributeChanges {
   };
 }
 
+const dropping = (flags: number, bit: number): { readonly dropSetId?: true } =>
+  (flags & bit) !== 0 ? { dropSetId: true } : {};
+
 /** Takes one request apart: what one read of the device gave. */
 export function decode(buffer: FuseBuffer, length: number): Decoded {
   if (length < IN_HEADER_BYTES || buffer.u32(0) !== length)
@@ -123,7 +133,8 @@ function requestOf(buffer: FuseBuffer, opcode: number, end: number): Body {
     case opcodes.setattr: {
       need(88);
       const ofHandle = (buffer.u32(at) & setattrValid.HANDLE) !== 0 ? { handle: buffer.u64(at + 8) } : {};
-      return { kind: "setattr", ...ofHandle, changes: changesAt(buffer, at) };
+      const drops = dropping(buffer.u32(at), setattrValid.KILL_SUIDGID);
+      return { kind: "setattr", ...ofHandle, changes: changesAt(buffer, at), ...drops };
     }
     case opcodes.readlink:
       return { kind: "readlink" };
@@ -157,7 +168,11 @@ function requestOf(buffer: FuseBuffer, opcode: number, end: number): Body {
       return { kind: "link", of: buffer.u64(at), name: nameAt(buffer, at + 8, end) };
     case opcodes.open:
       need(8);
-      return { kind: "open", flags: buffer.u32(at) };
+      return {
+        kind: "open",
+        flags: buffer.u32(at),
+        ...dropping(buffer.u32(at + 4), OPEN_KILL_SUIDGID),
+      };
     case opcodes.opendir:
       need(8);
       return { kind: "opendir", flags: buffer.u32(at) };
@@ -182,7 +197,8 @@ function requestOf(buffer: FuseBuffer, opcode: number, end: number): Body {
       const bytes = buffer.u32(at + 16);
       need(40 + bytes);
       const data = buffer.bytes.subarray(at + 40, at + 40 + bytes);
-      return { kind: "write", handle: buffer.u64(at), position: buffer.u64(at + 8), data };
+      const drops = dropping(buffer.u32(at + 20), WRITE_KILL_SUIDGID);
+      return { kind: "write", handle: buffer.u64(at), position: buffer.u64(at + 8), data, ...drops };
     }
     case opcodes.statfs:
       return { kind: "statfs" };

@@ -47,6 +47,7 @@ export const initFlags2 = { PASSTHROUGH: 1 << 5 } as const;
 /** FATTR_*: which fields of SETATTR count. */
 export const setattrValid = {
   ...{ MODE: 1, UID: 2, GID: 4, SIZE: 8, ATIME: 16, MTIME: 32, HANDLE: 64, ATIME_NOW: 128, MTIME_NOW: 256 },
+  KILL_SUIDGID: 1 << 11,
 } as const;
 
 /** What an opening may be. */
@@ -58,6 +59,10 @@ export const FOPEN_NOFLUSH = 32;
 export const FOPEN_PASSTHROUGH = 128;
 
 export const GETATTR_HANDLE = 1;
+
+/** With HANDLE_KILLPRIV_V2: set-id bits are ours to take off. Of WRITE, of an opening, of SETATTR. */
+export const WRITE_KILL_SUIDGID = 1 << 2;
+export const OPEN_KILL_SUIDGID = 1 << 0;
 
 /** Codes of notifications: in place of an error, with `unique` 0. */
 export const NOTIFY_INVAL_INODE = 2;

@@ -63,6 +63,7 @@ const wanted =
   initFlags.ASYNC_DIO |
   initFlags.PARALLEL_DIROPS |
   initFlags.MAX_PAGES |
+  initFlags.HANDLE_KILLPRIV_V2 |
   initFlags.CACHE_SYMLINKS |
   initFlags.INIT_EXT;
 

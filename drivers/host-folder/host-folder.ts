@@ -27,6 +27,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Time } from "../file-system.js";
 import { type Folder, FolderError, type FolderFile } from "../folder.js";
+import { allocate, ENXIO, SEEK_DATA, SEEK_HOLE, seek } from "./holes.js";
 
 const lockTimeoutMs = 5000;
 const fullCodes = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
@@ -77,6 +78,17 @@ class HostFile implements FolderFile {
 
   truncate(size: number): void {
     attempt(() => ftruncateSync(this.descriptor, size));
+  }
+
+  seek(position: number, what: "data" | "hole"): number | null {
+    const found = seek(this.descriptor, position, what === "data" ? SEEK_DATA : SEEK_HOLE);
+    if (found >= 0) return found;
+    if (found === -ENXIO) return null;
+    throw new FolderError("FOLDER_FAILED", `holes cannot be looked for (errno ${-found})`);
+  }
+
+  allocate(position: number, length: number, mode: number): number {
+    return -Math.min(0, allocate(this.descriptor, mode, position, length));
   }
 
   touch({ seconds, nanoseconds }: Time): void {

@@ -101,7 +101,7 @@ export class MemoryFileSystem implements FileSystem {
       case "getattr":
         return this.#attributes(inode);
       case "setattr":
-        change(inode, request.changes, request.uid, this.#now());
+        change(inode, request.changes, this.#now(), request.dropSetId);
         return this.#attributes(inode);
       case "readlink":
         return { kind: "data", data: Buffer.from(inode.target, "latin1") };
@@ -133,7 +133,7 @@ export class MemoryFileSystem implements FileSystem {
         return this.#entry(of);
       }
       case "open":
-        if ((request.flags & O_TRUNC) !== 0) change(inode, { size: 0 }, request.uid, this.#now());
+        if ((request.flags & O_TRUNC) !== 0) change(inode, { size: 0 }, this.#now(), request.dropSetId);
         return { kind: "opened", ...this.#opened(inode) };
       case "opendir":
         return { kind: "opened", ...this.#opened(directory(inode)) };
@@ -150,7 +150,7 @@ export class MemoryFileSystem implements FileSystem {
         return { kind: "data", data: inode.data.subarray(Math.min(request.position, end), end) };
       }
       case "write":
-        return write(inode, request.position, request.data, request.uid, this.#now());
+        return write(inode, request, this.#now());
       case "statfs":
         return { kind: "usage", usage: this.#usage() };
       case "release":
@@ -171,6 +171,7 @@ export class MemoryFileSystem implements FileSystem {
       case "setxattr":
         return setAttribute(inode, request.name, request.value, request.flags, this.#now());
       case "getxattr": {
+        if (!request.name.startsWith("user.")) fail(errno.EOPNOTSUPP);
         const value = inode.attributes.get(request.name) ?? fail(errno.ENODATA);
         return sized(value, request.bytes);
       }
@@ -180,6 +181,7 @@ export class MemoryFileSystem implements FileSystem {
           request.bytes,
         );
       case "removexattr":
+        if (!request.name.startsWith("user.")) fail(errno.EOPNOTSUPP);
         if (!inode.attributes.delete(request.name)) fail(errno.ENODATA);
         inode.ctime = this.#now();
         return { kind: "done" };

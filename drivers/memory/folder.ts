@@ -38,6 +38,7 @@ type NameChange =
   | { readonly kind: "make"; readonly path: string };
 
 const nothing = new Uint8Array(0);
+const [KEEP_SIZE, PUNCH_HOLE, EOPNOTSUPP] = [1, 2, 95];
 
 /** What a write makes of bytes. */
 function written(before: Uint8Array, write: Write): Uint8Array {
@@ -218,6 +219,21 @@ export class MemoryFolder implements Folder {
       },
       write: (position, bytes) => change({ kind: "write", position, bytes: bytes.slice() }),
       truncate: (size) => change({ kind: "truncate", size }),
+      seek: (position, what) => {
+        this.#see(power);
+        if (position < 0 || position >= inode.bytes.length) return null;
+        return what === "data" ? position : inode.bytes.length; // a file is data up to its end
+      },
+      allocate: (position, length, mode) => {
+        if ((mode & ~(KEEP_SIZE | PUNCH_HOLE)) !== 0) return EOPNOTSUPP;
+        const size = inode.bytes.length;
+        const punched = Math.min(size, position + length) - position;
+        if ((mode & PUNCH_HOLE) === 0) {
+          if ((mode & KEEP_SIZE) === 0 && position + length > size)
+            change({ kind: "truncate", size: position + length });
+        } else if (punched > 0) change({ kind: "write", position, bytes: new Uint8Array(punched) });
+        return 0;
+      },
       touch: (mtime) => {
         this.#step(power);
         inode.mtime = mtime;

@@ -10,8 +10,10 @@ import {
   type Entry,
   errno,
   type FileAnswer,
+  type FileRequest,
   fileTypes,
   type Time,
+  withoutSetId,
 } from "../file-system.js";
 
 export interface Inode {
@@ -36,7 +38,6 @@ export interface Inode {
   readonly attributes: Map<string, Uint8Array>;
 }
 
-const S_ISUID = 0o4000;
 export const S_ISGID = 0o2000;
 export const permissions = 0o7777;
 const sizeMax = 1024 * 1024 * 1024;
@@ -56,11 +57,6 @@ export const fail = (number: number): never => {
 
 export const isDirectory = ({ mode }: Inode): boolean => (mode & fileTypes.mask) === fileTypes.directory;
 export const directory = (inode: Inode): Inode => (isDirectory(inode) ? inode : fail(errno.ENOTDIR));
-
-function dropSetId(inode: Inode): void {
-  inode.mode &= ~S_ISUID;
-  if ((inode.mode & 0o010) !== 0) inode.mode &= ~S_ISGID;
-}
 
 export function attributesOf(inode: Inode): Attributes {
   const { node, mode, uid, gid, links, size, device, atime, mtime, ctime } = inode;
@@ -97,11 +93,15 @@ function resize(inode: Inode, size: number): void {
   inode.size = size;
 }
 
-export function write(inode: Inode, position: number, data: Uint8Array, uid: number, now: Time): FileAnswer {
+export function write(
+  inode: Inode,
+  { position, data, dropSetId }: Extract<FileRequest, { readonly kind: "write" }>,
+  now: Time,
+): FileAnswer {
   if (position + data.length > inode.size) resize(inode, position + data.length);
   inode.data.set(data, position);
   inode.mtime = inode.ctime = now;
-  if (uid !== 0) dropSetId(inode);
+  if (dropSetId === true) inode.mode = withoutSetId(inode.mode);
   return { kind: "written", bytes: data.length };
 }
 
@@ -117,19 +117,19 @@ export function allocate(
   return { kind: "done" };
 }
 
-export function change(inode: Inode, changes: AttributeChanges, uid: number, now: Time): void {
+export function change(inode: Inode, changes: AttributeChanges, now: Time, dropSetId = false): void {
   const { mode, size, atime, mtime } = changes;
   if (size !== undefined) {
     if (isDirectory(inode)) fail(errno.EISDIR);
     resize(inode, size);
     inode.mtime = now;
-    if (uid !== 0) dropSetId(inode);
+    if (dropSetId) inode.mode = withoutSetId(inode.mode);
   }
   if (mode !== undefined) inode.mode = (inode.mode & fileTypes.mask) | (mode & permissions);
   if (changes.uid !== undefined) inode.uid = changes.uid;
   if (changes.gid !== undefined) inode.gid = changes.gid;
   if ((changes.uid !== undefined || changes.gid !== undefined) && mode === undefined && !isDirectory(inode))
-    dropSetId(inode);
+    inode.mode = withoutSetId(inode.mode);
   if (atime !== undefined) inode.atime = atime === "now" ? now : atime;
   if (mtime !== undefined) inode.mtime = mtime === "now" ? now : mtime;
   inode.ctime = now;
@@ -142,6 +142,7 @@ export function setAttribute(
   flags: number,
   now: Time,
 ): FileAnswer {
+  if (!name.startsWith("user.")) fail(errno.EOPNOTSUPP);
   const has = inode.attributes.has(name);
   if ((flags & 1) !== 0 && has) fail(errno.EEXIST);
   if ((flags & 2) !== 0 && !has) fail(errno.ENODATA);

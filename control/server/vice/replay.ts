@@ -29,6 +29,8 @@ class Replay extends Storing {
         return this.store(record);
       case "setattr":
         return this.setattr(record);
+      case "setxattr":
+        return this.setxattr(record);
     }
   }
 }

@@ -6,7 +6,13 @@
 // - An alias says that an id stands for another object: two clients made the same thing.
 
 import type { Outcome } from "../../interface/file-records.js";
-import { EMPTY_HASH, type FileStatus, type FileTime, ROOT_ID } from "../../interface/file-status.js";
+import {
+  EMPTY_HASH,
+  type FileAttributes,
+  type FileStatus,
+  type FileTime,
+  ROOT_ID,
+} from "../../interface/file-status.js";
 import type { Policy, Semantics } from "../../interface/vice.js";
 import type { Change, Rows } from "../../recoverable/tables.js";
 
@@ -31,7 +37,11 @@ export interface ObjectRow {
   /** Whose its content is, and of which record: a store, or what made it. */
   readonly by?: readonly [venus: number, record: number];
   /** When each of its attributes was set by hand. */
-  readonly set?: Readonly<Partial<Record<"mode" | "uid" | "gid" | "mtime", FileTime>>>;
+  readonly set?: Readonly<Partial<Record<"mode" | "uid" | "gid" | "mtime" | "atime", FileTime>>>;
+  readonly atime?: FileTime;
+  /** Extended attributes, and when each was set or removed. */
+  readonly attributes?: FileAttributes;
+  readonly attributesSet?: Readonly<Record<string, FileTime>>;
   /** The name that it wanted and that another one had. */
   readonly rival?: readonly [directory: number, name: string];
   /** The content came as this file of `incoming`. */
@@ -207,9 +217,12 @@ function put<Key, Value>(map: Map<Key, Value>, key: Key, value: Value | null): v
 /** What clients are told of an object. */
 export function statusOf(id: number, row: ObjectRow): FileStatus {
   const { mode, uid, gid, links, size, version, changed, mtime, ctime, hash, target, device, parent } = row;
+  const { atime, attributes } = row;
   return {
     ...{ id, mode, uid, gid, links, size, version, changed, mtime, ctime },
     ...(isFileMode(mode) ? { hash: hash ?? EMPTY_HASH } : {}),
+    ...(atime === undefined ? {} : { atime }),
+    ...(attributes === undefined ? {} : { attributes }),
     ...(target === undefined ? {} : { target }),
     ...(device === undefined ? {} : { device }),
     ...(parent === undefined ? {} : { parent }),

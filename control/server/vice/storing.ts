@@ -7,12 +7,19 @@
 
 import { errno } from "../../../drivers/file-system.js";
 import type { RecordOf } from "../../interface/file-records.js";
-import { EMPTY_HASH, type FileTime, ROOT_ID } from "../../interface/file-status.js";
+import {
+  ATTRIBUTES_BYTES_MAX,
+  attributesBytes,
+  EMPTY_HASH,
+  type FileTime,
+  ROOT_ID,
+  withAttribute,
+} from "../../interface/file-status.js";
 import { Naming } from "./naming.js";
 import { type Became, done, Lie, refused, same } from "./replaying.js";
 import { isFileMode, type Kept, type ObjectRow } from "./state.js";
 
-const attributeNames = ["mode", "uid", "gid", "mtime"] as const;
+const attributeNames = ["mode", "uid", "gid", "mtime", "atime"] as const;
 type AttributeName = (typeof attributeNames)[number];
 
 const isLater = (one: FileTime, other: FileTime): boolean =>
@@ -168,12 +175,12 @@ export class Storing extends Naming {
   }
 
   protected setattr(record: RecordOf<"setattr">): Became {
-    const { mode, uid, gid, mtime, time, checked, base } = record;
+    const { mode, uid, gid, mtime, atime, time, checked, base } = record;
     const id = this.draft.resolve(record.id);
     const row = this.draft.object(id);
     if (row === undefined) return this.unknown(record);
     if (row.gone !== undefined) return checked ? refused(errno.ENOENT) : this.list(record, "it is gone"); // 22, 48
-    const given = { mode, uid, gid, mtime };
+    const given = { mode, uid, gid, mtime, atime };
     const names = attributeNames.filter((name) => given[name] !== undefined);
     const isLate = (name: AttributeName): boolean =>
       !checked && row.changed > base && isLater(row.set?.[name] ?? time, time); // 9
@@ -187,8 +194,27 @@ export class Storing extends Naming {
         ...(uid !== undefined && has("uid") ? { uid } : {}),
         ...(gid !== undefined && has("gid") ? { gid } : {}),
         ...(mtime !== undefined && has("mtime") ? { mtime } : {}),
+        ...(atime !== undefined && has("atime") ? { atime } : {}),
         ...{ ctime: time, set, changed: this.draft.stamp() },
       });
     return fields.length === names.length ? done : this.list(record, "somebody set it later");
+  }
+
+  /** An extended attribute: each for itself, the later one counts, as with the others. */
+  protected setxattr(record: RecordOf<"setxattr">): Became {
+    const { attribute, value, time, checked, base } = record;
+    const id = this.draft.resolve(record.id);
+    const row = this.draft.object(id);
+    if (row === undefined) return this.unknown(record);
+    if (row.gone !== undefined) return checked ? refused(errno.ENOENT) : this.list(record, "it is gone");
+    if (row.attributes?.[attribute] === value) return same;
+    if (!checked && row.changed > base && isLater(row.attributesSet?.[attribute] ?? time, time))
+      return this.list(record, "somebody set it later");
+    const attributes = withAttribute(row.attributes, attribute, value);
+    if (attributesBytes(attributes) > ATTRIBUTES_BYTES_MAX)
+      return checked ? refused(errno.ENOSPC) : this.list(record, "there is no room for the attribute");
+    const attributesSet = { ...row.attributesSet, [attribute]: time };
+    this.draft.put(id, { ...row, attributes, attributesSet, ctime: time, changed: this.draft.stamp() });
+    return done;
   }
 }

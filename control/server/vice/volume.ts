@@ -14,7 +14,7 @@ import {
   RECORDS_MAX,
   type Reintegrated,
 } from "../../interface/file-records.js";
-import { type FileStatus, VENUS_MAX } from "../../interface/file-status.js";
+import { attributesBytes, type FileStatus, VENUS_MAX } from "../../interface/file-status.js";
 import {
   type Entries,
   type HelloDocument,
@@ -24,15 +24,23 @@ import {
   type VolumeDocument,
 } from "../../interface/vice.js";
 import { toHex } from "../../kernel/bytes.js";
-import { type Change, RecoverableError, RecoverableTables } from "../../recoverable/tables.js";
+import { type Change, RecoverableTables } from "../../recoverable/tables.js";
 import { refuse } from "../../stub/refused.js";
 import { Contents, type NewDigest } from "./contents.js";
 import { Draft } from "./draft.js";
 import { type Merge, readied } from "./readying.js";
+import { onFolder, refusal } from "./refusals.js";
 import { Lie, replay } from "./replay.js";
 import type { Readied } from "./replaying.js";
 import { type Session, Sessions, type SessionsOptions } from "./sessions.js";
-import { isDirectoryMode, type OldRow, statusOf, type VenusRow, VolumeState } from "./state.js";
+import {
+  isDirectoryMode,
+  type ObjectRow,
+  type OldRow,
+  statusOf,
+  type VenusRow,
+  VolumeState,
+} from "./state.js";
 
 export interface ViceVolumeOptions extends Omit<SessionsOptions, "leaseMs"> {
   readonly number: number;
@@ -55,6 +63,12 @@ const sweptMax = 64;
 /** Names of one page: about as many as fit into an answer. */
 const entriesMax = 500;
 const statusBytes = 420;
+/** Beside outcomes. */
+const toldBytesMax = VICE_PIECE_BYTES - 64 * 1024;
+
+/** What a status takes as JSON, at most. */
+const bytesOf = (row: ObjectRow | undefined): number =>
+  statusBytes + 2 * (row?.target?.length ?? 0) + 6 * attributesBytes(row?.attributes);
 
 export class ViceVolume {
   readonly number: number;
@@ -166,14 +180,23 @@ export class ViceVolume {
 
   statuses(session: Session, ids: readonly number[]): Statuses {
     if (ids.length > STATUS_MAX) refuse(STD_ARGBAD);
+    const told = this.#told(session, ids);
+    this.#sessions.renew(session);
+    return told;
+  }
+
+  /** How objects are, promised, as far as there is room; of the others there is no word. */
+  #told(session: Session, ids: readonly number[]): Statuses {
     const statuses: FileStatus[] = [];
     const gone: number[] = [];
+    let bytes = 0;
     for (const id of ids) {
+      bytes += bytesOf(this.#state.objects.get(id));
+      if (bytes > toldBytesMax) break;
       const status = this.#promised(session, id);
       if (status === null) gone.push(id);
       else statuses.push(status);
     }
-    this.#sessions.renew(session);
     return { statuses, gone };
   }
 
@@ -188,14 +211,15 @@ export class ViceVolume {
       else last = middle;
     }
     const names: [string, FileStatus][] = [];
-    let bytes = 0;
+    let bytes = bytesOf(this.#state.objects.get(directory));
     let next = first;
     for (; next < all.length && names.length < entriesMax; next++) {
       const name = all[next] ?? "";
-      const child = this.#promised(session, this.#state.names.get(directory)?.get(name) ?? 0);
-      if (child === null) continue;
-      bytes += statusBytes + 6 * name.length + 2 * (child.target?.length ?? 0);
+      const id = this.#state.names.get(directory)?.get(name) ?? 0;
+      bytes += bytesOf(this.#state.objects.get(id)) + 6 * name.length;
       if (bytes > VICE_PIECE_BYTES) break;
+      const child = this.#promised(session, id);
+      if (child === null) continue;
       names.push([name, child]);
     }
     this.#sessions.renew(session);
@@ -350,15 +374,9 @@ export class ViceVolume {
   }
 
   #answer(session: Session, outcomes: Outcome[], touched: readonly number[]): Reintegrated {
-    const statuses: FileStatus[] = [];
-    const gone: number[] = [];
-    for (const id of touched) {
-      const status = this.#promised(session, id);
-      if (status === null) gone.push(id);
-      else statuses.push(status);
-    }
+    const told = this.#told(session, touched);
     this.#sessions.renew(session);
-    return { outcomes, statuses, gone, last: this.#venus(session.venus).last };
+    return { outcomes, ...told, last: this.#venus(session.venus).last };
   }
 
   async #step(changes: readonly Change[]): Promise<void> {
@@ -373,26 +391,3 @@ export class ViceVolume {
 }
 
 const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
-
-function refusal(error: unknown): unknown {
-  const isFull =
-    (error instanceof FolderError && error.code === "FOLDER_FULL") ||
-    (error instanceof RecoverableError && error.code === "RECOVERABLE_FULL");
-  return isFull ? asRefused(STD_NOSPACE) : error;
-}
-
-function asRefused(status: number): unknown {
-  try {
-    return refuse(status);
-  } catch (refused) {
-    return refused;
-  }
-}
-
-function onFolder<Value>(work: () => Value): Value {
-  try {
-    return work();
-  } catch (error) {
-    throw refusal(error);
-  }
-}

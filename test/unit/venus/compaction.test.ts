@@ -34,7 +34,8 @@ function replayed(records: readonly FileRecord[], state = emptyVolume(), first =
   for (const [index, record] of records.entries()) {
     const draft = new Draft(state);
     const install = () => "content";
-    const given = { draft, venus, machine: "m", seconds: 1, install, outlived: () => undefined };
+    const others = { machineOf: () => "vice", readied: () => undefined, outlived: () => undefined };
+    const given = { draft, venus, machine: "m", seconds: 1, install, ...others };
     const outcome = replay(given, { ...record, n: first + index });
     expect(outcome, JSON.stringify(records)).toMatchObject({ became: expect.stringMatching(/done|same/) });
     for (const change of draft.changes()) state.apply(...change);
