@@ -42,7 +42,7 @@ const alone = [
 const longOnly =
   tier === "quick"
     ? [
-        ...["bench-boot", "boot-formats", "boot-serve"],
+        ...["bench", "bench-boot", "bench-group", "boot-formats", "boot-serve"],
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
         ...["fs", "fuse", "metal-console", "metal-group", "metal-pc"],
