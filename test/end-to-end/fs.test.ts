@@ -85,7 +85,7 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     for (const name of ["a", "b"]) mkdirSync(at(name));
     await pool.up("--nodes", "3");
     await serve();
-    await json("n2", "fs", "volume", "create", vice, "home");
+    await json("n2", "fs", "volume", "create", vice, "home", "--conflicts", "client");
     await mount("n2", "a");
     await mount("n3", "b");
   });
@@ -101,11 +101,25 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
 
   it("is known by name, on every machine", async () => {
     const { volumes } = (await json("n3", "fs", "volume", "list", vice)) as { volumes: object[] };
-    expect(volumes).toMatchObject([{ name: "home", semantics: "session", venuses: 2, sessions: 2 }]);
+    expect(volumes).toMatchObject([
+      { name: "home", semantics: "session", policy: "client", venuses: 2, sessions: 2 },
+    ]);
     const shown = await json("n3", "fs", "volume", "show", vice, "home");
     expect(shown).toMatchObject({
       volume: { name: "home", capability: expect.stringMatching(/^[0-9a-f]{32}$/) },
     });
+    const merging = await pool.run(
+      "n3",
+      "fs",
+      "volume",
+      "create",
+      vice,
+      "x",
+      "--conflicts",
+      "program",
+      "--json",
+    );
+    expect(JSON.parse(merging.stderr)).toMatchObject({ error: { code: "STD_NOTNOW" } }); // it has no --merge
     const missing = await pool.run("n3", "fs", "volume", "show", vice, "other", "--json");
     expect(missing.status).toBe(3);
     expect(JSON.parse(missing.stderr)).toMatchObject({ error: { code: "FS_VOLUME_UNKNOWN" } });
@@ -168,7 +182,7 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     expect((await status("a")).records).toBe(4);
     await json("n2", "fs", "connect", at("a"));
     await until("reintegration", async () => ((await status("a")).records === 0 ? true : undefined));
-    expect(sh("cat $A/both $A/both.conflict-n2-*; cat $A/new/a $A/only-b")).toBe("from b\nfrom a\na\nb\n");
+    expect(sh("cat $A/both $A/both.conflict-n3-*; cat $A/new/a $A/only-b")).toBe("from a\nfrom b\na\nb\n");
     expect(
       sh("cd $A; find . | sort; cd $B; find . | sort")
         .split("\n")
