@@ -2,13 +2,14 @@
 // and so a MAC address of its own beside the agent's.
 
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { capabilityHex } from "../capability/capability.js";
 import { parsePort, portHex } from "../capability/port.js";
 import { ECHO_BYTES_MAX } from "../interface/echo.js";
 import { VICE_PIECE_BYTES } from "../interface/vice.js";
 import { replaceDurably } from "../node/durable-file.js";
+import { mergeBy } from "../node/fs/merge.js";
 import { startVice } from "../node/fs/vice.js";
 import { startKernel } from "../node/start.js";
 import { EchoServer } from "../server/echo/echo.js";
@@ -33,6 +34,10 @@ const viceHelp = `
 Serves the volumes in the state folder; docs/FILES.md draws what is there. Writes the server's
 capability to STATE/vice.capability, for its owner only: whoever has it can make and mount volumes.
 Ends with Ctrl-C or SIGTERM. Needs the right to open raw sockets.
+
+The program of --merge is for volumes with --conflicts program. It is called with four files: the
+common base (empty when it is not kept any more), the server's, the client's, and the one that it has
+to write; it has 10 s. Unless it ends with 0 both contents are kept.
 
 Examples:
   proteus serve vice --state /var/lib/proteus-vice
@@ -82,9 +87,10 @@ export function registerServe(program: Command): void {
     .requiredOption("--state <folder>", "folder of its volumes and secrets; it is made when it is missing")
     .option("--interface <name>", "network to serve on: eth0, serial:…, ip:…; may be repeated", collect, [])
     .option("--threads <count>", "requests taken at the same time", "16")
+    .option("--merge <program>", "merges two contents of one file, for volumes that want it")
     .option("--json", "one JSON document when it listens", false)
     .addHelpText("after", viceHelp)
-    .action(async ({ state, interface: interfaces, threads, json }) => {
+    .action(async ({ state, interface: interfaces, threads, merge, json }) => {
       const served = parseCount(threads, threadsMax);
       const stopped = untilStopped();
       mkdirSync(state, { recursive: true, mode: 0o700 });
@@ -97,6 +103,7 @@ export function registerServe(program: Command): void {
           kernel: running.kernel,
           state,
           threads: served,
+          merge: merge === undefined ? undefined : mergeBy(resolve(merge)),
           failed: (error) => fail(error),
         });
         const file = join(state, viceCapability);

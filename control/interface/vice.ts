@@ -24,10 +24,15 @@ export const SESSION_BYTES = 8;
 export const semantics = ["session", "checkout", "strict"] as const;
 export type Semantics = (typeof semantics)[number];
 
+/** Who has the name when two have changed one file; the other one is kept beside it. */
+export const policies = ["both", "server", "client", "newest", "program"] as const;
+export type Policy = (typeof policies)[number];
+
 export const volumeSchema = z.object({
   name: z.string(),
   number: z.int(),
   semantics: z.enum(semantics),
+  policy: z.enum(policies),
   /** Objects, and bytes of their contents. */
   objects: z.int(),
   bytes: z.int(),
@@ -96,14 +101,16 @@ export const viceTable = defineServer({
         name: inBuffer(string(64), "what it is called on this server"),
         semantics: inBuffer(string(16), "session, checkout or strict"),
         owner: inBuffer(uint32, "user to whom its root belongs"),
+        policy: inBuffer(string(16), "of conflicts: both, server, client, newest or program"),
       },
       reply: { volume: inPrivate("the volume, with all rights") },
       errors: {
         STD_EXISTS: "there is a volume of that name",
-        STD_ARGBAD: "that is no name for one, or no semantics",
+        STD_ARGBAD: "that is no name for one, or no semantics, or no policy",
+        STD_NOTNOW: "the server has no program that merges",
         STD_NOSPACE: "the server has no room for another one",
       },
-      example: "n1 --name home --semantics session --owner 0",
+      example: "n1 --name home --semantics session --owner 0 --policy both",
     }),
     volumes: operation({
       number: 2901,

@@ -93,6 +93,14 @@ export class Cache {
     }
   }
 
+  /** The content of what is not here any more, by no record either, makes room. */
+  tidy(id: number): void {
+    if (this.state.objects.has(id) || this.isPending(id) || this.contents.get(id) !== undefined) return;
+    if (!this.#used.has(id)) return;
+    this.contents.remove(id);
+    this.#note(id, 0);
+  }
+
   get row(): CacheRow {
     if (this.state.cache === null) throw new Error("the cache has no row of its own");
     return this.state.cache;
@@ -100,7 +108,7 @@ export class Cache {
 
   /** Whether the log has something of an object that vice has not taken. */
   isPending(id: number): boolean {
-    return this.state.pending.has(id);
+    return this.state.entries.has(id);
   }
 
   // ---- what is here --------------------------------------------------------------------

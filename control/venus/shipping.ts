@@ -15,6 +15,7 @@ import type { HelloDocument } from "../interface/vice.js";
 import { VICE_PIECE_BYTES } from "../interface/vice.js";
 import type { Change } from "../recoverable/tables.js";
 import type { Cache } from "./cache.js";
+import { compact } from "./compaction.js";
 import { timeOf } from "./contents.js";
 import { effectOf } from "./effect.js";
 import type { Came, Link } from "./link.js";
@@ -41,6 +42,23 @@ export type FreshRecord = Fresh;
 
 const batchMax = 64;
 const stuckMs = 250;
+const stuckMsMax = 60_000;
+/** What a person can do about a log that vice does not take. */
+const advice: Readonly<Record<string, string>> = {
+  STD_NOSPACE: "make room at the server",
+  STD_DENIED: "mount again, with the same cache and a capability that may write",
+  STD_ARGBAD: "copy what you need elsewhere, keep the cache's folder and report this",
+};
+
+/** Vice refuses the first records as a whole. */
+export interface Stuck {
+  readonly code: string;
+  readonly hint: string;
+  /** How often they were refused, one time after the other. */
+  readonly times: number;
+  /** Until the next try. */
+  readonly nextMs: number;
+}
 
 export class Shipper {
   /** Records that vice has taken since the start. */
@@ -53,6 +71,8 @@ export class Shipper {
   #next = 0;
   /** Until when nothing is tried; 0: nothing is in the way. */
   #stuckUntil = 0;
+  #refusals = 0;
+  #code = "";
 
   constructor(options: ShipperOptions) {
     this.#options = options;
@@ -86,29 +106,22 @@ export class Shipper {
       this.#waiting.set(sequence, (became) => done(became, sequence));
     } else {
       const entry: Change = ["log", sequence, { record, applied: true } satisfies LogRow];
-      const earlier = this.#superseded(record);
-      cache.tables.commit([
-        own,
-        ...earlier,
-        entry,
-        ...effectOf(cache.state, record, sequence, this.#options.isHeld),
-      ]);
+      cache.tables.commit([own, entry, ...effectOf(cache.state, record, sequence, this.#options.isHeld)]);
+      this.#compact(sequence);
       done("applied", sequence);
     }
     this.kick();
   }
 
-  /** Stores of the same object that were not offered yet: the newest is enough. */
-  #superseded(record: FileRecord): Change[] {
-    if (record.op !== "store") return [];
-    const changes: Change[] = [];
-    for (const [sequence, { record: earlier }] of this.#log) {
-      if (earlier.op !== "store" || earlier.id !== record.id || earlier.n !== 0) continue;
-      changes.push(["log", sequence, null]);
-      // What that one was made from, this one is.
-      Object.assign(record, { base: earlier.base, baseHash: earlier.baseHash });
-    }
-    return changes;
+  /** What an entry makes needless goes, and what nobody needs then. */
+  #compact(sequence: number): void {
+    const { cache } = this.#options;
+    const lost = new Set<number>();
+    compact(cache.state, sequence, (changes) => {
+      for (const [, key] of changes) lost.add(cache.state.log.get(Number(key))?.record.id ?? 0);
+      cache.tables.commit(changes);
+    });
+    for (const id of lost) cache.tidy(id);
   }
 
   /** HELLO was answered: numbers are settled. */
@@ -123,34 +136,11 @@ export class Shipper {
         changes.push(["log", sequence, { ...row, record: { ...row.record, n: 0 } }]);
     }
     if (changes.length > 0) cache.tables.commit(changes);
-    this.#collapse();
+    for (const sequence of [...this.#log.keys()]) this.#compact(sequence);
     this.#next = last + 1;
     this.#busy = false;
     this.#stuckUntil = 0;
     this.kick();
-  }
-
-  /** Of several stores of one object that were not received the newest is enough: only its content is here. */
-  #collapse(): void {
-    const { cache } = this.#options;
-    const newest = new Map<number, number>();
-    for (const [sequence, { record }] of this.#log)
-      if (record.op === "store" && record.n === 0) newest.set(record.id, sequence);
-    for (const [sequence, { record }] of [...this.#log]) {
-      const last = newest.get(record.id);
-      if (record.op !== "store" || record.n !== 0 || last === undefined || last === sequence) continue;
-      const later = this.#log.get(last);
-      if (later?.record.op !== "store") continue;
-      const { base, baseHash } = record;
-      const from = { base, ...(baseHash === undefined ? {} : { baseHash }) };
-      newest.delete(record.id); // the first of them says what all were made from
-      const changes: Change[] = [...this.#log].flatMap(([each, row]): Change[] =>
-        each < last && row.record.op === "store" && row.record.id === record.id && row.record.n === 0
-          ? [["log", each, null]]
-          : [],
-      );
-      cache.tables.commit([...changes, ["log", last, { ...later, record: { ...later.record, ...from } }]]);
-    }
   }
 
   /** The connection has ended: what was offered is disconnected work now. */
@@ -184,7 +174,8 @@ export class Shipper {
     if (changes.length > 0) cache.tables.commit(changes);
     const sequences = batch.map(([sequence]) => sequence);
     const ready = records.map((record) => this.#withContent(record));
-    this.#send(ready, 0, () => this.#reintegrate(ready, sequences));
+    const failed = (came: Came): void => this.#refused(came, sequences);
+    this.#send(ready, 0, failed, () => this.#reintegrate(ready, sequences));
   }
 
   /** The first records, as many as one call carries. */
@@ -209,14 +200,14 @@ export class Shipper {
   }
 
   /** Sends the contents of a batch, one after the other. */
-  #send(records: readonly FileRecord[], index: number, done: () => void): void {
+  #send(records: readonly FileRecord[], index: number, failed: (came: Came) => void, done: () => void): void {
     const { link, cache } = this.#options;
     const record = records[index];
     if (record === undefined) {
       done();
       return;
     }
-    const next = (): void => this.#send(records, index + 1, done);
+    const next = (): void => this.#send(records, index + 1, failed, done);
     const { last = 0 } = link.hello ?? {};
     if (record.op !== "store" || record.size === 0 || record.data !== undefined || record.n <= last) {
       next();
@@ -238,10 +229,10 @@ export class Shipper {
       }
       link.call("send", { record: record.n, position, data }, (came) => {
         if (came === null) return;
-        if ("code" in came) this.#stuck(came);
+        if ("code" in came) failed(came);
         else {
           const there = Number(came.reply.next);
-          if (there <= position && tries > 1) this.#stuck({ code: "ANSWER_WRONG" });
+          if (there <= position && tries > 1) failed({ code: "ANSWER_WRONG" });
           else piece(there <= record.size ? there : 0, there <= position ? tries + 1 : 0);
         }
       });
@@ -249,15 +240,24 @@ export class Shipper {
     piece(0, 0);
   }
 
+  /** Nothing is tried for a while, each time twice as long. */
   #stuck(came: Came): void {
     this.#busy = false;
-    this.#stuckUntil = this.#options.now() + stuckMs;
-    if ("code" in came) this.#note(`vice says ${came.code}: the log waits`);
+    this.#code = "code" in came ? came.code : "ANSWER_WRONG";
+    this.#stuckUntil = this.#options.now() + Math.min(stuckMsMax, stuckMs * 2 ** this.#refusals++);
+    this.#note(`vice says ${this.#code}: the log waits`);
+  }
+
+  /** Why nothing goes on, if vice refuses the log; null: it does not. */
+  get stuck(): Stuck | null {
+    if (this.#refusals === 0 || this.#log.size === 0) return null;
+    const hint = advice[this.#code] ?? "see what the server says; proteus fs connect tries again at once";
+    const nextMs = Math.max(0, Math.ceil(this.#stuckUntil - this.#options.now()));
+    return { code: this.#code, hint, times: this.#refusals, nextMs };
   }
 
   #note(line: string): void {
-    if (this.notes.at(-1) !== line) this.notes.push(line);
-    if (this.notes.length > 100) this.notes.shift();
+    if (this.notes.at(-1) !== line && this.notes.push(line) > 100) this.notes.shift();
   }
 
   #reintegrate(records: readonly FileRecord[], sequences: readonly number[]): void {
@@ -273,6 +273,7 @@ export class Shipper {
       const { outcomes, statuses, gone } = parsed.data;
       this.#takeOver(outcomes, sequences, { statuses, gone, mark });
       this.#busy = false;
+      if (outcomes.length > 0) this.#free();
       if (outcomes.length === 0) this.#restate(sequences[0]);
       else if (this.#log.size === 0) this.#options.emptied();
       else this.kick();
@@ -288,6 +289,7 @@ export class Shipper {
           ? 30
           : 5;
     this.#stuck(came);
+    const answers: (() => void)[] = [];
     for (const sequence of sequences) {
       const done = this.#waiting.get(sequence);
       if (done === undefined) continue;
@@ -295,8 +297,15 @@ export class Shipper {
       this.#options.cache.tables.commit([["log", sequence, null]]);
       this.#next = Math.min(this.#next, n);
       this.#waiting.delete(sequence);
-      done({ n: Math.max(1, n), became: "refused", errno });
+      answers.push(() => done({ n: Math.max(1, n), became: "refused", errno }));
     }
+    if (this.#log.size === 0) this.#free(); // who comes next is told by itself
+    for (const answer of answers) answer();
+  }
+
+  #free(): void {
+    this.#refusals = 0;
+    this.#stuckUntil = 0;
   }
 
   #takeOver(
@@ -312,6 +321,7 @@ export class Shipper {
     const versions = new Map(told.statuses.map(({ id, version }) => [id, version]));
     const doubtful = new Set<number>();
     const answers: (() => void)[] = [];
+    const named = new Set<number>();
     // What was done without vice may meet what others have done meanwhile.
     const isAlone = sequences.every((sequence) => this.#log.get(sequence)?.applied === false);
     for (const [index, outcome] of outcomes.entries()) {
@@ -324,6 +334,7 @@ export class Shipper {
       cache.tables.commit([["log", sequence, null], ...effect]);
       cache.tables.commit(this.#settle(record, sequence, versions.get(record.id), isDone));
       this.taken++;
+      for (const id of idsOf(record)) named.add(id);
       if (!isDone && outcome.became !== "refused") {
         const what = `${record.op} ${"name" in record ? record.name : record.id}`;
         this.#note(`${what}: ${outcome.became} ${outcome.why ?? outcome.name ?? ""}`);
@@ -341,6 +352,7 @@ export class Shipper {
     if (doubtful.size > 0) changed([...doubtful]);
     if (told.statuses.length === 0) for (const id of told.gone) link.doubt(id);
     for (const answer of answers) answer();
+    for (const id of named) cache.tidy(id);
   }
 
   /** A log entry is over: what was its own content is that of vice's version now. */

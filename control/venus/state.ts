@@ -52,8 +52,8 @@ export class CacheState implements Rows {
   /** In order. */
   readonly log = new Map<number, LogRow>();
   readonly open = new Map<number, OpenRow>();
-  /** How many applied log entries name an object. */
-  readonly pending = new Map<number, number>();
+  /** The applied log entries that name an object. */
+  readonly entries = new Map<number, Set<number>>();
 
   apply(table: string, key: string | number, row: object | null): void {
     switch (table) {
@@ -67,9 +67,9 @@ export class CacheState implements Rows {
         this.#putName(String(key), row as { readonly id: number } | null);
         return;
       case "log":
-        this.#count(this.log.get(Number(key)), -1);
+        this.#index(Number(key), this.log.get(Number(key)), false);
         put(this.log, Number(key), row as LogRow | null);
-        this.#count(row as LogRow | null, 1);
+        this.#index(Number(key), row as LogRow | null, true);
         return;
       case "open":
         put(this.open, Number(key), row as OpenRow | null);
@@ -88,12 +88,12 @@ export class CacheState implements Rows {
     for (const [id, row] of this.open) yield ["open", id, row];
   }
 
-  #count(row: LogRow | null | undefined, more: number): void {
+  #index(sequence: number, row: LogRow | null | undefined, isThere: boolean): void {
     if (row === null || row === undefined || !row.applied) return;
     for (const id of idsOf(row.record)) {
-      const count = (this.pending.get(id) ?? 0) + more;
-      if (count === 0) this.pending.delete(id);
-      else this.pending.set(id, count);
+      const own = this.entries.get(id) ?? new Set();
+      if (isThere) this.entries.set(id, own.add(sequence));
+      else if (own.delete(sequence) && own.size === 0) this.entries.delete(id);
     }
   }
 

@@ -26,7 +26,7 @@ import { OpenFiles } from "./files.js";
 import { type CallVice, Link, type LinkState } from "./link.js";
 import { Operations } from "./operations.js";
 import { Failure } from "./reading.js";
-import { Shipper } from "./shipping.js";
+import { Shipper, type Stuck } from "./shipping.js";
 
 export interface VenusOptions extends CacheOptions {
   readonly call: CallVice;
@@ -50,6 +50,10 @@ export interface VenusStatus {
   readonly objects: number;
   /** Of the contents that are here. */
   readonly bytes: number;
+  /** What they may take; null: there is no bound. */
+  readonly bytesMax: number | null;
+  /** Vice refuses the log's first records. */
+  readonly stuck: Stuck | null;
   readonly open: number;
   readonly calls: number;
   readonly notes: readonly string[];
@@ -177,10 +181,12 @@ export class Venus implements FileSystem {
   status(): VenusStatus {
     const { state, reason, promises, isConnected } = this.link;
     const { log, objects } = this.cache.state;
+    const { bytesMax = Number.POSITIVE_INFINITY } = this.#options;
     const isBehind = isConnected && !this.shipper.isThrough;
     return {
       ...{ volume: this.cache.row.volume, state: isBehind ? "reintegrating" : state },
       ...{ reason: isConnected ? "" : reason, records: log.size, promises, objects: objects.size },
+      ...{ bytesMax: Number.isFinite(bytesMax) ? bytesMax : null, stuck: this.shipper.stuck },
       ...{ bytes: this.cache.bytes, open: this.#files.count, calls: this.#calls, notes: this.shipper.notes },
     };
   }

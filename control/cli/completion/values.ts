@@ -115,6 +115,8 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "disk create --scrub-every": words(["never"]),
   "disk show --wait": words(["in-sync"]),
   "disk export --nbd": words(["unix:", "tcp:"]),
+  "fs volume create --conflicts": words(["both", "server", "client", "newest", "program"]),
+  "serve vice --merge": file,
   "fs volume create --semantics": words(["session", "strict"]),
   "gc --server": { kind: "object" },
   "gc --also": { kind: "object" },

@@ -18,6 +18,10 @@ Prints the volume's capability: whoever has it can mount the volume.
 
   --semantics  session: close sends the file, the last close wins
                strict: besides, nobody reads anything older once close has returned
+  --conflicts  of two contents of one file, made apart, which has the name: the one that the server had
+               (both, server), the one that came (client), the later one (newest); the other one is
+               kept beside it, and listed by proteus fs conflicts. program: the program of proteus serve
+               vice --merge makes one of both
 
 Example:
   proteus fs volume create @/var/lib/proteus-vice/vice.capability home`;
@@ -33,7 +37,9 @@ Examples:
   proteus fs mount e4b2c2985455010000ff1125f2c66632 /mnt/home --cache /srv/cache`;
 
 const statusHelp = `
-RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes.
+RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes, BYTES
+what the contents in the cache take, OF what they may. When the server refuses the records as a whole, they
+wait longer each time, up to a minute; what to do about it is said below the table, and in "stuck".
 
 Example:
   proteus fs status --json`;
@@ -49,6 +55,7 @@ export function registerFs(program: Command): void {
       .argument("<vice>", "the server")
       .argument("<name>", "what it is called")
       .option("--semantics <name>", "session or strict", "session")
+      .option("--conflicts <policy>", "both, server, client, newest or program", "both")
       .option("--owner <number>", "user to whom its root belongs", "0") as unknown as Command,
   )
     .addHelpText("after", createHelp)

@@ -129,14 +129,26 @@ function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): strin
   const cell = (value: unknown): string => (value === undefined ? "-" : String(value));
   const rows = mounts.map((each) => [
     ...[each.target, each.volume, each.state, each.records].map(cell),
-    ...[each.promises, each.objects, each.bytes, each.open].map(cell),
+    ...[each.promises, each.objects, each.bytes, each.bytesMax ?? undefined, each.open].map(cell),
   ]);
-  const notes = mounts.flatMap(({ target, notes: own, reason }) => [
+  const notes = mounts.flatMap(({ target, notes: own, reason, stuck }) => [
     ...(typeof reason === "string" && reason !== "" ? [`${cell(target)}: ${reason}`] : []),
+    ...stuckLines(cell(target), stuck),
     ...(Array.isArray(own) ? own.map((note) => `${cell(target)}: ${cell(note)}`) : []),
   ]);
-  const heads = ["MOUNT", "VOLUME", "STATE", "RECORDS", "PROMISES", "OBJECTS", "BYTES", "OPEN"];
+  const heads = ["MOUNT", "VOLUME", "STATE", "RECORDS", "PROMISES", "OBJECTS", "BYTES", "OF", "OPEN"];
   return [table(heads, rows), ...notes].join("\n");
+}
+
+const stuckSchema = z.object({ code: z.string(), hint: z.string(), times: z.number(), nextMs: z.number() });
+
+/** What to do about a log that vice refuses. */
+function stuckLines(target: string, stuck: unknown): readonly string[] {
+  const { success, data } = stuckSchema.safeParse(stuck);
+  if (!success) return [];
+  const { code, hint, times, nextMs } = data;
+  const when = `refused ${times} times, tried again in ${Math.ceil(nextMs / 1000)} s`;
+  return [`${target}: the server refuses the log with ${code} (${when}); next: ${hint}`];
 }
 
 const logSchema = z.object({

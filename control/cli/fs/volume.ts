@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Capability } from "../../capability/capability.js";
 import { capabilityHex, parseCapability } from "../../capability/capability.js";
 import { objectOf } from "../../capability/private-part.js";
-import { semantics, type VolumeDocument, viceTable, volumeSchema } from "../../interface/vice.js";
+import { policies, semantics, type VolumeDocument, viceTable, volumeSchema } from "../../interface/vice.js";
 import type { Transact } from "../../kernel/calls.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import type { Kernel } from "../../kernel/kernel.js";
@@ -23,6 +23,7 @@ const listSchema = z.array(volumeSchema);
 export interface CreateOptions extends CallingOptions {
   readonly semantics: string;
   readonly owner: string;
+  readonly conflicts: string;
 }
 
 const calls = (via: Kernel | Transact, capability: Capability, options: CallingOptions) =>
@@ -33,10 +34,13 @@ export async function createVolume(vice: string, name: string, options: CreateOp
     throw usageError(`"${options.semantics}" are no semantics`, `they are one of ${semantics.join(", ")}`);
   if (options.semantics === "checkout")
     throw usageError("checkout is not there yet", "use session or strict; docs/FILES.md says what is there");
+  const policy = options.conflicts;
+  if (!(policies as readonly string[]).includes(policy))
+    throw usageError(`"${policy}" is no policy for conflicts`, `it is one of ${policies.join(", ")}`);
   const owner = options.owner === "0" ? 0 : parseCount(options.owner, 0xffffffff);
   const server = await parseTarget(vice, "vice", options);
   const { volume } = await calling(options, (via) =>
-    calls(via, server, options).make({ name, semantics: options.semantics, owner }),
+    calls(via, server, options).make({ name, semantics: options.semantics, policy, owner }),
   );
   const capability = capabilityHex(volume);
   emit("fs volume create", options.json, { name, capability }, () => capability);

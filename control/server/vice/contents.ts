@@ -1,12 +1,13 @@
 // The contents of a volume's files, each an ordinary file that never changes; and those on their way.
 //
-// - incoming/VENUS.RECORD grows by pieces in order; `prepare` makes it durable and says whether it is
-//   what the record names. `install` gives it its place, content/HH/ID.VERSION, without a wait: should
-//   the power end before that name is durable, `mend` does it again, from what the object's row says.
+// - incoming/VENUS.RECORD grows by pieces in order; VENUS.RECORD.other is made for a conflict. `prepare`
+//   makes it durable and says whether it is what the record names. `install` gives it its place,
+//   content/HH/ID.VERSION, without a wait: should the power end before that name is durable, `mend` does
+//   it again, from what the object's row says.
 // - A content without a row is removed by `mend`; so is what came for records that were received.
 // - Reads are of any version that is still there.
 
-import { type Folder, FolderError } from "../../../drivers/folder.js";
+import { type Folder, FolderError, readWhole } from "../../../drivers/folder.js";
 import { toHex } from "../../kernel/bytes.js";
 import type { VolumeState } from "./state.js";
 
@@ -79,11 +80,47 @@ export class Contents {
     return true;
   }
 
-  /** Gives what came for a record its place; answers by what name it came. */
-  install(venus: number, record: number, id: number, version: number): string {
+  /** Gives what came under a name its place. */
+  install(name: string, id: number, version: number): void {
     this.#folder.make(folderOf(id));
-    this.#folder.rename(incomingPath(venus, record), contentPath(id, version));
-    return `${venus}.${record}`;
+    this.#folder.rename(`${incoming}/${name}`, contentPath(id, version));
+  }
+
+  /** What came and is not wanted. */
+  discard(name: string): void {
+    this.#folder.remove(`${incoming}/${name}`);
+  }
+
+  /** All of what came under a name, or of a version of a content; null when it is not there. */
+  whole(of: string | readonly [id: number, version: number]): Uint8Array | null {
+    return readWhole(this.#folder, typeof of === "string" ? `${incoming}/${of}` : contentPath(...of));
+  }
+
+  /** Puts bytes, or a copy of a version of a content, among what came; durable then, with their name. */
+  async add(name: string, from: Uint8Array | readonly [id: number, version: number]): Promise<boolean> {
+    const path = `${incoming}/${name}`;
+    this.#folder.remove(path);
+    const source = from instanceof Uint8Array ? null : this.#folder.open(contentPath(...from), "read");
+    if (source === null && !(from instanceof Uint8Array)) return false;
+    const file = this.#folder.open(path, "write");
+    try {
+      if (from instanceof Uint8Array) file.write(0, from);
+      else if (source !== null) {
+        const buffer = new Uint8Array(readBytes);
+        for (let at = 0; ; ) {
+          const count = source.read(at, buffer);
+          if (count === 0) break;
+          file.write(at, buffer.subarray(0, count));
+          at += count;
+        }
+      }
+      await file.sync();
+    } finally {
+      file.close();
+      source?.close();
+    }
+    await this.#folder.syncNames(incoming);
+    return true;
   }
 
   /** Bytes of a version of a content; null when it is not there. */

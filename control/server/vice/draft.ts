@@ -6,7 +6,13 @@
 
 import type { FileTime } from "../../interface/file-status.js";
 import type { Change } from "../../recoverable/tables.js";
-import { isDirectoryMode, type ObjectRow, type VolumeRow, type VolumeState } from "./state.js";
+import {
+  type ConflictRow,
+  isDirectoryMode,
+  type ObjectRow,
+  type VolumeRow,
+  type VolumeState,
+} from "./state.js";
 
 export class Draft {
   readonly #state: VolumeState;
@@ -14,6 +20,7 @@ export class Draft {
   readonly #names = new Map<string, number>();
   readonly #aliases = new Map<number, number>();
   readonly #others: Change[] = [];
+  readonly #conflicts = new Map<number, ConflictRow | null>();
   #volume: VolumeRow;
 
   constructor(state: VolumeState) {
@@ -40,11 +47,28 @@ export class Draft {
     return counter;
   }
 
-  /** The number of the next conflict. */
-  conflict(): number {
+  /** Lists a conflict. */
+  list(row: ConflictRow): void {
     const conflicts = this.#volume.conflicts + 1;
     this.#volume = { ...this.#volume, conflicts };
-    return conflicts;
+    this.#conflicts.set(conflicts, row);
+  }
+
+  /** Takes a conflict off the list. */
+  settle(number: number): void {
+    this.#conflicts.set(number, null);
+  }
+
+  /** Takes those off whose kept objects are gone, or have other names now. */
+  settleAll(): void {
+    const isOver = ({ kept }: ConflictRow): boolean =>
+      kept !== undefined && this.name(...kept.at) !== kept.id;
+    for (const id of this.#objects.keys())
+      for (const number of this.#state.ofKept.get(id) ?? []) {
+        const row = this.#state.conflicts.get(number);
+        if (row !== undefined && isOver(row)) this.settle(number);
+      }
+    for (const [number, row] of this.#conflicts) if (row !== null && isOver(row)) this.settle(number);
   }
 
   resolve(id: number): number {
@@ -129,6 +153,7 @@ export class Draft {
       ...[...this.#objects].map(([id, row]): Change => ["object", id, row]),
       ...[...this.#names].map(([key, id]): Change => ["name", key, id === 0 ? null : { id }]),
       ...[...this.#aliases].map(([id, to]): Change => ["alias", id, { to }]),
+      ...[...this.#conflicts].map(([number, row]): Change => ["conflict", number, row]),
       ...this.#others,
     ];
   }

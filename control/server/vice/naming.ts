@@ -9,7 +9,7 @@ import { errno } from "../../../drivers/file-system.js";
 import type { RecordOf } from "../../interface/file-records.js";
 import { type FileTime, makerOf, ROOT_ID } from "../../interface/file-status.js";
 import { type Became, depthMax, done, Lie, Replaying, refused, same } from "./replaying.js";
-import { isDirectoryMode, isFileMode, isLinkMode, type ObjectRow } from "./state.js";
+import { isDirectoryMode, isFileMode, isLinkMode, type Kept, type ObjectRow } from "./state.js";
 
 export class Naming extends Replaying {
   // ---- making ------------------------------------------------------------------------
@@ -121,12 +121,13 @@ export class Naming extends Replaying {
 
   /** Takes what has the new name out of the way; an errno when it stays. */
   protected replace(
-    { newName, time, checked, overBase }: RecordOf<"rename">,
+    record: RecordOf<"rename">,
     to: number,
     target: number,
     over: number,
     isFolder: boolean,
   ): number | undefined {
+    const { newName, time, checked, overBase } = record;
     if (target !== over) return errno.ESTALE; // 60
     const row = this.draft.object(target);
     if (row === undefined) return errno.ESTALE;
@@ -136,7 +137,8 @@ export class Naming extends Replaying {
     if (!checked && isFileMode(row.mode) && this.isOthers(row, overBase) && row.links === 1) {
       const free = this.freeName(to, newName, this.draft.volume.conflicts + 1); // 61
       this.draft.enter(to, free, target, time);
-      this.listed({ time, why: "it was changed before it was replaced", name: free, record: {} });
+      const kept: Kept = { id: target, at: [to, free], wanted: [to, newName] };
+      this.note(record, "it was changed before it was replaced", kept);
     }
     return undefined;
   }

@@ -8,11 +8,22 @@ import { errno } from "../../../drivers/file-system.js";
 import type { FileRecord, Outcome } from "../../interface/file-records.js";
 import { ROOT_ID } from "../../interface/file-status.js";
 import type { Draft } from "./draft.js";
-import { type ConflictRow, isDirectoryMode, type ObjectRow } from "./state.js";
+import { isDirectoryMode, type Kept, type ObjectRow } from "./state.js";
 
 /** A record that no honest client sends. */
 export class Lie extends Error {
   override readonly name = "Lie";
+}
+
+/** A content that lies in `incoming`, for a conflict. */
+export interface Readied {
+  /** A copy of the other one's content, or both merged. */
+  readonly what: "copy" | "merged";
+  /** The other one's version: it counts for that alone. */
+  readonly version: number;
+  readonly name: string;
+  readonly size: number;
+  readonly hash: string;
 }
 
 export interface ReplayGiven {
@@ -20,10 +31,14 @@ export interface ReplayGiven {
   readonly venus: number;
   /** Of the client's machine, for the names of conflict copies. */
   readonly machine: string;
+  /** The same of another client; "vice" for none. */
+  readonly machineOf: (venus: number) => string;
   /** The time here, seconds since 1970. */
   readonly seconds: number;
   /** Has the content that a store names installed for an object and version. */
-  readonly install: (id: number, version: number) => string;
+  readonly install: (id: number, version: number, from?: string) => string;
+  /** What was made ready for a record that was to meet another content. */
+  readonly readied: (record: number) => Readied | undefined;
   /** A content that is not the newest any more. */
   readonly outlived: (id: number, version: number) => void;
 }
@@ -53,14 +68,16 @@ export class Replaying {
     }
     const free = this.freeName(directory, name, record.n);
     this.draft.enter(directory, free, id, record.time);
-    this.note(record, "another object has the name", free);
+    this.note(record, "another object has the name", {
+      ...{ id, at: [directory, free], wanted: [directory, name] },
+    });
     return { became: "kept", name: free };
   }
 
-  protected freeName(directory: number, name: string, record: number): string {
+  protected freeName(directory: number, name: string, record: number, machine = this.given.machine): string {
     for (let count = 1; count <= samplesMax; count++) {
       const more = count === 1 ? "" : `-${count}`;
-      const behind = `.conflict-${this.given.machine}-${record}${more}`;
+      const behind = `.conflict-${machine}-${record}${more}`;
       const free = name.slice(0, nameBytesMax - behind.length) + behind;
       if (this.draft.name(directory, free) === 0) return free;
     }
@@ -92,7 +109,8 @@ export class Replaying {
     const free = isTaken ? this.freeName(directory, name, record.n) : name;
     if (isDirectoryMode(row.mode)) this.draft.put(id, { ...row, entries: 0, links: 2 });
     this.draft.enter(directory, free, id, record.time);
-    this.note(record, "it was removed meanwhile and is back", free);
+    const kept: Kept = { id, at: [directory, free], wanted: [directory, name] };
+    this.note(record, "it was removed meanwhile and is back", kept);
   }
 
   /**
@@ -115,11 +133,8 @@ export class Replaying {
     return { became: "listed", why };
   }
 
-  protected note(record: FileRecord, why: string, name?: string): void {
-    this.listed({ time: record.time, record, why, ...(name === undefined ? {} : { name }) });
-  }
-
-  protected listed(row: Omit<ConflictRow, "venus">): void {
-    this.draft.also(["conflict", this.draft.conflict(), { ...row, venus: this.given.venus }]);
+  protected note(record: FileRecord, why: string, kept?: Kept): void {
+    const { venus } = this.given;
+    this.draft.list({ time: record.time, venus, record, why, ...(kept === undefined ? {} : { kept }) });
   }
 }

@@ -14,7 +14,14 @@ import type { OwnGeneration, ServerIdentity } from "../../capability/secrets.js"
 import type { After } from "../../group/timer.js";
 import { RECORDS_MAX, recordSchema } from "../../interface/file-records.js";
 import { venusTable } from "../../interface/venus.js";
-import { idsSchema, type Semantics, semantics, viceTable } from "../../interface/vice.js";
+import {
+  idsSchema,
+  type Policy,
+  policies,
+  type Semantics,
+  semantics,
+  viceTable,
+} from "../../interface/vice.js";
 import { fromHex, toHex } from "../../kernel/bytes.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { stub } from "../../stub/client.js";
@@ -22,6 +29,7 @@ import type { ObjectTable } from "../../stub/objects.js";
 import { refuse } from "../../stub/refused.js";
 import { Server } from "../../stub/serving.js";
 import type { NewDigest } from "./contents.js";
+import type { Merge } from "./readying.js";
 import type { Session } from "./sessions.js";
 import { newVolume } from "./state.js";
 import { ViceVolume } from "./volume.js";
@@ -46,6 +54,8 @@ export interface ViceServerOptions extends ServerIdentity {
   readonly leaseMs?: number;
   /** How long a client has to answer a break; default 1,000 ms. */
   readonly breakMs?: number;
+  /** Merges contents, for volumes whose policy is `program`. */
+  readonly merge?: Merge | undefined;
 }
 
 const generationBytes = 8;
@@ -132,9 +142,7 @@ export class ViceServer {
       status: (volume) => this.#status(volume),
       destroy: () => refuse(STD_NOTNOW), // a volume is more than a call should end
       handlers: {
-        make: async (_asked, { name, semantics: wanted, owner }) => ({
-          volume: await this.#make(name, wanted, owner),
-        }),
+        make: async (_asked, given) => ({ volume: await this.#make(given) }),
         volumes: () => ({ volumes: this.#list() }),
         describe: ({ value }) => ({ volume: value.describe() }),
         hello: async ({ value }, { uuid, port, machine }) => ({
@@ -186,10 +194,10 @@ export class ViceServer {
   }
 
   #open(number: number, folder: Folder, first: Parameters<typeof newVolume> | null = null): ViceVolume {
-    const { newDigest, random, time, now, after, leaseMs } = this.#options;
+    const { newDigest, random, time, now, after, leaseMs, merge } = this.#options;
     return new ViceVolume(
       {
-        ...{ number, folder, newDigest, random, time, now, after },
+        ...{ number, folder, newDigest, random, time, now, after, merge },
         ...(leaseMs === undefined ? {} : { leaseMs }),
         tell: (port, ids) => this.#tell(port, ids),
       },
@@ -204,15 +212,27 @@ export class ViceServer {
     return true;
   }
 
-  async #make(name: string, wanted: string, owner: number): Promise<Capability> {
+  async #make({
+    name,
+    semantics: wanted,
+    policy,
+    owner,
+  }: {
+    readonly name: string;
+    readonly semantics: string;
+    readonly policy: string;
+    readonly owner: number;
+  }): Promise<Capability> {
     const isKnown = (text: string): text is Semantics => (semantics as readonly string[]).includes(text);
-    if (!nameForm.test(name) || !isKnown(wanted)) return refuse(STD_ARGBAD);
+    const isPolicy = (text: string): text is Policy => (policies as readonly string[]).includes(text);
+    if (!nameForm.test(name) || !isKnown(wanted) || !isPolicy(policy)) return refuse(STD_ARGBAD);
+    if (policy === "program" && this.#options.merge === undefined) refuse(STD_NOTNOW);
     if (this.volume(name) !== undefined) refuse(STD_EXISTS);
     if (this.#last >= volumesMax) refuse(STD_ARGBAD);
     const { random, time, folderFor } = this.#options;
     const number = ++this.#last;
     const facts = {
-      ...{ name, semantics: wanted },
+      ...{ name, semantics: wanted, policy },
       ...{ identity: toHex(random(16)), generation: toHex(random(generationBytes)) },
     };
     const volume = this.#open(number, folderFor(number), [facts, owner, [Math.floor(time()), 0]]);

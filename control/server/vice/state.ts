@@ -13,7 +13,7 @@ import {
   type FileTime,
   ROOT_ID,
 } from "../../interface/file-status.js";
-import type { Semantics } from "../../interface/vice.js";
+import type { Policy, Semantics } from "../../interface/vice.js";
 import type { Change, Rows } from "../../recoverable/tables.js";
 
 export interface ObjectRow {
@@ -57,6 +57,8 @@ export interface VolumeRow {
   /** Hex: the generation of its capabilities. */
   readonly generation: string;
   readonly semantics: Semantics;
+  /** Of conflicts; without it: both are kept. */
+  readonly policy?: Policy;
   readonly stamp: number;
   /** Of vice's own objects. */
   readonly counter: number;
@@ -79,7 +81,15 @@ export interface ConflictRow {
   readonly venus: number;
   readonly record: object;
   readonly why: string;
-  readonly name?: string;
+  /** What was kept: it is over when this object has that name no more. */
+  readonly kept?: Kept;
+}
+
+/** What was kept of a conflict: an object, the name that it got, and the one that it wanted. */
+export interface Kept {
+  readonly id: number;
+  readonly at: readonly [directory: number, name: string];
+  readonly wanted: readonly [directory: number, name: string];
 }
 
 /** A content that is not the newest any more. */
@@ -102,6 +112,8 @@ export class VolumeState implements Rows {
   readonly venuses = new Map<number, VenusRow>();
   readonly byUuid = new Map<string, number>();
   readonly conflicts = new Map<number, ConflictRow>();
+  /** Conflicts by the objects that were kept. */
+  readonly ofKept = new Map<number, Set<number>>();
   readonly aliases = new Map<number, number>();
   readonly old = new Map<string, OldRow>();
   /** Bytes of the newest contents of all objects that have a name. */
@@ -123,7 +135,7 @@ export class VolumeState implements Rows {
         this.#putVenus(Number(key), row as VenusRow | null);
         return;
       case "conflict":
-        put(this.conflicts, Number(key), row as ConflictRow | null);
+        this.#putConflict(Number(key), row as ConflictRow | null);
         return;
       case "alias":
         put(this.aliases, Number(key), (row as { readonly to: number } | null)?.to ?? null);
@@ -159,6 +171,18 @@ export class VolumeState implements Rows {
       this.bytes += row.size;
       this.live++;
     }
+  }
+
+  #putConflict(number: number, row: ConflictRow | null): void {
+    const before = this.conflicts.get(number)?.kept;
+    if (before !== undefined) {
+      const all = this.ofKept.get(before.id);
+      if (all?.delete(number) === true && all.size === 0) this.ofKept.delete(before.id);
+    }
+    put(this.conflicts, number, row);
+    if (row?.kept === undefined) return;
+    const all = this.ofKept.get(row.kept.id) ?? new Set();
+    this.ofKept.set(row.kept.id, all.add(number));
   }
 
   #putName(key: string, row: { readonly id: number } | null): void {
@@ -207,7 +231,7 @@ export function statusOf(id: number, row: ObjectRow): FileStatus {
 
 /** The rows of a new volume. */
 export function newVolume(
-  facts: Pick<VolumeRow, "name" | "identity" | "generation" | "semantics">,
+  facts: Pick<VolumeRow, "name" | "identity" | "generation" | "semantics" | "policy">,
   owner: number,
   time: FileTime,
 ): Change[] {

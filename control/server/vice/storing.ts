@@ -2,7 +2,8 @@
 //
 // - A content is somebody else's when it is newer than what a record was made from and another log's;
 //   equal ones are no conflict.
-// - What loses is kept: beside what won, or listed. Numbers are cases of docs/FILES.md.
+// - The volume's policy says which of two contents has the name; the other one is kept beside it, and
+//   both are listed. Numbers are cases of docs/FILES.md.
 
 import { errno } from "../../../drivers/file-system.js";
 import type { RecordOf } from "../../interface/file-records.js";
@@ -11,11 +12,12 @@ import {
   attributesBytes,
   EMPTY_HASH,
   type FileTime,
+  ROOT_ID,
   withAttribute,
 } from "../../interface/file-status.js";
 import { Naming } from "./naming.js";
 import { type Became, done, Lie, refused, same } from "./replaying.js";
-import { isFileMode, type ObjectRow } from "./state.js";
+import { isFileMode, type Kept, type ObjectRow } from "./state.js";
 
 const attributeNames = ["mode", "uid", "gid", "mtime", "atime"] as const;
 type AttributeName = (typeof attributeNames)[number];
@@ -27,7 +29,7 @@ export class Storing extends Naming {
   // ---- contents and attributes -----------------------------------------------------------
 
   protected store(record: RecordOf<"store">): Became {
-    const { base, baseHash, hash, checked, n } = record;
+    const { base, baseHash, hash, checked } = record;
     const id = this.draft.resolve(record.id);
     const row = this.draft.object(id);
     if (row === undefined) return this.unknown(record);
@@ -42,30 +44,106 @@ export class Storing extends Naming {
       const merged = this.merge(id, hash); // 31
       if (merged !== undefined) return merged;
       this.put(id, now, record); // 16
-      return done;
+      return this.claim(id, record);
     }
     if (baseHash === hash) return same; // 20
-    const copy = this.draft.ownId(); // 3, 18, 19
-    const [directory, name] = now.home;
-    const free = this.freeName(directory, name, n);
-    const { by: _, set: __, rival: ___, content: ____, ...attributes } = now;
-    this.draft.put(copy, {
-      ...attributes,
-      links: 0,
-      size: 0,
-      hash: EMPTY_HASH,
-      version: this.draft.stamp(),
-    });
-    this.draft.enter(directory, free, copy, record.time);
-    this.put(copy, this.draft.object(copy) ?? now, record);
-    this.note(record, "somebody else changed it too", free);
-    return { became: "kept", name: free, id: copy };
+    return this.contend(id, now, record);
   }
 
-  protected put(id: number, row: ObjectRow, { size, hash, mtime, time, n }: RecordOf<"store">): void {
+  /** Two contents of one file, neither made from the other. */
+  protected contend(id: number, now: ObjectRow, record: RecordOf<"store">): Became {
+    const ready = this.given.readied(record.n);
+    const isReady = ready?.version === now.version;
+    if (isReady && ready.what === "merged") {
+      const { size, hash, name } = ready; // 6
+      this.put(id, now, { ...record, size, hash }, name);
+      return { became: "kept", why: "the volume's program has merged it" };
+    }
+    if (!this.wins(now, record) || !(isReady || now.size === 0)) return this.keepAside(now, record);
+    const { machineOf, install } = this.given; // 4, 5
+    const [venus, n] = now.by ?? [0, record.n];
+    const [copy, kept] = this.copyOf(now, record, machineOf(venus), n);
+    const { size, hash = EMPTY_HASH, mtime, by } = now;
+    const version = this.draft.stamp();
+    const content = size === 0 ? undefined : install(copy, version, ready?.name);
+    this.draft.put(copy, {
+      ...(this.draft.object(copy) ?? now),
+      ...{ size, hash, mtime, version, changed: version },
+      ...(content === undefined ? {} : { content }),
+      ...(by === undefined ? {} : { by }),
+    });
+    this.put(id, now, record);
+    this.note(record, "somebody else changed it too", kept);
+    return done;
+  }
+
+  /** Whether a record's content has the name, and not what is there. */
+  protected wins(now: ObjectRow, { mtime }: RecordOf<"store">): boolean {
+    const { policy } = this.draft.volume;
+    return policy === "client" || (policy === "newest" && isLater(mtime, now.mtime));
+  }
+
+  /** What was made under a name that another one had: the policy may give it that name (32). */
+  protected claim(id: number, record: RecordOf<"store">): Became {
+    const row = this.draft.object(id);
+    if (row?.rival === undefined) return done;
+    const [directory, name] = row.rival;
+    const other = this.draft.name(directory, name);
+    const there = this.draft.object(other);
+    if (other === id || there === undefined || !isFileMode(there.mode) || !this.wins(there, record))
+      return done;
+    const [home, own] = row.home;
+    if (this.draft.name(home, own) !== id) return done;
+    const { time } = record;
+    const [venus, n] = there.by ?? [0, record.n];
+    const free = this.freeName(directory, name, n, this.given.machineOf(venus));
+    const { rival: _, ...rest } = row;
+    this.draft.put(id, rest);
+    this.draft.leave(home, own, time, this.given.seconds);
+    this.draft.leave(directory, name, time, this.given.seconds);
+    this.draft.enter(directory, name, id, time);
+    this.draft.enter(directory, free, other, time);
+    const kept: Kept = { id: other, at: [directory, free], wanted: [directory, name] };
+    this.note(record, "another object had the name", kept);
+    return { became: "kept", name, id };
+  }
+
+  /** The record's content becomes a file of its own. */
+  protected keepAside(now: ObjectRow, record: RecordOf<"store">): Became {
+    const [copy, kept] = this.copyOf(now, record, this.given.machine, record.n); // 3, 18, 19
+    this.put(copy, this.draft.object(copy) ?? now, record);
+    this.note(record, "somebody else changed it too", kept);
+    return { became: "kept", name: kept.at[1], id: copy };
+  }
+
+  /** An object like another one, beside it and still empty. */
+  protected copyOf(
+    now: ObjectRow,
+    record: RecordOf<"store">,
+    machine: string,
+    n: number,
+  ): readonly [id: number, kept: Kept] {
+    const copy = this.draft.ownId();
+    const [home, name] = now.home;
+    const above = this.draft.object(home);
+    const directory = above === undefined || above.gone !== undefined ? ROOT_ID : home;
+    const free = this.freeName(directory, name, n, machine);
+    const { by: _, set: __, rival: ___, content: ____, ...attributes } = now;
+    const version = this.draft.stamp();
+    this.draft.put(copy, { ...attributes, links: 0, size: 0, hash: EMPTY_HASH, version });
+    this.draft.enter(directory, free, copy, record.time);
+    return [copy, { id: copy, at: [directory, free], wanted: [directory, name] }];
+  }
+
+  protected put(
+    id: number,
+    row: ObjectRow,
+    { size, hash, mtime, time, n }: RecordOf<"store">,
+    from?: string,
+  ): void {
     const version = this.draft.stamp();
     if (row.size > 0) this.given.outlived(id, row.version);
-    const content = size === 0 ? undefined : this.given.install(id, version);
+    const content = size === 0 ? undefined : this.given.install(id, version, from);
     const { content: _, ...rest } = row;
     this.draft.put(id, {
       ...{ ...rest, size, hash, mtime, ctime: time, version, changed: version, by: [this.given.venus, n] },

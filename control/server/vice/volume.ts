@@ -28,7 +28,9 @@ import { type Change, RecoverableError, RecoverableTables } from "../../recovera
 import { refuse } from "../../stub/refused.js";
 import { Contents, type NewDigest } from "./contents.js";
 import { Draft } from "./draft.js";
+import { type Merge, readied } from "./readying.js";
 import { Lie, replay } from "./replay.js";
+import type { Readied } from "./replaying.js";
 import { type Session, Sessions, type SessionsOptions } from "./sessions.js";
 import {
   isDirectoryMode,
@@ -50,6 +52,8 @@ export interface ViceVolumeOptions extends Omit<SessionsOptions, "leaseMs"> {
   readonly leaseMs?: number;
   /** How long contents stay that are not the newest; default an hour. */
   readonly historySeconds?: number;
+  /** Merges contents, for volumes whose policy is `program`. */
+  readonly merge?: Merge | undefined;
 }
 
 const leaseDefault = 10_000;
@@ -119,10 +123,10 @@ export class ViceVolume {
   }
 
   describe(): VolumeDocument {
-    const { name, semantics, stamp } = this.#volume;
+    const { name, semantics, stamp, policy = "both" } = this.#volume;
     const { live, bytes, venuses, conflicts } = this.#state;
     return {
-      ...{ name, number: this.number, semantics, stamp, objects: live, bytes },
+      ...{ name, number: this.number, semantics, policy, stamp, objects: live, bytes },
       ...{ venuses: venuses.size, sessions: this.#sessions.count, conflicts: conflicts.size },
     };
   }
@@ -252,11 +256,14 @@ export class ViceVolume {
     if (records.some(({ n }, index) => n !== first + index) || first > known.last + 1) refuse(STD_ARGBAD);
     // Contents become durable before the step; the first that is not there ends the batch.
     let count = 0;
+    const ready = new Map<number, Readied>();
     for (const record of records) {
       if (record.op === "store" && record.n > known.last) {
         const { n, size, hash, data } = record;
         if (data !== undefined) this.send(session, n, 0, fromBase64(data));
         if (!(await this.#prepared(venus, n, size, hash))) break;
+        const more = await this.#readied(venus, record);
+        if (more !== undefined) ready.set(n, more);
       }
       count++;
     }
@@ -265,7 +272,7 @@ export class ViceVolume {
     const fresh = records.slice(0, count).filter(({ n }) => n > row.last);
     if (fresh.length > 0 && fresh[0]?.n !== row.last + 1) refuse(STD_ARGBAD);
     const draft = new Draft(this.#state);
-    const outcomes = fresh.length === 0 ? [] : this.#replay(draft, venus, row, fresh);
+    const outcomes = fresh.length === 0 ? [] : this.#replay(draft, { venus, row, ready }, fresh);
     const touched = draft.touched;
     if (fresh.length > 0) await this.#tables.sync().catch(() => refuse(STD_SYSERR));
     const untilSure = this.#volume.semantics === "strict";
@@ -286,17 +293,33 @@ export class ViceVolume {
     }
   }
 
-  #replay(draft: Draft, venus: number, row: VenusRow, records: readonly FileRecord[]): readonly Outcome[] {
+  async #readied(venus: number, record: FileRecord): Promise<Readied | undefined> {
+    const { newDigest, merge } = this.#options;
+    try {
+      const given = { state: this.#state, contents: this.#contents, newDigest, venus, merge };
+      return await readied(given, record);
+    } catch (error) {
+      throw refusal(error);
+    }
+  }
+
+  #replay(
+    draft: Draft,
+    { venus, row, ready }: { venus: number; row: VenusRow; ready: ReadonlyMap<number, Readied> },
+    records: readonly FileRecord[],
+  ): readonly Outcome[] {
     const seconds = this.#options.time();
-    const installs: [record: number, id: number, version: number][] = [];
+    const installs = new Map<string, [id: number, version: number]>();
     const until = seconds + (this.#options.historySeconds ?? historyDefault);
-    const given = { draft, venus, machine: row.machine, seconds };
+    const machineOf = (number: number): string => this.#state.venuses.get(number)?.machine ?? "vice";
+    const readiedFor = (n: number): Readied | undefined => ready.get(n);
+    const given = { draft, venus, machine: row.machine, machineOf, seconds, readied: readiedFor };
     const outcomes: Outcome[] = [];
     try {
       for (const record of records) {
-        const install = (id: number, version: number): string => {
-          installs.push([record.n, id, version]);
-          return `${venus}.${record.n}`;
+        const install = (id: number, version: number, from = `${venus}.${record.n}`): string => {
+          installs.set(from, [id, version]);
+          return from;
         };
         const outlived = (id: number, version: number): void =>
           draft.also(["old", `${id}.${version}`, { id, version, until } satisfies OldRow]);
@@ -306,6 +329,7 @@ export class ViceVolume {
       if (error instanceof Lie) return refuse(STD_ARGBAD);
       throw error;
     }
+    draft.settleAll();
     for (const id of draft.touched) {
       const after = draft.object(id);
       if (after?.gone === undefined || this.#state.objects.get(id)?.gone !== undefined) continue;
@@ -321,8 +345,11 @@ export class ViceVolume {
       ...swept.changes,
     ];
     onFolder(() => {
-      for (const [record, id, version] of installs) this.#contents.install(venus, record, id, version);
+      for (const [name, [id, version]] of installs) this.#contents.install(name, id, version);
       this.#tables.commit(changes);
+      for (const { op, n } of records)
+        for (const name of op === "store" ? [`${venus}.${n}`, ready.get(n)?.name ?? ""] : [])
+          if (name !== "" && !installs.has(name)) this.#contents.discard(name);
       for (const { id, version } of swept.contents) this.#contents.remove(id, version);
     });
     return outcomes;

@@ -258,6 +258,8 @@ export class Mount extends KernelSide {
   isCut = false;
   /** Answers of vice come, breaks do not. */
   isDeaf = false;
+  /** Vice refuses operations with these statuses. */
+  readonly refuses = new Map<string, number>();
   /** The next answer of vice is lost, after it was done. */
   loseAnswer = "";
   readonly invalidated: Invalidation[] = [];
@@ -291,6 +293,12 @@ export class Mount extends KernelSide {
     };
     if (this.isCut) {
       queueMicrotask(() => answered({ code: "RPC_NOTFOUND" }));
+      return;
+    }
+    const refused = this.refuses.get(operation);
+    if (refused !== undefined) {
+      this.world.calls.push(operation);
+      queueMicrotask(() => answered({ code: statusName(refused) ?? "STD_SYSERR" }));
       return;
     }
     this.world.serve(operation, given).then(

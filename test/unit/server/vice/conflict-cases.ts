@@ -4,6 +4,8 @@
 // - Names, directories and renames are in conflict-names.ts.
 
 import { ROOT_ID } from "../../../../control/interface/file-status.js";
+import type { Policy } from "../../../../control/interface/vice.js";
+import type { Merge } from "../../../../control/server/vice/readying.js";
 import type { Client } from "./world.js";
 
 /** What was there before both: file f (old), g (old g), directory d with x, empty directory e. */
@@ -21,6 +23,9 @@ export type Step = (client: Client, base: Base) => void;
 
 export interface Case {
   readonly number: number;
+  /** Of the volume; both where there is none. */
+  readonly policy?: Policy;
+  readonly merge?: Merge;
   readonly s: Step;
   readonly c: Step;
   /** What becomes of C's records. */
@@ -30,6 +35,10 @@ export interface Case {
   readonly listed?: readonly string[];
 }
 
+const joined: Merge = async (...contents) =>
+  new Uint8Array(
+    Buffer.from(contents.map((each) => Buffer.from(each).toString("latin1")).join("+"), "latin1"),
+  );
 export const nothing: Step = () => undefined;
 export const baseTree = { f: "old", g: "old g", "d/": "", "d/x": "in d", "e/": "" };
 
@@ -50,6 +59,68 @@ export const contentCases: readonly Case[] = [
   },
   {
     number: 3,
+    s: (s, b) => s.store(b.f, "S"),
+    c: (c, b) => c.store(b.f, "C", { base: b.at(b.f) }),
+    became: ["kept"],
+    tree: { f: "S", "f!c": "C" },
+  },
+  {
+    number: 3,
+    policy: "server",
+    s: (s, b) => s.store(b.f, "S"),
+    c: (c, b) => c.store(b.f, "C", { base: b.at(b.f) }),
+    became: ["kept"],
+    tree: { f: "S", "f!c": "C" },
+  },
+  {
+    number: 4,
+    policy: "client",
+    s: (s, b) => s.store(b.f, "S"),
+    c: (c, b) => c.store(b.f, "C", { base: b.at(b.f) }),
+    became: ["done"],
+    tree: { f: "C", "f!s": "S" },
+    listed: ["somebody else changed it too"],
+  },
+  {
+    number: 4,
+    policy: "client",
+    s: (s, b) => s.store(b.f, ""),
+    c: (c, b) => c.store(b.f, "C", { base: b.at(b.f) }),
+    became: ["done"],
+    tree: { f: "C", "f!s": "" },
+    listed: ["somebody else changed it too"],
+  },
+  {
+    number: 5,
+    policy: "newest",
+    s: (s, b) => s.store(b.f, "S", { mtime: 3000 }),
+    c: (c, b) => c.store(b.f, "C", { base: b.at(b.f), mtime: 3001 }),
+    became: ["done"],
+    tree: { f: "C", "f!s": "S" },
+    listed: ["somebody else changed it too"],
+  },
+  {
+    number: 5,
+    policy: "newest",
+    s: (s, b) => s.store(b.f, "S", { mtime: 3001 }),
+    c: (c, b) => c.store(b.f, "C", { base: b.at(b.f), mtime: 3000 }),
+    became: ["kept"],
+    tree: { f: "S", "f!c": "C" },
+  },
+  {
+    number: 6,
+    policy: "program",
+    merge: joined,
+    s: (s, b) => s.store(b.f, "S"),
+    c: (c, b) => c.store(b.f, "C", { base: b.at(b.f) }),
+    became: ["kept"],
+    tree: { f: "old+S+C" },
+    listed: [],
+  },
+  {
+    number: 6,
+    policy: "program",
+    merge: async () => null,
     s: (s, b) => s.store(b.f, "S"),
     c: (c, b) => c.store(b.f, "C", { base: b.at(b.f) }),
     became: ["kept"],
@@ -200,7 +271,7 @@ export const contentCases: readonly Case[] = [
     c: (c) => c.store(c.make("n"), "equal"),
     became: ["kept", "same"],
     tree: { n: "equal" },
-    listed: ["another object has the name"],
+    listed: [], // equal contents are no conflict
   },
   {
     number: 32,
@@ -209,5 +280,14 @@ export const contentCases: readonly Case[] = [
     became: ["kept", "done"],
     tree: { n: "S", "n!c": "C" },
     listed: ["another object has the name"],
+  },
+  {
+    number: 32,
+    policy: "client",
+    s: (s) => s.store(s.make("n"), "S"),
+    c: (c) => c.store(c.make("n"), "C"),
+    became: ["kept", "kept"],
+    tree: { n: "C", "n!s": "S" },
+    listed: ["another object had the name"],
   },
 ];

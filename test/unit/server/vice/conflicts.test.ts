@@ -3,12 +3,12 @@
 // somebody's work ends up elsewhere than the page says, or is lost.
 
 import { describe, expect, it } from "vitest";
-import { type Base, baseTree, contentCases } from "./conflict-cases.js";
+import { type Base, baseTree, type Case, contentCases } from "./conflict-cases.js";
 import { namingCases } from "./conflict-names.js";
 import { Client, ViceWorld } from "./world.js";
 
-async function prepared() {
-  const world = new ViceWorld();
+async function prepared({ policy, merge }: Pick<Case, "policy" | "merge"> = {}) {
+  const world = new ViceWorld(undefined, "session", policy, merge);
   const s = await new Client(world, "s", true).begin();
   const c = await new Client(world, "c").begin();
   const [f, g, d, e] = [s.make("f"), s.make("g"), s.mkdir("d"), s.mkdir("e")];
@@ -25,14 +25,14 @@ async function prepared() {
 /** Conflict names without their record's number. */
 const shown = (tree: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(tree).map(([path, text]) => [path.replace(/\.conflict-c-\d+/, "!c"), text]),
+    Object.entries(tree).map(([path, text]) => [path.replace(/\.conflict-([cs])-\d+/, "!$1"), text]),
   );
 
 describe("a conflict", () => {
   it.each([...contentCases, ...namingCases])(
     "of case $number ends as the page says",
-    async ({ s: atVice, c: inLog, became, tree, listed }) => {
-      const { world, s, c, base } = await prepared();
+    async ({ s: atVice, c: inLog, became, tree, listed, ...setting }) => {
+      const { world, s, c, base } = await prepared(setting);
       expect(world.tree()).toEqual(baseTree);
       atVice(s, base);
       if (s.batch.length > 0) for (const outcome of await s.ship()) expect(outcome.became).toBe("done");

@@ -63,7 +63,12 @@ class Vice extends Pool {
 
   async volume(name = "home") {
     const { volume } = await this.end(
-      stub(this.near, viceTable, this.server.capability()).make({ name, semantics: "session", owner: 7 }),
+      stub(this.near, viceTable, this.server.capability()).make({
+        name,
+        semantics: "session",
+        policy: "both",
+        owner: 7,
+      }),
     );
     return volume;
   }
@@ -74,12 +79,12 @@ describe("vice over RPC", () => {
     const vice = new Vice();
     const volume = await vice.volume();
     const server = stub(vice.near, viceTable, vice.server.capability());
-    expect(await vice.refused(server.make({ name: "home", semantics: "session", owner: 0 }))).toBe(
-      "STD_EXISTS",
-    );
-    expect(await vice.refused(server.make({ name: "../x", semantics: "session", owner: 0 }))).toBe(
-      "STD_ARGBAD",
-    );
+    expect(
+      await vice.refused(server.make({ name: "home", semantics: "session", policy: "both", owner: 0 })),
+    ).toBe("STD_EXISTS");
+    expect(
+      await vice.refused(server.make({ name: "../x", semantics: "session", policy: "both", owner: 0 })),
+    ).toBe("STD_ARGBAD");
     const reader = stub(vice.near, viceTable, vice.server.capability(1));
     expect(await vice.refused(reader.volumes())).toBe("STD_DENIED");
     const described = (await vice.end(stub(vice.near, viceTable, volume).describe())).volume;

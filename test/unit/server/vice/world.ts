@@ -3,8 +3,9 @@
 import { createHash } from "node:crypto";
 import type { FileRecord, Outcome } from "../../../../control/interface/file-records.js";
 import { EMPTY_HASH, type FileStatus, idOf, ROOT_ID } from "../../../../control/interface/file-status.js";
-import type { HelloDocument } from "../../../../control/interface/vice.js";
+import type { HelloDocument, Policy } from "../../../../control/interface/vice.js";
 import { fromHex } from "../../../../control/kernel/bytes.js";
+import type { Merge } from "../../../../control/server/vice/readying.js";
 import { newVolume } from "../../../../control/server/vice/state.js";
 import { ViceVolume } from "../../../../control/server/vice/volume.js";
 import { SeededRandom } from "../../../../drivers/fault/random.js";
@@ -28,16 +29,19 @@ export class ViceWorld {
   constructor(
     folder = new MemoryFolder({ random: new SeededRandom(1) }),
     semantics: "session" | "strict" = "session",
+    readonly policy: Policy = "both",
+    readonly merge?: Merge,
   ) {
     this.folder = folder;
     this.volume = this.open(semantics);
   }
 
   open(semantics: "session" | "strict" = "session"): ViceVolume {
-    const facts = { name: "v", semantics, identity: "00", generation: "0011223344556677" };
+    const { policy, merge } = this;
+    const facts = { name: "v", semantics, policy, identity: "00", generation: "0011223344556677" };
     return new ViceVolume(
       {
-        ...{ number: 1, folder: this.folder, newDigest: () => createHash("sha256") },
+        ...{ number: 1, folder: this.folder, merge, newDigest: () => createHash("sha256") },
         random: (bytes) => Uint8Array.from({ length: bytes }, () => this.random.next() >>> 24),
         time: () => 1000 + this.milliseconds / 1000,
         now: () => this.milliseconds,
@@ -132,8 +136,12 @@ export class Client {
     return this.make(name, directory, 0o120777, { target });
   }
 
-  store(id: number, text: string, { base = 0, baseText }: { base?: number; baseText?: string } = {}): number {
-    const content = { size: text.length, hash: sha256(text), mtime: [3000, 0] as const };
+  store(
+    id: number,
+    text: string,
+    { base = 0, baseText, mtime = 3000 }: { base?: number; baseText?: string; mtime?: number } = {},
+  ): number {
+    const content = { size: text.length, hash: sha256(text), mtime: [mtime, 0] as const };
     const known = baseText === undefined ? {} : { baseHash: sha256(baseText) };
     const n = this.record({ op: "store", id, base, ...known, ...content } as Loose);
     this.#contents.set(n, text);
