@@ -252,7 +252,10 @@ export class Shipper {
   #stuck(came: Came): void {
     this.#busy = false;
     this.#stuckUntil = this.#options.now() + stuckMs;
-    if ("code" in came) this.#note(`vice says ${came.code}: the log waits`);
+    if (!("code" in came)) return;
+    const isFull = came.code === "STD_NOSPACE";
+    const why = isFull ? "the volume's quota or its server is full" : `vice says ${came.code}`;
+    this.#note(`${why}: the log waits`);
   }
 
   #note(line: string): void {

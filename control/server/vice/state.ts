@@ -47,6 +47,8 @@ export interface VolumeRow {
   /** Hex: the generation of its capabilities. */
   readonly generation: string;
   readonly semantics: Semantics;
+  /** Bytes that its contents may take; without one: no bound. */
+  readonly quota?: number;
   readonly stamp: number;
   /** Of vice's own objects. */
   readonly counter: number;

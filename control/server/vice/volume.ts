@@ -3,15 +3,19 @@
 // - A batch of records is one step: draft, contents to their places, commit, without a wait in between,
 //   so that batches of several clients do not meet. What takes time comes before (contents durable)
 //   or behind (the step durable, promises broken). Then the answer.
+// - A store that makes a content longer finds room in the quota or is not taken: who waits for the answer
+//   gets EDQUOT, what was done without asking waits in its log. What grows less is always taken.
 // - A record is received once: numbers up to the last one are answered from what became of them.
 // - Refuses with statuses of the vice table.
 
 import { STD_ARGBAD, STD_NOSPACE, STD_NOTFOUND, STD_NOTNOW, STD_SYSERR } from "../../../core-wasm/status.js";
+import { errno } from "../../../drivers/file-system.js";
 import { type Folder, FolderError } from "../../../drivers/folder.js";
 import {
   type FileRecord,
   type Outcome,
   RECORDS_MAX,
+  type RecordOf,
   type Reintegrated,
 } from "../../interface/file-records.js";
 import { type FileStatus, VENUS_MAX } from "../../interface/file-status.js";
@@ -106,12 +110,18 @@ export class ViceVolume {
   }
 
   describe(): VolumeDocument {
-    const { name, semantics, stamp } = this.#volume;
+    const { name, semantics, stamp, quota = 0 } = this.#volume;
     const { live, bytes, venuses, conflicts } = this.#state;
     return {
-      ...{ name, number: this.number, semantics, stamp, objects: live, bytes },
+      ...{ name, number: this.number, semantics, stamp, objects: live, bytes, quota },
       ...{ venuses: venuses.size, sessions: this.#sessions.count, conflicts: conflicts.size },
     };
+  }
+
+  /** How many bytes its contents may take; 0: no bound. What is there stays, also when it is more. */
+  async limit(quota: number): Promise<void> {
+    const { quota: _, ...row } = this.#volume;
+    await this.#step([["volume", 0, quota === 0 ? row : { ...row, quota }]]);
   }
 
   /** The volume as it is, for checks. */
@@ -271,6 +281,11 @@ export class ViceVolume {
     const outcomes: Outcome[] = [];
     try {
       for (const record of records) {
+        if (record.op === "store" && !hasRoom(draft, record)) {
+          if (!record.checked) break; // it waits
+          outcomes.push({ n: record.n, became: "refused", errno: errno.EDQUOT });
+          continue;
+        }
         const install = (id: number, version: number): string => {
           installs.push([record.n, id, version]);
           return `${venus}.${record.n}`;
@@ -283,13 +298,14 @@ export class ViceVolume {
       if (error instanceof Lie) return refuse(STD_ARGBAD);
       throw error;
     }
+    if (outcomes.length === 0) return refuse(STD_NOSPACE);
     for (const id of draft.touched) {
       const after = draft.object(id);
       if (after?.gone === undefined || this.#state.objects.get(id)?.gone !== undefined) continue;
       const { version } = after;
       draft.also(["old", `${id}.${version}`, { id, version, until } satisfies OldRow]);
     }
-    const last = row.last + records.length;
+    const last = row.last + outcomes.length;
     const kept = outcomes.slice(-RECORDS_MAX);
     const swept = this.#sweep(seconds);
     const changes: Change[] = [
@@ -343,6 +359,12 @@ export class ViceVolume {
   close(): void {
     this.#tables.close();
   }
+}
+
+function hasRoom(draft: Draft, { id, size }: RecordOf<"store">): boolean {
+  const { quota } = draft.volume;
+  const more = size - (draft.object(draft.resolve(id))?.size ?? 0);
+  return quota === undefined || more <= 0 || draft.bytes + more <= quota;
 }
 
 const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
