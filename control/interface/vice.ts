@@ -36,6 +36,8 @@ export const volumeSchema = z.object({
   /** Objects, and bytes of their contents. */
   objects: z.int(),
   bytes: z.int(),
+  /** Bytes that its contents may take; 0: no bound. */
+  quota: z.int(),
   /** Clients that it knows, and those that have a session. */
   venuses: z.int(),
   sessions: z.int(),
@@ -126,6 +128,21 @@ export const viceTable = defineServer({
       rights: ["read"],
       reply: { volume: inBuffer(document, "a document") },
       example: "VOLUME",
+    }),
+    change: operation({
+      number: 2903,
+      summary: "how many bytes the contents of a volume may take",
+      rights: ["admin"],
+      arguments: { quota: inBuffer(uint53, "bytes; 0: no bound") },
+      example: "VOLUME --quota 1000000",
+    }),
+    erase: operation({
+      number: 2904,
+      summary: "end a volume, with all that is in it",
+      rights: ["destroy"],
+      arguments: { force: inBuffer(uint32, "0: only when it is empty") },
+      errors: { STD_NOTNOW: "something is in it", STD_SYSERR: "its folder cannot be removed" },
+      example: "VOLUME --force 0",
     }),
     hello: operation({
       number: 2905,

@@ -45,7 +45,7 @@ const stuckMs = 250;
 const stuckMsMax = 60_000;
 /** What a person can do about a log that vice does not take. */
 const advice: Readonly<Record<string, string>> = {
-  STD_NOSPACE: "make room at the server",
+  STD_NOSPACE: "make room at the server, or raise the volume's quota",
   STD_DENIED: "mount again, with the same cache and a capability that may write",
   STD_ARGBAD: "copy what you need elsewhere, keep the cache's folder and report this",
 };
@@ -245,7 +245,9 @@ export class Shipper {
     this.#busy = false;
     this.#code = "code" in came ? came.code : "ANSWER_WRONG";
     this.#stuckUntil = this.#options.now() + Math.min(stuckMsMax, stuckMs * 2 ** this.#refusals++);
-    this.#note(`vice says ${this.#code}: the log waits`);
+    const isFull = this.#code === "STD_NOSPACE";
+    const why = isFull ? "the volume's quota or its server is full" : `vice says ${this.#code}`;
+    this.#note(`${why}: the log waits`);
   }
 
   /** Why nothing goes on, if vice refuses the log; null: it does not. */

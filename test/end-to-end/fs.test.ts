@@ -217,6 +217,19 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     expect(sh("cat $B/unshipped")).toBe("not shipped\n");
   });
 
+  it("has a quota, and one that nobody needs is deleted", async () => {
+    expect(await json("n2", "fs", "volume", "quota", vice, "home", "1K")).toMatchObject({ quota: 1024 });
+    expect(sh("if head -c 2000000 /dev/zero > $A/most; then echo taken; else echo no; fi; rm $A/most")).toBe(
+      "no\n",
+    );
+    await json("n2", "fs", "volume", "quota", vice, "home", "0");
+    await json("n2", "fs", "volume", "create", vice, "spare");
+    expect(await json("n2", "fs", "volume", "delete", vice, "spare")).toMatchObject({ name: "spare" });
+    expect(readdirSync(at("vice/volumes"))).toEqual(["1"]);
+    const kept = await pool.run("n2", "fs", "volume", "delete", vice, "home", "--json");
+    expect(JSON.parse(kept.stderr)).toMatchObject({ error: { code: "FS_VOLUME_NOT_EMPTY" } });
+  });
+
   it("is taken off with a command, and its program ends, also when another namespace has a copy", async () => {
     const copy = spawn("unshare", ["-m", "--propagation", "private", "sleep", "60"], {
       stdio: "ignore",

@@ -6,7 +6,14 @@ import type { Command } from "@commander-js/extra-typings";
 import type { CallingOptions } from "../calling.js";
 import { withCalling } from "../calling.js";
 import { change, log, type MountOptions, mount, status, umount } from "./mount.js";
-import { type CreateOptions, createVolume, listVolumes, showVolume } from "./volume.js";
+import {
+  type CreateOptions,
+  createVolume,
+  deleteVolume,
+  listVolumes,
+  quotaOf,
+  showVolume,
+} from "./volume.js";
 
 const viceHelp = `
 VICE is the capability of a vice server: @STATE/vice.capability, as \`proteus serve vice\` has
@@ -25,6 +32,20 @@ Prints the volume's capability: whoever has it can mount the volume.
 
 Example:
   proteus fs volume create @/var/lib/proteus-vice/vice.capability home`;
+
+const quotaHelp = `
+A file that would grow past the bound is not taken: close fails with "Disk quota exceeded". What was
+changed without the network waits in the mount's log, and \`proteus fs status\` says so. Earlier
+contents that are kept for history are not counted. What is there stays, also when it is more.
+
+Example:
+  proteus fs volume quota @/var/lib/proteus-vice/vice.capability home 10G`;
+
+const deleteHelp = `
+Only an empty volume, unless --force. Mounts of it go on with what their caches have, disconnected.
+
+Example:
+  proteus fs volume delete @/var/lib/proteus-vice/vice.capability home --force`;
 
 const mountHelp = `
 Runs in the foreground until Ctrl-C, SIGTERM or \`proteus fs umount\`. VICE is the capability of a vice
@@ -86,6 +107,34 @@ export function registerFs(program: Command): void {
     )
     .action((...given: readonly unknown[]) =>
       showVolume(String(given[0]), given[1] as string | undefined, given[2] as CallingOptions),
+    );
+  withCalling(
+    volume
+      .command("quota")
+      .description("show how many bytes a volume may have, or set it")
+      .argument("<vice>", "the server")
+      .argument("<name>", "the volume")
+      .argument("[bytes]", "the bound; 0: none") as unknown as Command,
+  )
+    .addHelpText("after", quotaHelp)
+    .action((...given: readonly unknown[]) =>
+      quotaOf(String(given[0]), String(given[1]), given[2] as string | undefined, given[3] as CallingOptions),
+    );
+  withCalling(
+    volume
+      .command("delete")
+      .description("delete a volume for good")
+      .argument("<vice>", "the server, or the volume's own capability")
+      .argument("[name]", "the volume")
+      .option("--force", "also when something is in it", false) as unknown as Command,
+  )
+    .addHelpText("after", deleteHelp)
+    .action((...given: readonly unknown[]) =>
+      deleteVolume(
+        String(given[0]),
+        given[1] as string | undefined,
+        given[2] as CallingOptions & { readonly force: boolean },
+      ),
     );
   withCalling(
     fs

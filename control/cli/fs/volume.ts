@@ -14,7 +14,7 @@ import { stub } from "../../stub/client.js";
 import { type CallingOptions, calling, locateTimeout } from "../calling.js";
 import { emit } from "../output.js";
 import { offlineKernel } from "../package-files.js";
-import { parseCount } from "../quantity.js";
+import { parseCount, parseSize, sizeText } from "../quantity.js";
 import { table } from "../table.js";
 import { parseTarget } from "../target.js";
 
@@ -58,9 +58,10 @@ export async function listVolumes(vice: string, options: CallingOptions): Promis
     volumes.length === 0
       ? ""
       : table(
-          ["NAME", "SEMANTICS", "OBJECTS", "BYTES", "CLIENTS", "CONFLICTS"],
+          ["NAME", "SEMANTICS", "OBJECTS", "BYTES", "QUOTA", "CLIENTS", "CONFLICTS"],
           volumes.map((each) => [
             ...[each.name, each.semantics, `${each.objects}`, `${each.bytes}`],
+            each.quota === 0 ? "-" : sizeText(each.quota),
             ...[`${each.sessions} of ${each.venuses}`, `${each.conflicts}`],
           ]),
         ),
@@ -107,4 +108,55 @@ export async function showVolume(
       .map(([key, value]) => `${key.padEnd(10)} ${value}`)
       .join("\n"),
   );
+}
+
+/** Ends a volume. Throws FS_VOLUME_NOT_EMPTY. */
+export async function deleteVolume(
+  vice: string,
+  name: string | undefined,
+  options: CallingOptions & { readonly force: boolean },
+): Promise<void> {
+  const target = await parseTarget(vice, "vice", options);
+  const { document } = await calling(options, async (via) => {
+    const found = await findVolume(via, target, name, options);
+    await calls(via, found.capability, options)
+      .erase({ force: options.force ? 1 : 0 })
+      .catch((error: unknown) => {
+        const isFull = error instanceof ProteusError && error.code === "STD_NOTNOW";
+        throw isFull ? notEmpty(found.document) : error;
+      });
+    return found;
+  });
+  const gone = { name: document.name, objects: document.objects, bytes: document.bytes };
+  emit("fs volume delete", options.json, gone, () => `${document.name} is deleted`);
+}
+
+const notEmpty = ({ name, objects, bytes }: VolumeDocument): ProteusError =>
+  new ProteusError({
+    code: "FS_VOLUME_NOT_EMPTY",
+    exit: exitCodes.failed,
+    message: `volume ${name} is not empty`,
+    why: `it has ${objects - 1} objects, ${bytes} bytes in all`,
+    unchanged: "nothing was deleted",
+    hint: "--force deletes it with all that is in it",
+  });
+
+/** Shows how much a volume may have, or sets it. */
+export async function quotaOf(
+  vice: string,
+  name: string,
+  text: string | undefined,
+  options: CallingOptions,
+): Promise<void> {
+  const wanted = text === undefined ? undefined : parseSize(text, 2 ** 52);
+  const target = await parseTarget(vice, "vice", options);
+  const shown = await calling(options, async (via) => {
+    const { capability, document } = await findVolume(via, target, name, options);
+    if (wanted !== undefined) await calls(via, capability, options).change({ quota: wanted });
+    return { name: document.name, bytes: document.bytes, quota: wanted ?? document.quota };
+  });
+  emit("fs volume quota", options.json, shown, () => {
+    const most = shown.quota === 0 ? "no bound" : sizeText(shown.quota);
+    return `${shown.name}: ${shown.bytes} bytes of ${most}`;
+  });
 }

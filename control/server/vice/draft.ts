@@ -141,6 +141,14 @@ export class Draft {
     this.#others.push(change);
   }
 
+  /** Bytes of the newest contents of all that has a name, as it will be. */
+  get bytes(): number {
+    const of = (row: ObjectRow | undefined): number => (row?.gone === undefined ? (row?.size ?? 0) : 0);
+    let bytes = this.#state.bytes;
+    for (const [id, row] of this.#objects) bytes += of(row) - of(this.#state.objects.get(id));
+    return bytes;
+  }
+
   /** Objects that are not as before. */
   get touched(): readonly number[] {
     return [...this.#objects.keys()];

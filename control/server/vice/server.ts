@@ -6,7 +6,7 @@
 // - What comes as a document is checked by its schema before anything looks at it.
 
 import { z } from "zod";
-import { STD_ARGBAD, STD_EXISTS, STD_NOTNOW } from "../../../core-wasm/status.js";
+import { STD_ARGBAD, STD_EXISTS, STD_NOTNOW, STD_SYSERR } from "../../../core-wasm/status.js";
 import type { Folder } from "../../../drivers/folder.js";
 import { type Capability, capabilityHex, portOnly } from "../../capability/capability.js";
 import { keyedScheme } from "../../capability/scheme.js";
@@ -40,6 +40,8 @@ export interface ViceServerOptions extends ServerIdentity {
   readonly own: OwnGeneration;
   /** A new, empty folder for the volume of that number. */
   readonly folderFor: (number: number) => Folder;
+  /** Takes a volume's folder away at once, or throws; what it answers removes it, in its own time. */
+  readonly discard: (number: number) => () => Promise<void>;
   /** Numbers of the volumes that there are, with their folders. */
   readonly volumes: readonly (readonly [number: number, folder: Folder])[];
   readonly newDigest: NewDigest;
@@ -145,6 +147,14 @@ export class ViceServer {
         make: async (_asked, given) => ({ volume: await this.#make(given) }),
         volumes: () => ({ volumes: this.#list() }),
         describe: ({ value }) => ({ volume: value.describe() }),
+        change: async ({ value }, { quota }) => {
+          await value.limit(quota);
+          return {};
+        },
+        erase: async ({ value }, { force }) => {
+          await this.#erase(value, force !== 0);
+          return {};
+        },
         hello: async ({ value }, { uuid, port, machine }) => ({
           hello: await value.hello(uuid, port, machine),
         }),
@@ -238,6 +248,21 @@ export class ViceServer {
     const volume = this.#open(number, folderFor(number), [facts, owner, [Math.floor(time()), 0]]);
     this.#table.volumes.set(number, volume);
     return this.#server.capability(number);
+  }
+
+  async #erase(volume: ViceVolume, force: boolean): Promise<void> {
+    if (!force && volume.describe().objects > 1) refuse(STD_NOTNOW);
+    const { discard, failed } = this.#options;
+    let remove: () => Promise<void>;
+    try {
+      remove = discard(volume.number);
+    } catch (error) {
+      failed(error);
+      return refuse(STD_SYSERR);
+    }
+    this.#table.volumes.delete(volume.number);
+    volume.close();
+    await remove().catch(failed); // what is left of it goes at the next start
   }
 
   #list(): object {

@@ -59,6 +59,8 @@ export interface VolumeRow {
   readonly semantics: Semantics;
   /** Of conflicts; without it: both are kept. */
   readonly policy?: Policy;
+  /** Bytes that its contents may take; without one: no bound. */
+  readonly quota?: number;
   readonly stamp: number;
   /** Of vice's own objects. */
   readonly counter: number;

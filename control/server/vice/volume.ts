@@ -26,11 +26,11 @@ import {
 import { toHex } from "../../kernel/bytes.js";
 import { type Change, RecoverableTables } from "../../recoverable/tables.js";
 import { refuse } from "../../stub/refused.js";
+import { type Batch, type BatchGiven, batch } from "./batch.js";
 import { Contents, type NewDigest } from "./contents.js";
-import { Draft } from "./draft.js";
 import { type Merge, readied } from "./readying.js";
 import { onFolder, refusal } from "./refusals.js";
-import { Lie, replay } from "./replay.js";
+import { Lie } from "./replay.js";
 import type { Readied } from "./replaying.js";
 import { type Session, Sessions, type SessionsOptions } from "./sessions.js";
 import {
@@ -124,12 +124,18 @@ export class ViceVolume {
   }
 
   describe(): VolumeDocument {
-    const { name, semantics, stamp, policy = "both" } = this.#volume;
+    const { name, semantics, stamp, policy = "both", quota = 0 } = this.#volume;
     const { live, bytes, venuses, conflicts } = this.#state;
     return {
-      ...{ name, number: this.number, semantics, policy, stamp, objects: live, bytes },
+      ...{ name, number: this.number, semantics, policy, stamp, objects: live, bytes, quota },
       ...{ venuses: venuses.size, sessions: this.#sessions.count, conflicts: conflicts.size },
     };
+  }
+
+  /** How many bytes its contents may take; 0: no bound. What is there stays, also when it is more. */
+  async limit(quota: number): Promise<void> {
+    const { quota: _, ...row } = this.#volume;
+    await this.#step([["volume", 0, quota === 0 ? row : { ...row, quota }]]);
   }
 
   /** The volume as it is, for checks. */
@@ -272,9 +278,8 @@ export class ViceVolume {
     const row = this.#venus(venus);
     const fresh = records.slice(0, count).filter(({ n }) => n > row.last);
     if (fresh.length > 0 && fresh[0]?.n !== row.last + 1) refuse(STD_ARGBAD);
-    const draft = new Draft(this.#state);
-    const outcomes = fresh.length === 0 ? [] : this.#replay(draft, { venus, row, ready }, fresh);
-    const touched = draft.touched;
+    const nothing = { outcomes: [], touched: [] };
+    const { outcomes, touched } = fresh.length === 0 ? nothing : this.#take({ venus, row, ready }, fresh);
     if (fresh.length > 0) await this.#tables.sync().catch(() => refuse(STD_SYSERR));
     const untilSure = this.#volume.semantics === "strict";
     await this.#sessions.breaks(touched, session, untilSure);
@@ -304,56 +309,32 @@ export class ViceVolume {
     }
   }
 
-  #replay(
-    draft: Draft,
-    { venus, row, ready }: { venus: number; row: VenusRow; ready: ReadonlyMap<number, Readied> },
+  /** Takes the first records that can be; answers what became of them, and which objects they changed. */
+  #take(
+    given: { venus: number; row: VenusRow; ready: ReadonlyMap<number, Readied> },
     records: readonly FileRecord[],
-  ): readonly Outcome[] {
+  ): Pick<Batch, "outcomes" | "touched"> {
     const seconds = this.#options.time();
-    const installs = new Map<string, [id: number, version: number]>();
-    const until = seconds + (this.#options.historySeconds ?? historyDefault);
-    const machineOf = (number: number): string => this.#state.venuses.get(number)?.machine ?? "vice";
-    const readiedFor = (n: number): Readied | undefined => ready.get(n);
-    const given = { draft, venus, machine: row.machine, machineOf, seconds, readied: readiedFor };
-    const outcomes: Outcome[] = [];
+    const { historySeconds = historyDefault } = this.#options;
+    const step = this.#batch({ ...given, state: this.#state, seconds, historySeconds }, records);
+    if (step.outcomes.length === 0) return refuse(STD_NOSPACE);
+    const swept = this.#sweep(seconds);
+    onFolder(() => {
+      for (const [name, [id, version]] of step.installs) this.#contents.install(name, id, version);
+      this.#tables.commit([...step.changes, ...swept.changes]);
+      for (const name of step.unused) this.#contents.discard(name);
+      for (const { id, version } of swept.contents) this.#contents.remove(id, version);
+    });
+    return step;
+  }
+
+  #batch(given: BatchGiven, records: readonly FileRecord[]): Batch {
     try {
-      for (const record of records) {
-        const install = (id: number, version: number, from = `${venus}.${record.n}`): string => {
-          installs.set(from, [id, version]);
-          return from;
-        };
-        const outlived = (id: number, version: number): void =>
-          draft.also(["old", `${id}.${version}`, { id, version, until } satisfies OldRow]);
-        outcomes.push(replay({ ...given, install, outlived }, record));
-      }
+      return batch(given, records);
     } catch (error) {
       if (error instanceof Lie) return refuse(STD_ARGBAD);
       throw error;
     }
-    draft.settleAll();
-    for (const id of draft.touched) {
-      const after = draft.object(id);
-      if (after?.gone === undefined || this.#state.objects.get(id)?.gone !== undefined) continue;
-      const { version } = after;
-      draft.also(["old", `${id}.${version}`, { id, version, until } satisfies OldRow]);
-    }
-    const last = row.last + records.length;
-    const kept = outcomes.slice(-RECORDS_MAX);
-    const swept = this.#sweep(seconds);
-    const changes: Change[] = [
-      ...draft.changes(),
-      ["venus", venus, { ...row, last, outcomes: kept } satisfies VenusRow],
-      ...swept.changes,
-    ];
-    onFolder(() => {
-      for (const [name, [id, version]] of installs) this.#contents.install(name, id, version);
-      this.#tables.commit(changes);
-      for (const { op, n } of records)
-        for (const name of op === "store" ? [`${venus}.${n}`, ready.get(n)?.name ?? ""] : [])
-          if (name !== "" && !installs.has(name)) this.#contents.discard(name);
-      for (const { id, version } of swept.contents) this.#contents.remove(id, version);
-    });
-    return outcomes;
   }
 
   /** Contents that have outlived their time, and objects that are gone for as long. */

@@ -11,6 +11,7 @@ async function two(semantics: "session" | "strict" = "session") {
   return { world, a, b };
 }
 
+const EDQUOT = 122;
 const EEXIST = 17;
 const ENOTEMPTY = 39;
 const ETIMEDOUT = 110;
@@ -282,6 +283,29 @@ describe("a cache with a bound", () => {
     expect(await b.read("f")).toBe("f".repeat(1000));
     expect(contents(b)).toBeLessThanOrEqual(2);
     expect(b.venus.status().bytes).toBeLessThanOrEqual(2500);
+    expect(world.failures).toEqual([]);
+  });
+});
+
+describe("a quota", () => {
+  it("ends a close that waits, and has what was done without vice wait in the log", async () => {
+    const { world, a, b } = await two();
+    await world.volume.limit(10);
+    expect(await a.write("f", "12345")).toBe(0);
+    expect(await a.write("g", "123456")).toBe(EDQUOT);
+    expect(await b.read("f")).toBe("12345");
+    b.isCut = true;
+    await world.pass(4000);
+    expect(await b.write("f", "12345678901")).toBe(0);
+    b.isCut = false;
+    await world.pass(4000);
+    const { records, notes } = b.venus.status();
+    expect(records).toBe(1);
+    expect(notes).toContain("the volume's quota or its server is full: the log waits");
+    await world.volume.limit(20);
+    await world.pass(4000);
+    expect(b.venus.status().records).toBe(0);
+    expect(await a.read("f")).toBe("12345678901");
     expect(world.failures).toEqual([]);
   });
 });

@@ -52,6 +52,10 @@ class Vice extends Pool {
       },
       ...{
         folderFor,
+        discard: (number: number) => {
+          this.folders.delete(number);
+          return async () => undefined;
+        },
         volumes: [...this.folders],
         newDigest: () => createHash("sha256"),
         random: this.random,
@@ -106,6 +110,31 @@ describe("vice over RPC", () => {
     const { capability } = await vice.end(again.revoke());
     expect(await vice.refused(again.describe())).toBe("STD_CAPBAD");
     await vice.end(stub(vice.near, viceTable, capability).describe());
+    expect(vice.failures).toEqual([]);
+  });
+
+  it("deletes an empty volume, another one only by force", async () => {
+    const vice = new Vice();
+    const calls = stub(vice.near, viceTable, await vice.volume());
+    await vice.end(calls.change({ quota: 5 }));
+    const quota = async () => volumeSchema.parse((await vice.end(calls.describe())).volume).quota;
+    expect(await quota()).toBe(5);
+    const uuid = new Uint8Array(16).fill(1);
+    const { hello } = await vice.end(calls.hello({ uuid, port: new Uint8Array(6), machine: "m" }));
+    const { venus, session: hex } = helloSchema.parse(hello);
+    const session = fromHex(hex) ?? new Uint8Array(8);
+    const file = { op: "make", n: 1, id: idOf(venus, 1), directory: ROOT_ID, name: "f", mode: 0o100644 };
+    const records = { records: [{ ...file, uid: 7, gid: 7, checked: true, time: [1, 0] }] };
+    await vice.end(calls.reintegrate({ session, records }));
+    expect(await vice.refused(calls.erase({ force: 0 }))).toBe("STD_NOTNOW");
+    expect(await quota()).toBe(5);
+    await vice.end(calls.erase({ force: 1 }));
+    expect([...vice.folders.keys()]).toEqual([]);
+    expect(await vice.refused(calls.describe())).toBe("STD_CAPBAD");
+    // Its name is free, and the old capability is not the new volume's.
+    const next = stub(vice.near, viceTable, await vice.volume());
+    await vice.end(next.erase({ force: 0 }));
+    expect(await vice.refused(calls.describe())).toBe("STD_CAPBAD");
     expect(vice.failures).toEqual([]);
   });
 

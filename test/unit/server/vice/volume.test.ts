@@ -197,6 +197,48 @@ describe("a volume", () => {
     expect(world.volume.state.old.size).toBe(0);
   });
 
+  it("takes no more than its quota: who waits hears of it, what was done without asking waits", async () => {
+    const world = new ViceWorld();
+    const one = await new Client(world, "a", true).begin();
+    const f = one.make("f");
+    one.store(f, "12345");
+    await one.ship();
+    await world.volume.limit(8);
+    one.store(f, "123456789", { base: one.version(f) });
+    const g = one.make("g");
+    one.store(g, "1234");
+    one.store(g, "123");
+    const told = (await one.ship()).map(({ became, errno = 0 }) => `${became} ${errno}`);
+    expect(told).toEqual(["refused 122", "done 0", "refused 122", "done 0"]);
+    expect(world.tree()).toEqual({ f: "12345", g: "123" });
+    const away = await new Client(world, "b").begin();
+    away.chmod(f, 0o600);
+    away.store(f, "1234567", { base: one.version(f) });
+    away.chmod(g, 0o600);
+    expect((await away.ship()).map(({ became }) => became)).toEqual(["done"]);
+    const last = away.hello?.last ?? 0;
+    const later = await new Client(world, "b").begin();
+    expect(later.hello?.last).toBe(last + 1); // the store is the next one, as often as it is tried
+    const store = (): void => void later.store(f, "1234567", { base: one.version(f) });
+    store();
+    expect(await statusOf(() => later.ship())).toBe(STD_NOSPACE);
+    later.forget();
+    store();
+    await world.volume.limit(10);
+    expect((await later.ship()).map(({ became }) => became)).toEqual(["done"]);
+    await world.volume.limit(4); // what is there stays; less is always taken
+    one.store(f, "1234", { base: one.version(f) });
+    expect((await one.ship()).map(({ became }) => became)).toEqual(["done"]);
+    expect(world.tree()).toEqual({ f: "1234", g: "123" });
+    world.volume.close();
+    world.folder.kill();
+    world.folder.restart();
+    world.volume = world.open();
+    expect(world.volume.describe()).toMatchObject({ quota: 4, bytes: 7 });
+    await world.volume.limit(0);
+    expect(world.volume.describe().quota).toBe(0);
+  });
+
   it("lists large directories in pages", async () => {
     const world = new ViceWorld();
     const one = await new Client(world, "a", true).begin();
