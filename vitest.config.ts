@@ -45,8 +45,8 @@ const longOnly =
         ...["bench", "bench-boot", "bench-group", "boot-formats", "boot-serve"],
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
-        ...["metal-console", "metal-group", "metal-pc", "segment-map", "side-by-side", "store-etcd"],
-        "metal-disk",
+        ...["fs", "fuse", "metal-console", "metal-disk", "metal-group", "metal-pc"],
+        ...["segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];
 /** The same in every tier, and little of it a matter of Node.js: CI has played them in the quick one. */

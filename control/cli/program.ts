@@ -84,6 +84,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "disks of several machines that heal themselves, exported over NBD",
     load: async () => (await import("./disk/disk.js")).registerDisk,
   },
+  fs: {
+    summary: "volumes of files, cached on machines that mount them",
+    load: async () => (await import("./fs/fs.js")).registerFs,
+  },
   put: {
     summary: "store files of this machine in the pool, under a name",
     load: async () => (await import("./files/put.js")).registerPut,

@@ -1,13 +1,20 @@
 // `proteus serve`: a server on this machine, in the foreground, with a kernel of its own
 // and so a MAC address of its own beside the agent's.
 
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
+import { capabilityHex } from "../capability/capability.js";
 import { parsePort, portHex } from "../capability/port.js";
 import { ECHO_BYTES_MAX } from "../interface/echo.js";
+import { VICE_PIECE_BYTES } from "../interface/vice.js";
+import { replaceDurably } from "../node/durable-file.js";
+import { mergeBy } from "../node/fs/merge.js";
+import { startVice } from "../node/fs/vice.js";
 import { startKernel } from "../node/start.js";
 import { EchoServer } from "../server/echo/echo.js";
 import { collect, untilStopped } from "./foreground.js";
-import { emit, narrate } from "./output.js";
+import { emit, fail, narrate } from "./output.js";
 import { kernelBytes } from "./package-files.js";
 import { parseCount } from "./quantity.js";
 
@@ -22,6 +29,22 @@ when it ends (Ctrl-C or SIGTERM). Needs the right to open raw sockets.
 Examples:
   proteus serve echo --port abcdef
   proteus lab exec n1 -- proteus serve echo --port abcdef --json`;
+
+const viceHelp = `
+Serves the volumes in the state folder; docs/FILES.md draws what is there. Writes the server's
+capability to STATE/vice.capability, for its owner only: whoever has it can make and mount volumes.
+Ends with Ctrl-C or SIGTERM. Needs the right to open raw sockets.
+
+The program of --merge is for volumes with --conflicts program. It is called with four files: the
+common base (empty when it is not kept any more), the server's, the client's, and the one that it has
+to write; it has 10 s. Unless it ends with 0 both contents are kept.
+
+Examples:
+  proteus serve vice --state /var/lib/proteus-vice
+  proteus lab exec n1 -- proteus serve vice --state /tmp/vice --json`;
+
+/** The file of a state folder with vice's capability. */
+const viceCapability = "vice.capability";
 
 /** Adds `serve` and its servers to the program. */
 export function registerServe(program: Command): void {
@@ -54,6 +77,42 @@ export function registerServe(program: Command): void {
         await running.finish();
         const { executions } = server;
         emit("serve echo", json, { executions }, () => `executions ${executions}`);
+      } finally {
+        running.close();
+      }
+    });
+  serve
+    .command("vice")
+    .description("a file server: volumes that other machines mount and cache")
+    .requiredOption("--state <folder>", "folder of its volumes and secrets; it is made when it is missing")
+    .option("--interface <name>", "network to serve on: eth0, serial:…, ip:…; may be repeated", collect, [])
+    .option("--threads <count>", "requests taken at the same time", "16")
+    .option("--merge <program>", "merges two contents of one file, for volumes that want it")
+    .option("--json", "one JSON document when it listens", false)
+    .addHelpText("after", viceHelp)
+    .action(async ({ state, interface: interfaces, threads, merge, json }) => {
+      const served = parseCount(threads, threadsMax);
+      const stopped = untilStopped();
+      mkdirSync(state, { recursive: true, mode: 0o700 });
+      const running = await startKernel({
+        ...{ wasm: kernelBytes(), interfaces, say: narrate, failed: stopped.fail, endHost: true },
+        limits: { memoryBytes: memoryBytes + served * VICE_PIECE_BYTES * 2 },
+      });
+      try {
+        const server = startVice({
+          kernel: running.kernel,
+          state,
+          threads: served,
+          merge: merge === undefined ? undefined : mergeBy(resolve(merge)),
+          failed: (error) => fail(error),
+        });
+        const file = join(state, viceCapability);
+        replaceDurably(file, `${capabilityHex(server.capability())}\n`);
+        const ready = { putPort: portHex(server.putPort), capability: file, pid: process.pid };
+        emit("serve vice", json, ready, () => `put-port ${ready.putPort}\ncapability @${file}`);
+        await stopped.promise;
+        server.close();
+        await running.finish();
       } finally {
         running.close();
       }

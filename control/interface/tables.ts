@@ -32,6 +32,8 @@ import { storageTable } from "./storage.js";
 import { systemTable } from "./system.js";
 import type { ServerTable } from "./table.js";
 import { timeTable } from "./time.js";
+import { venusTable } from "./venus.js";
+import { viceTable } from "./vice.js";
 
 /** The tables of all servers. */
 export const serverTables: readonly ServerTable[] = [
@@ -45,6 +47,8 @@ export const serverTables: readonly ServerTable[] = [
   replicationTable,
   diskTable,
   storageTable,
+  viceTable,
+  venusTable,
 ];
 
 /** An operation as others may name it. */

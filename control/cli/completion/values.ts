@@ -83,6 +83,12 @@ const ofArguments: Readonly<Record<string, Value>> = {
   "bench name": words(tests),
   "bench group name": words(groupTests),
   "bench kernel name": words(kernelTests),
+  ...Object.fromEntries(
+    ["mount", "umount", "status", "log", "disconnect", "connect"].map((name) => [
+      `fs ${name} mountpoint`,
+      { path: "folder" } as const,
+    ]),
+  ),
   "link key file": file,
   "link public file": file,
   "bench compare before": file,
@@ -109,6 +115,9 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "disk create --scrub-every": words(["never"]),
   "disk show --wait": words(["in-sync"]),
   "disk export --nbd": words(["unix:", "tcp:"]),
+  "fs volume create --conflicts": words(["both", "server", "client", "newest", "program"]),
+  "serve vice --merge": file,
+  "fs volume create --semantics": words(["session", "strict"]),
   "gc --server": { kind: "object" },
   "gc --also": { kind: "object" },
   "find --type": words(["d", "f", "o", "l"]),

@@ -18,6 +18,8 @@ export const typescriptArrows: readonly string[] = [
   "control/collect",
   "control/group",
   "control/store",
+  "control/recoverable",
+  "control/venus",
   "control/server",
   "control/node",
   "simulation",

@@ -1,0 +1,188 @@
+// `proteus fs`: volumes of files that machines mount and cache.
+//
+// - What each command does is beside this file: volume.ts, mount.ts.
+
+import type { Command } from "@commander-js/extra-typings";
+import type { CallingOptions } from "../calling.js";
+import { withCalling } from "../calling.js";
+import { change, log, type MountOptions, mount, status, umount } from "./mount.js";
+import {
+  type CreateOptions,
+  createVolume,
+  deleteVolume,
+  listVolumes,
+  quotaOf,
+  showVolume,
+} from "./volume.js";
+
+const viceHelp = `
+VICE is the capability of a vice server: @STATE/vice.capability, as \`proteus serve vice\` has
+written it. docs/FILES.md says how the file system works, and which of it is there.`;
+
+const createHelp = `${viceHelp}
+
+Prints the volume's capability: whoever has it can mount the volume.
+
+  --semantics  session: close sends the file, the last close wins
+               strict: besides, nobody reads anything older once close has returned
+  --conflicts  of two contents of one file, made apart, which has the name: the one that the server had
+               (both, server), the one that came (client), the later one (newest); the other one is
+               kept beside it, and listed by proteus fs conflicts. program: the program of proteus serve
+               vice --merge makes one of both
+
+Example:
+  proteus fs volume create @/var/lib/proteus-vice/vice.capability home`;
+
+const quotaHelp = `
+A file that would grow past the bound is not taken: close fails with "Disk quota exceeded". What was
+changed without the network waits in the mount's log, and \`proteus fs status\` says so. Earlier
+contents that are kept for history are not counted. What is there stays, also when it is more.
+
+Example:
+  proteus fs volume quota @/var/lib/proteus-vice/vice.capability home 10G`;
+
+const deleteHelp = `
+Only an empty volume, unless --force. Mounts of it go on with what their caches have, disconnected.
+
+Example:
+  proteus fs volume delete @/var/lib/proteus-vice/vice.capability home --force`;
+
+const mountHelp = `
+Runs in the foreground until Ctrl-C, SIGTERM or \`proteus fs umount\`. VICE is the capability of a vice
+server, with --volume, or of a volume. Needs root's rights. Files that were used stay in the cache's
+folder, and work goes on there without the server; what was changed is brought back when it is there
+again.
+
+Examples:
+  proteus fs mount @/var/lib/proteus-vice/vice.capability /mnt/home --volume home
+  proteus fs mount e4b2c2985455010000ff1125f2c66632 /mnt/home --cache /srv/cache`;
+
+const statusHelp = `
+RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes, BYTES
+what the contents in the cache take, OF what they may. When the server refuses the records as a whole, they
+wait longer each time, up to a minute; what to do about it is said below the table, and in "stuck".
+
+Example:
+  proteus fs status --json`;
+
+/** Adds `fs` and its subcommands to the program. */
+export function registerFs(program: Command): void {
+  const fs = program.command("fs").description("volumes of files, cached on machines that mount them");
+  const volume = fs.command("volume").description("volumes of a vice server");
+  withCalling(
+    volume
+      .command("create")
+      .description("make a volume")
+      .argument("<vice>", "the server")
+      .argument("<name>", "what it is called")
+      .option("--semantics <name>", "session or strict", "session")
+      .option("--conflicts <policy>", "both, server, client, newest or program", "both")
+      .option("--owner <number>", "user to whom its root belongs", "0") as unknown as Command,
+  )
+    .addHelpText("after", createHelp)
+    .action((...given: readonly unknown[]) =>
+      createVolume(String(given[0]), String(given[1]), given[2] as CreateOptions),
+    );
+  withCalling(
+    volume
+      .command("list")
+      .description("list a server's volumes")
+      .argument("<vice>", "the server") as unknown as Command,
+  )
+    .addHelpText(
+      "after",
+      `${viceHelp}\n\nExample:\n  proteus fs volume list @/var/lib/proteus-vice/vice.capability`,
+    )
+    .action((...given: readonly unknown[]) => listVolumes(String(given[0]), given[1] as CallingOptions));
+  withCalling(
+    volume
+      .command("show")
+      .description("show one volume")
+      .argument("<vice>", "the server, or the volume's own capability")
+      .argument("[name]", "the volume") as unknown as Command,
+  )
+    .addHelpText(
+      "after",
+      `${viceHelp}\n\nExample:\n  proteus fs volume show @/var/lib/proteus-vice/vice.capability home`,
+    )
+    .action((...given: readonly unknown[]) =>
+      showVolume(String(given[0]), given[1] as string | undefined, given[2] as CallingOptions),
+    );
+  withCalling(
+    volume
+      .command("quota")
+      .description("show how many bytes a volume may have, or set it")
+      .argument("<vice>", "the server")
+      .argument("<name>", "the volume")
+      .argument("[bytes]", "the bound; 0: none") as unknown as Command,
+  )
+    .addHelpText("after", quotaHelp)
+    .action((...given: readonly unknown[]) =>
+      quotaOf(String(given[0]), String(given[1]), given[2] as string | undefined, given[3] as CallingOptions),
+    );
+  withCalling(
+    volume
+      .command("delete")
+      .description("delete a volume for good")
+      .argument("<vice>", "the server, or the volume's own capability")
+      .argument("[name]", "the volume")
+      .option("--force", "also when something is in it", false) as unknown as Command,
+  )
+    .addHelpText("after", deleteHelp)
+    .action((...given: readonly unknown[]) =>
+      deleteVolume(
+        String(given[0]),
+        given[1] as string | undefined,
+        given[2] as CallingOptions & { readonly force: boolean },
+      ),
+    );
+  withCalling(
+    fs
+      .command("mount")
+      .description("mount a volume at a folder of this machine")
+      .argument("<vice>", "the server, or a volume's capability")
+      .argument("<mountpoint>", "a folder")
+      .option("--volume <name>", "which volume of the server")
+      .option("--cache <folder>", "where the cache is (default: below /var/cache/proteus/fs)")
+      .option("--cache-size <bytes>", "what its contents take, about; what is open or changed stays", "10G")
+      .option(
+        "--machine <name>",
+        "what conflict copies are called by (default: the host's name)",
+      ) as unknown as Command,
+  )
+    .addHelpText("after", mountHelp)
+    .action((...given: readonly unknown[]) =>
+      mount(String(given[0]), String(given[1]), given[2] as MountOptions),
+    );
+  fs.command("umount")
+    .description("take a mounted volume off")
+    .argument("<mountpoint>", "where it is")
+    .option("--json", "one JSON document on stdout", false)
+    .addHelpText(
+      "after",
+      "\nWhat was not shipped stays in the cache.\n\nExample:\n  proteus fs umount /mnt/home",
+    )
+    .action((mountpoint, options) => umount(mountpoint, options));
+  fs.command("status")
+    .description("how the mounts of this machine fare")
+    .argument("[mountpoint]", "one of them")
+    .option("--json", "one JSON document on stdout", false)
+    .addHelpText("after", statusHelp)
+    .action((mountpoint, options) => status(mountpoint, options));
+  fs.command("log")
+    .description("show what was changed on a mount and the server has not taken yet")
+    .argument("<mountpoint>", "where it is")
+    .option("--json", "one JSON document on stdout", false)
+    .addHelpText("after", "\nThe first 1,000 records.\n\nExample:\n  proteus fs log /mnt/home")
+    .action((mountpoint, options) => log(mountpoint, options));
+  for (const [word, about] of [
+    ["disconnect", "have a mount act as if there were no network"],
+    ["connect", "end that, and bring back what was changed meanwhile"],
+  ] as const)
+    fs.command(word)
+      .description(about)
+      .argument("<mountpoint>", "where it is")
+      .option("--json", "one JSON document on stdout", false)
+      .addHelpText("after", `\nExample:\n  proteus fs ${word} /mnt/home`)
+      .action((mountpoint, options) => change(word, mountpoint, options));
+}

@@ -1,0 +1,202 @@
+// `proteus fs mount` and what is done to a mount: umount, status, disconnect, connect.
+//
+// - A mount's program runs in the foreground until it is told to stop or the mount is taken off; its
+//   cache stays, and the next mount begins warm.
+
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { FolderError } from "../../../drivers/folder.js";
+import { unmount as takeOff } from "../../../drivers/fuse/mount.js";
+import { capabilityHex } from "../../capability/capability.js";
+import { exitCodes, ProteusError } from "../../kernel/errors.js";
+import { askMount, type MountWord, serveMount } from "../../node/fs/control-socket.js";
+import { mountVolume } from "../../node/fs/mount.js";
+import { startKernel } from "../../node/start.js";
+import type { CallingOptions } from "../calling.js";
+import { untilStopped } from "../foreground.js";
+import { emit, fail, narrate } from "../output.js";
+import { kernelBytes } from "../package-files.js";
+import { parseSize } from "../quantity.js";
+import { table } from "../table.js";
+import { parseTarget } from "../target.js";
+import { mountsHere, removeMount, requireMount, socketOf, targetOf, writeMount } from "./mounts.js";
+import { findVolume } from "./volume.js";
+
+export interface MountOptions extends CallingOptions {
+  readonly volume?: string | undefined;
+  readonly cache?: string | undefined;
+  readonly cacheSize: string;
+  readonly machine?: string | undefined;
+}
+
+const cacheRoot = "/var/cache/proteus/fs";
+const memoryBytes = 64 * 1024 * 1024;
+const machineForm = /[^A-Za-z0-9._-]/g;
+
+export async function mount(vice: string, mountpoint: string, options: MountOptions): Promise<void> {
+  const target = targetOf(mountpoint);
+  const cacheBytes = parseSize(options.cacheSize, 2 ** 53);
+  const stopped = untilStopped();
+  const given = await parseTarget(vice, "vice", options);
+  const running = await startKernel({
+    ...{ wasm: kernelBytes(), interfaces: options.interface, say: narrate, failed: stopped.fail },
+    ...{ endHost: true, limits: { memoryBytes } },
+  });
+  running.spin(false); // most of what it waits for are the programs on the mount
+  try {
+    const { capability, document } = await findVolume(running.kernel, given, options.volume, options);
+    const { name } = document;
+    const cache = options.cache ?? join(cacheRoot, `${name}-${capabilityHex(capability).slice(0, 18)}`);
+    const machine = (options.machine ?? process.env.PROTEUS_NODE ?? hostname())
+      .replace(machineForm, "-")
+      .slice(0, 32);
+    const mounted = await mountVolume({
+      ...{ kernel: running.kernel, capability, source: name, target, cache, machine, cacheBytes },
+      failed: (error) => fail(error),
+    });
+    const socket = serveMount(socketOf(target), async (word: MountWord) => {
+      if (word === "log") return { records: await mounted.log() };
+      if (word === "end") {
+        mounted.unmount().catch(() => undefined); // who waits for its end hears of it
+        return {};
+      }
+      if (word === "disconnect") mounted.disconnect();
+      if (word === "connect") mounted.connect();
+      return mounted.status();
+    });
+    try {
+      writeMount({ target, volume: name, cache });
+      const ready = { volume: name, target, cache, passthrough: mounted.passthrough, pid: process.pid };
+      emit("fs mount", options.json, ready, () => `${name} is mounted at ${target}`);
+      await Promise.race([stopped.promise, mounted.ended]);
+      await mounted.unmount();
+    } finally {
+      socket.close();
+      removeMount(target);
+    }
+    await running.finish();
+  } catch (error) {
+    throw error instanceof FolderError ? unusable(error) : error;
+  } finally {
+    running.close();
+  }
+}
+
+const unusable = (error: FolderError): ProteusError =>
+  new ProteusError({
+    code: error.code,
+    exit: exitCodes.failed,
+    message: "the cache's folder cannot be used",
+    why: error.message,
+    unchanged: "nothing was mounted",
+    hint: "another mount may have it: name another folder with --cache",
+    cause: error,
+  });
+
+export async function umount(mountpoint: string, { json }: { readonly json: boolean }): Promise<void> {
+  const { target, volume } = requireMount(mountpoint);
+  await takeOff(target);
+  await asked(target, "end"); // it may have ended already
+  emit("fs umount", json, { target, volume }, () => `${volume} is not mounted at ${target} any more`);
+}
+
+async function asked(target: string, word: MountWord): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return (await askMount(socketOf(target), word)) as Readonly<Record<string, unknown>>;
+  } catch (error) {
+    return { state: "silent", reason: (error as Error).message };
+  }
+}
+
+export async function status(
+  mountpoint: string | undefined,
+  { json }: { readonly json: boolean },
+): Promise<void> {
+  const mounts = mountpoint === undefined ? mountsHere() : [requireMount(mountpoint)];
+  const shown = await Promise.all(
+    mounts.map(async ({ target, volume, cache }) => ({
+      target,
+      volume,
+      cache,
+      ...(await asked(target, "status")),
+    })),
+  );
+  emit("fs status", json, { mounts: shown }, () => (shown.length === 0 ? "" : statusText(shown)));
+}
+
+function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): string {
+  const cell = (value: unknown): string => (value === undefined ? "-" : String(value));
+  const rows = mounts.map((each) => [
+    ...[each.target, each.volume, each.state, each.records].map(cell),
+    ...[each.promises, each.objects, each.bytes, each.bytesMax ?? undefined, each.open].map(cell),
+  ]);
+  const notes = mounts.flatMap(({ target, notes: own, reason, stuck }) => [
+    ...(typeof reason === "string" && reason !== "" ? [`${cell(target)}: ${reason}`] : []),
+    ...stuckLines(cell(target), stuck),
+    ...(Array.isArray(own) ? own.map((note) => `${cell(target)}: ${cell(note)}`) : []),
+  ]);
+  const heads = ["MOUNT", "VOLUME", "STATE", "RECORDS", "PROMISES", "OBJECTS", "BYTES", "OF", "OPEN"];
+  return [table(heads, rows), ...notes].join("\n");
+}
+
+const stuckSchema = z.object({ code: z.string(), hint: z.string(), times: z.number(), nextMs: z.number() });
+
+/** What to do about a log that vice refuses. */
+function stuckLines(target: string, stuck: unknown): readonly string[] {
+  const { success, data } = stuckSchema.safeParse(stuck);
+  if (!success) return [];
+  const { code, hint, times, nextMs } = data;
+  const when = `refused ${times} times, tried again in ${Math.ceil(nextMs / 1000)} s`;
+  return [`${target}: the server refuses the log with ${code} (${when}); next: ${hint}`];
+}
+
+const logSchema = z.object({
+  records: z.array(
+    z.object({
+      ...{ sequence: z.number(), op: z.string(), id: z.number(), name: z.string(), time: z.number() },
+      ...{ offered: z.boolean(), applied: z.boolean(), bytes: z.number() },
+    }),
+  ),
+});
+
+/** Names are bytes: shown as the text that they are, where they are one. */
+const shownName = (name: string): string => Buffer.from(name, "latin1").toString();
+
+/** The records of a mount that vice has not taken. */
+export async function log(mountpoint: string, { json }: { readonly json: boolean }): Promise<void> {
+  const { target } = requireMount(mountpoint);
+  const parsed = logSchema.safeParse(await asked(target, "log"));
+  if (!parsed.success)
+    throw new ProteusError({
+      code: "FS_NOT_MOUNTED",
+      exit: exitCodes.unreachable,
+      message: `the mount at ${target} does not answer`,
+      unchanged: "its log",
+      hint: "try again; proteus fs status says how it fares",
+    });
+  const records = parsed.data.records.map((each) => ({ ...each, name: shownName(each.name) }));
+  const heads = ["RECORD", "TIME", "OPERATION", "OBJECT", "NAME", "BYTES", "STATE"];
+  emit("fs log", json, { target, records }, () =>
+    records.length === 0
+      ? ""
+      : table(
+          heads,
+          records.map(({ sequence, time, op, id, name, bytes, offered }) => [
+            ...[`${sequence}`, new Date(time * 1000).toISOString(), op, `${id}`, name],
+            ...[op === "store" ? `${bytes}` : "-", offered ? "under way" : "waits"],
+          ]),
+        ),
+  );
+}
+
+/** Has a mount act as if there were no network, or go on with it. */
+export async function change(
+  word: "disconnect" | "connect",
+  mountpoint: string,
+  { json }: { readonly json: boolean },
+): Promise<void> {
+  const { target } = requireMount(mountpoint);
+  const { state } = await asked(target, word);
+  emit(`fs ${word}`, json, { target, state }, () => `${target}: ${String(state)}`);
+}

@@ -1,0 +1,78 @@
+// The mounts of this machine: a file for each, with its socket beside it, written by its program.
+//
+// - Beside the folder of labs, readable by its user only. A file whose program is gone counts as none.
+
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { exitCodes, ProteusError } from "../../kernel/errors.js";
+import { isAlive, processOf } from "../../lab/processes.js";
+import { stateRoot } from "../../lab/state.js";
+
+const schema = z.object({
+  schema: z.literal(1),
+  target: z.string(),
+  volume: z.string(),
+  cache: z.string(),
+  process: z.object({ pid: z.number(), started: z.number() }),
+});
+export type MountState = z.infer<typeof schema>;
+
+const folder = (): string => `${stateRoot()}-fs-mounts`;
+const nameOf = (target: string): string => createHash("sha256").update(target).digest("hex").slice(0, 16);
+
+/** The path of a mount point as it is known by. */
+export const targetOf = (path: string): string => resolve(path);
+export const socketOf = (target: string): string => join(folder(), `${nameOf(target)}.sock`);
+
+export function writeMount(facts: Omit<MountState, "schema" | "process">): void {
+  const own = processOf(process.pid);
+  if (own === null) throw new Error("this program is not there");
+  mkdirSync(folder(), { recursive: true, mode: 0o700 });
+  const path = join(folder(), `${nameOf(facts.target)}.json`);
+  const document: MountState = { schema: 1, ...facts, process: own };
+  writeFileSync(`${path}.new`, `${JSON.stringify(document)}\n`, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+export function removeMount(target: string): void {
+  for (const end of ["json", "sock"]) rmSync(join(folder(), `${nameOf(target)}.${end}`), { force: true });
+}
+
+/** The mounts whose programs live. */
+export function mountsHere(): readonly MountState[] {
+  let files: string[];
+  try {
+    files = readdirSync(folder()).filter((name) => name.endsWith(".json"));
+  } catch {
+    return [];
+  }
+  return files.flatMap((file) => {
+    try {
+      const state = schema.parse(JSON.parse(readFileSync(join(folder(), file), "utf8")));
+      return isAlive(state.process) ? [state] : [];
+    } catch {
+      return []; // half of one, or somebody else's
+    }
+  });
+}
+
+/** The mount at a place. Throws FS_NOT_MOUNTED. */
+export function requireMount(path: string): MountState {
+  const target = targetOf(path);
+  const found = mountsHere().find((each) => each.target === target);
+  if (found !== undefined) return found;
+  const others = mountsHere().map((each) => each.target);
+  throw new ProteusError({
+    code: "FS_NOT_MOUNTED",
+    exit: exitCodes.notFound,
+    message: `no volume is mounted at ${target}`,
+    why:
+      others.length === 0
+        ? "no volume is mounted on this machine"
+        : `volumes are mounted at ${others.join(", ")}`,
+    unchanged: "nothing was done",
+    hint: "proteus fs mount VICE FOLDER --volume NAME mounts one",
+  });
+}

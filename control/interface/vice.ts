@@ -1,0 +1,237 @@
+// Vice: volumes of files that other machines cache. docs/FILES.md says how it all works together.
+//
+// - Object 0 is the server, every other one a volume; a volume's capability is all that a client needs.
+// - HELLO begins a session: who asks, and where breaks go. The other operations of clients name it;
+//   when it is over they are refused with STD_NOTNOW, and the client says HELLO again.
+// - Answers about objects come with a promise: before they grow stale the client is told (venus.ts).
+// - Every change comes as a record of a log, in order, and is durable before it is answered.
+
+import { z } from "zod";
+import { inBuffer, inPrivate } from "./fields.js";
+import { hashSchema, idSchema, nameSchema, statusSchema } from "./file-status.js";
+import { operation } from "./operation.js";
+import { defineServer } from "./table.js";
+import { bytes, document, optional, port, raw, string, uint32 } from "./types.js";
+import { uint53 } from "./uint53.js";
+
+/** Most bytes of a content in one call. */
+export const VICE_PIECE_BYTES = 256 * 1024;
+/** Most objects that are asked for in one call. */
+export const STATUS_MAX = 256;
+export const UUID_BYTES = 16;
+export const SESSION_BYTES = 8;
+
+export const semantics = ["session", "checkout", "strict"] as const;
+export type Semantics = (typeof semantics)[number];
+
+/** Who has the name when two have changed one file; the other one is kept beside it. */
+export const policies = ["both", "server", "client", "newest", "program"] as const;
+export type Policy = (typeof policies)[number];
+
+export const volumeSchema = z.object({
+  name: z.string(),
+  number: z.int(),
+  semantics: z.enum(semantics),
+  policy: z.enum(policies),
+  /** Objects, and bytes of their contents. */
+  objects: z.int(),
+  bytes: z.int(),
+  /** Bytes that its contents may take; 0: no bound. */
+  quota: z.int(),
+  /** Clients that it knows, and those that have a session. */
+  venuses: z.int(),
+  sessions: z.int(),
+  conflicts: z.int(),
+  /** Its last change. */
+  stamp: z.int(),
+  /** With it, for those who may. */
+  capability: z.string().optional(),
+});
+export type VolumeDocument = z.infer<typeof volumeSchema>;
+
+export const helloSchema = z.object({
+  venus: z.int(),
+  /** In hex: what other calls name. */
+  session: z.string(),
+  /** Another one after each start of the server. */
+  epoch: z.string(),
+  last: z.int(),
+  leaseMs: z.int(),
+  volume: z.string(),
+  /** Names the volume for good, whatever it is called. */
+  identity: z.string(),
+  semantics: z.enum(semantics),
+});
+export type HelloDocument = z.infer<typeof helloSchema>;
+
+export const statusesSchema = z.object({ statuses: z.array(statusSchema), gone: z.array(idSchema) });
+export type Statuses = z.infer<typeof statusesSchema>;
+
+export const entriesSchema = z.object({
+  directory: statusSchema,
+  names: z.array(z.tuple([nameSchema, statusSchema])),
+  /** There are more names behind the last one. */
+  more: z.boolean(),
+});
+export type Entries = z.infer<typeof entriesSchema>;
+
+export const idsSchema = z.object({ ids: z.array(idSchema).max(STATUS_MAX) });
+export const contentSchema = z.object({ hash: hashSchema });
+
+const session = () => inBuffer(raw(SESSION_BYTES, "session"), "the session, as HELLO gave it");
+const over = { STD_NOTNOW: "the session is over: say HELLO again" };
+const asked = { ...over, STD_NOTFOUND: "there is no such object in the volume" };
+
+export const viceTable = defineServer({
+  name: "vice",
+  summary: "volumes of files that other machines cache, with promises",
+  object: "a volume",
+  rights: { read: 0x01, write: 0x02, create: 0x04, destroy: 0x08, admin: 0x80 },
+  requestBytesMax: VICE_PIECE_BYTES + 4096,
+  replyBytesMax: VICE_PIECE_BYTES + 4096,
+  standardRights: {
+    ...{ info: [], restrict: [], touch: [], status: ["read"], getparams: ["admin"], setparams: ["admin"] },
+    ...{ age: ["admin"], copy: ["create"], destroy: ["destroy"] },
+  },
+  operations: {
+    make: operation({
+      number: 2900,
+      summary: "make a volume, with an empty root directory",
+      subject: "server",
+      rights: ["create"],
+      arguments: {
+        name: inBuffer(string(64), "what it is called on this server"),
+        semantics: inBuffer(string(16), "session, checkout or strict"),
+        owner: inBuffer(uint32, "user to whom its root belongs"),
+        policy: inBuffer(string(16), "of conflicts: both, server, client, newest or program"),
+      },
+      reply: { volume: inPrivate("the volume, with all rights") },
+      errors: {
+        STD_EXISTS: "there is a volume of that name",
+        STD_ARGBAD: "that is no name for one, or no semantics, or no policy",
+        STD_NOTNOW: "the server has no program that merges",
+        STD_NOSPACE: "the server has no room for another one",
+      },
+      example: "n1 --name home --semantics session --owner 0 --policy both",
+    }),
+    volumes: operation({
+      number: 2901,
+      summary: "the volumes of a server, with their capabilities",
+      subject: "server",
+      rights: ["create"],
+      reply: { volumes: inBuffer(document, "a list of documents") },
+      example: "n1",
+    }),
+    describe: operation({
+      number: 2902,
+      summary: "what a volume is and how full",
+      rights: ["read"],
+      reply: { volume: inBuffer(document, "a document") },
+      example: "VOLUME",
+    }),
+    change: operation({
+      number: 2903,
+      summary: "how many bytes the contents of a volume may take",
+      rights: ["admin"],
+      arguments: { quota: inBuffer(uint53, "bytes; 0: no bound") },
+      example: "VOLUME --quota 1000000",
+    }),
+    erase: operation({
+      number: 2904,
+      summary: "end a volume, with all that is in it",
+      rights: ["destroy"],
+      arguments: { force: inBuffer(uint32, "0: only when it is empty") },
+      errors: { STD_NOTNOW: "something is in it", STD_SYSERR: "its folder cannot be removed" },
+      example: "VOLUME --force 0",
+    }),
+    hello: operation({
+      number: 2905,
+      summary: "begin a session: this client, and where it hears of breaks",
+      rights: ["read"],
+      arguments: {
+        uuid: inBuffer(raw(UUID_BYTES, "uuid"), "names the client's cache for good"),
+        port: inBuffer(port, "put-port of its server for breaks; zeros: it gets no promises"),
+        machine: inBuffer(string(64), "what its machine is called"),
+      },
+      reply: { hello: inBuffer(document, "its number, the session, what was received of it") },
+      errors: { STD_NOSPACE: "the volume has as many clients as it can have" },
+    }),
+    getstatus: operation({
+      number: 2906,
+      summary: "how objects are, with promises",
+      rights: ["read"],
+      arguments: { session: session(), ids: inBuffer(document, `{"ids": up to ${STATUS_MAX} of them}`) },
+      reply: { statuses: inBuffer(document, "those that there are, and those that are gone") },
+      errors: over,
+    }),
+    entries: operation({
+      number: 2907,
+      summary: "names of a directory from one on, each with what has it, with promises",
+      rights: ["read"],
+      arguments: {
+        session: session(),
+        directory: inBuffer(uint53, "which one"),
+        after: inBuffer(bytes, "names behind this one, as UTF-8 of its latin1; nothing: from the first on"),
+      },
+      reply: { entries: inBuffer(document, "a page of them") },
+      errors: asked,
+    }),
+    fetch: operation({
+      number: 2908,
+      summary: "bytes of a file's content as of a version",
+      rights: ["read"],
+      arguments: {
+        session: session(),
+        object: inBuffer(uint53, "which one"),
+        version: inBuffer(uint53, "of which version"),
+        position: inBuffer(uint53, "first byte"),
+        length: inBuffer(uint32, `bytes wanted, up to ${VICE_PIECE_BYTES}`),
+      },
+      reply: { data: inBuffer(bytes, "the bytes; fewer at its end") },
+      errors: {
+        ...asked,
+        STD_NOTFOUND: "there is no such object, or not that version of it any more",
+        STD_ARGBAD: "more than one call carries",
+      },
+    }),
+    send: operation({
+      number: 2909,
+      summary: "a piece of the content of a record that is to come",
+      rights: ["write"],
+      arguments: {
+        session: session(),
+        record: inBuffer(uint53, "the record's number"),
+        position: inBuffer(uint53, "where the piece begins"),
+        data: inBuffer(optional(bytes), "the bytes"),
+      },
+      reply: { next: inBuffer(uint53, "where the next piece has to begin: how much is there") },
+      errors: { ...over, STD_NOSPACE: "the server has no room for it" },
+    }),
+    reintegrate: operation({
+      number: 2910,
+      summary: "apply records of the client's log, in order; durable before it is answered",
+      rights: ["write"],
+      arguments: { session: session(), records: inBuffer(document, '{"records": [...]}') },
+      reply: { reintegrated: inBuffer(document, "what became of each") },
+      errors: {
+        ...over,
+        STD_ARGBAD: "a record is none, is not the next one, or names an object that is not the client's",
+        STD_NOSPACE: "the server has no room for it",
+      },
+    }),
+    keep: operation({
+      number: 2911,
+      summary: "go on with the lease of all promises",
+      rights: ["read"],
+      arguments: { session: session() },
+      errors: over,
+    }),
+    giveup: operation({
+      number: 2912,
+      summary: "promises that are not wanted any more; without any: the session",
+      rights: ["read"],
+      arguments: { session: session(), ids: inBuffer(document, '{"ids": [...]}') },
+      errors: over,
+    }),
+  },
+});

@@ -1,0 +1,58 @@
+// What the threads of a mount tell each other.
+//
+// - The serving thread blocks; who has put a message wakes it (drivers/fuse/wake.ts). Plain data only.
+
+import type { MessagePort } from "node:worker_threads";
+import type { Invalidation } from "../../../drivers/fuse/encode.js";
+import type { Came, Values } from "../../venus/link.js";
+import type { LogEntry, VenusStatus } from "../../venus/venus.js";
+
+interface SharedWake {
+  readonly descriptor: number;
+  readonly word: SharedArrayBuffer;
+}
+
+/** What the serving thread is started with. */
+export interface ServingData {
+  readonly descriptor: number;
+  /** The cache's folder. */
+  readonly folder: string;
+  readonly bytesMax: number;
+  readonly port: Uint8Array;
+  readonly machine: string;
+  readonly wake: SharedWake;
+  readonly main: MessagePort;
+  readonly nodes: MessagePort;
+  readonly names: MessagePort;
+}
+
+/** What a notifying thread is started with. */
+export interface NotifyingData {
+  readonly descriptor: number;
+  readonly wake: SharedWake;
+  readonly serving: MessagePort;
+}
+
+export type ToServing =
+  | { readonly kind: "came"; readonly id: number; readonly came: Came }
+  | { readonly kind: "break"; readonly token: number; readonly ids: readonly number[] }
+  | { readonly kind: "status"; readonly token: number }
+  | { readonly kind: "log"; readonly token: number }
+  /** The mount was taken off: whoever has it still, elsewhere, does without. */
+  | { readonly kind: "end" }
+  | { readonly kind: "hold" }
+  | { readonly kind: "connect" };
+
+export type FromServing =
+  | { readonly kind: "mounted"; readonly passthrough: boolean }
+  | { readonly kind: "call"; readonly id: number; readonly operation: string; readonly given: Values }
+  | { readonly kind: "broken"; readonly token: number }
+  | { readonly kind: "status"; readonly token: number; readonly status: VenusStatus }
+  | { readonly kind: "log"; readonly token: number; readonly records: readonly LogEntry[] }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "ended" };
+
+export interface Notify {
+  readonly token: number;
+  readonly what: readonly Invalidation[];
+}

@@ -1,0 +1,131 @@
+// The serving thread of a mount: FUSE's loop on the one side, venus in the middle, messages of the main
+// thread between two requests.
+//
+// - Blocks until the mount ends; then everything is durable, and it says so.
+
+import { createHash, randomBytes } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { FuseDevice } from "../../../drivers/fuse/device.js";
+import { serveFuse } from "../../../drivers/fuse/serve.js";
+import { Wake } from "../../../drivers/fuse/wake.js";
+import { HostFolder } from "../../../drivers/host-folder/host-folder.js";
+import type { FileTime } from "../../interface/file-status.js";
+import type { Came } from "../../venus/link.js";
+import { Venus } from "../../venus/venus.js";
+import type { FromServing, Notify, ServingData, ToServing } from "./messages.js";
+
+const data = workerData as ServingData;
+const { descriptor, folder, bytesMax, port, machine, wake: shared, main, nodes, names } = data;
+const wake = new Wake(shared);
+const say = (message: FromServing): void => main.postMessage(message);
+const failed = (error: unknown): void =>
+  say({ kind: "failed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+
+const calls = new Map<number, (came: Came) => void>();
+const notices = new Map<number, () => void>();
+let last = 0;
+let isEnding = false;
+
+function now(): FileTime {
+  const milliseconds = performance.timeOrigin + performance.now();
+  return [Math.floor(milliseconds / 1000), Math.floor((milliseconds % 1000) * 1e6)];
+}
+
+const files = HostFolder.open(folder);
+const venus = new Venus({
+  ...{
+    folder: files,
+    newDigest: () => createHash("sha256"),
+    random: randomBytes,
+  },
+  ...{ machine, port, failed, now, bytesMax },
+  clock: () => performance.now(),
+  call(operation, given, done) {
+    calls.set(++last, done);
+    say({ kind: "call", id: last, operation, given });
+  },
+  invalidate(what, done) {
+    notices.set(++last, done);
+    const to = what[0]?.kind === "name" ? names : nodes;
+    to.postMessage({ token: last, what } satisfies Notify);
+  },
+});
+
+function take(message: ToServing): void {
+  switch (message.kind) {
+    case "came": {
+      const done = calls.get(message.id);
+      calls.delete(message.id);
+      done?.(message.came);
+      break;
+    }
+    case "break":
+      venus.break(message.ids, () => say({ kind: "broken", token: message.token }));
+      break;
+    case "status":
+      say({ kind: "status", token: message.token, status: venus.status() });
+      break;
+    case "log":
+      say({ kind: "log", token: message.token, records: venus.log() });
+      break;
+    case "end":
+      isEnding = true;
+      break;
+    case "hold":
+      venus.link.hold();
+      break;
+    case "connect":
+      venus.link.isHeld = false;
+      venus.link.begin();
+      break;
+  }
+}
+
+/** Takes every message that has come. */
+function drain<Message>(from: MessagePort, each: (message: Message) => void): void {
+  for (;;) {
+    const found = receiveMessageOnPort(from) as { readonly message: Message } | undefined;
+    if (found === undefined) return;
+    try {
+      each(found.message);
+    } catch (error) {
+      failed(error);
+    }
+  }
+}
+
+const noticed = (token: number): void => {
+  const done = notices.get(token);
+  notices.delete(token);
+  done?.();
+};
+
+serveFuse({
+  ...{ descriptor, fileSystem: venus, wake, failed },
+  agreed({ passthrough }) {
+    const device = new FuseDevice(descriptor);
+    if (passthrough)
+      venus.cache.contents.backings = {
+        open: (file) => device.openBacking(file),
+        close: (backing) => device.closeBacking(backing),
+      };
+    say({ kind: "mounted", passthrough });
+  },
+  woken() {
+    drain<ToServing>(main, take);
+    drain<number>(nodes, noticed);
+    drain<number>(names, noticed);
+    return !isEnding;
+  },
+  nextMs: () => venus.nextMs(),
+  tick: () => venus.tick(),
+});
+try {
+  venus.close();
+} catch (error) {
+  failed(error);
+}
+files.close();
+say({ kind: "ended" });
+for (const each of [main, nodes, names]) each.close();

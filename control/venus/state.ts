@@ -1,0 +1,131 @@
+// The rows of a cache: the volume, objects and names as they are known here, the log, and files that
+// are open for writing. Changed by steps alone (control/recoverable).
+//
+// - `status` is an object as it is here, own changes included. `content` is the version whose bytes the
+//   cache has, 0: none; with `own` they are newer: this log entry's, which vice has not taken yet.
+// - A directory that is `whole` has all its names here, as of status.version.
+// - A log entry that is `applied` was done here without vice; one that is not waits for its answer.
+
+import type { FileRecord } from "../interface/file-records.js";
+import type { FileStatus, FileTime } from "../interface/file-status.js";
+import type { Change, Rows } from "../recoverable/tables.js";
+
+export interface CacheRow {
+  /** Hex. */
+  readonly uuid: string;
+  /** Of the volume; "" before vice was reached for the first time. */
+  readonly identity: string;
+  readonly volume: string;
+  /** Its number at vice; 0: not known. */
+  readonly venus: number;
+  /** Of the objects that it makes. */
+  readonly counter: number;
+  /** Of log entries. */
+  readonly sequence: number;
+}
+
+export interface CachedObject {
+  readonly status: FileStatus;
+  readonly content: number;
+  readonly own: number;
+  readonly whole: boolean;
+}
+
+/** `record.n` is 0 until it is offered. */
+export interface LogRow {
+  readonly record: FileRecord;
+  readonly applied: boolean;
+}
+
+/** The file as it was when it was last known not to be changed. */
+export interface OpenRow {
+  readonly size: number;
+  readonly mtime: FileTime;
+  /** A time that a program has set, and what the file system made of it. */
+  readonly touched?: { readonly wanted: FileTime; readonly is: FileTime };
+}
+
+export class CacheState implements Rows {
+  cache: CacheRow | null = null;
+  readonly objects = new Map<number, CachedObject>();
+  readonly names = new Map<number, Map<string, number>>();
+  /** In order. */
+  readonly log = new Map<number, LogRow>();
+  readonly open = new Map<number, OpenRow>();
+  /** The applied log entries that name an object. */
+  readonly entries = new Map<number, Set<number>>();
+
+  apply(table: string, key: string | number, row: object | null): void {
+    switch (table) {
+      case "cache":
+        this.cache = row as CacheRow | null;
+        return;
+      case "object":
+        put(this.objects, Number(key), row as CachedObject | null);
+        return;
+      case "name":
+        this.#putName(String(key), row as { readonly id: number } | null);
+        return;
+      case "log":
+        this.#index(Number(key), this.log.get(Number(key)), false);
+        put(this.log, Number(key), row as LogRow | null);
+        this.#index(Number(key), row as LogRow | null, true);
+        return;
+      case "open":
+        put(this.open, Number(key), row as OpenRow | null);
+        return;
+      default:
+        throw new Error(`a cache has no table ${table}`);
+    }
+  }
+
+  *all(): Generator<Change> {
+    if (this.cache !== null) yield ["cache", 0, this.cache];
+    for (const [id, row] of this.objects) yield ["object", id, row];
+    for (const [directory, names] of this.names)
+      for (const [name, id] of names) yield ["name", `${directory}/${name}`, { id }];
+    for (const [sequence, row] of this.log) yield ["log", sequence, row];
+    for (const [id, row] of this.open) yield ["open", id, row];
+  }
+
+  #index(sequence: number, row: LogRow | null | undefined, isThere: boolean): void {
+    if (row === null || row === undefined || !row.applied) return;
+    for (const id of idsOf(row.record)) {
+      const own = this.entries.get(id) ?? new Set();
+      if (isThere) this.entries.set(id, own.add(sequence));
+      else if (own.delete(sequence) && own.size === 0) this.entries.delete(id);
+    }
+  }
+
+  #putName(key: string, row: { readonly id: number } | null): void {
+    const slash = key.indexOf("/");
+    const directory = Number(key.slice(0, slash));
+    const name = key.slice(slash + 1);
+    let names = this.names.get(directory);
+    if (names === undefined) {
+      names = new Map();
+      this.names.set(directory, names);
+    }
+    if (row !== null) names.set(name, row.id);
+    else if (names.delete(name) && names.size === 0) this.names.delete(directory);
+  }
+}
+
+/** The objects that a record names, each once. */
+export function idsOf(record: FileRecord): readonly number[] {
+  const ids = [record.id];
+  if ("directory" in record) ids.push(record.directory);
+  if (record.op === "rename") ids.push(record.to, record.over);
+  return [...new Set(ids)].filter((id) => id !== 0);
+}
+
+function put<Key, Value>(map: Map<Key, Value>, key: Key, value: Value | null): void {
+  if (value === null) map.delete(key);
+  else map.set(key, value);
+}
+
+export const nameChange = (directory: number, name: string, id: number): Change => [
+  "name",
+  `${directory}/${name}`,
+  id === 0 ? null : { id },
+];

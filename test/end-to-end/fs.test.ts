@@ -1,0 +1,253 @@
+// The caching file system on a lab: vice on one machine, the same volume mounted on two others, ordinary
+// programs on both. If one of these fails, what one writes the other does not read, or work is lost.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { release, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Running } from "./lab-runner.js";
+import { firstLine, isRoot, Programs, until, within } from "./programs.js";
+
+/** Linux hands files of a FUSE mount to the kernel since 6.9. */
+const [major = 0, minor = 0] = release().split(".").map(Number);
+const hasPassthrough = major > 6 || (major === 6 && minor >= 9);
+
+const folder = mkdtempSync(join(tmpdir(), "fs-"));
+const at = (name: string): string => join(folder, name);
+
+describe.runIf(isRoot)("a volume that two machines mount", () => {
+  const pool = new Programs();
+  const running: Running[] = [];
+  const copies: ChildProcess[] = [];
+  const vice = `@${at("vice")}/vice.capability`;
+  /** Programs by what they are: they run in the machines' namespaces, not as children of this one. */
+  const pids = new Map<string, number>();
+  const kill = async (what: string): Promise<void> => {
+    const pid = pids.get(what) ?? 0;
+    expect(pid).toBeGreaterThan(1);
+    process.kill(pid, "SIGKILL");
+    await until("its end", () => (existsSync(`/proc/${pid}/maps`) ? undefined : true));
+  };
+
+  // Never in this process: a mount that hangs would hang the test.
+  const sh = (command: string): string => {
+    const { status, stdout, stderr } = spawnSync("sh", ["-ec", command], {
+      ...{ encoding: "utf8", timeout: 30_000, cwd: "/" },
+      env: { ...process.env, A: at("a"), B: at("b"), LC_ALL: "C" },
+    });
+    expect({ command, status, stderr: status === 0 ? "" : stderr }).toEqual({
+      command,
+      status: 0,
+      stderr: "",
+    });
+    return stdout;
+  };
+  const serve = async (): Promise<void> => {
+    const program = pool.start("n1", "serve", "vice", "--state", at("vice"), "--json");
+    running.push(program);
+    const ready = JSON.parse(await firstLine("vice", program)) as { capability: string; pid: number };
+    expect(ready.capability).toBe(`${at("vice")}/vice.capability`);
+    pids.set("vice", ready.pid);
+  };
+  const mount = async (node: string, name: string): Promise<Running> => {
+    const words = ["fs", "mount", vice, at(name), "--volume", "home", "--cache", at(`cache-${name}`)];
+    const program = pool.start(node, ...words, "--machine", node, "--json");
+    running.push(program);
+    const ready = JSON.parse(await firstLine(`the mount on ${node}`, program)) as {
+      readonly pid: number;
+    };
+    expect(ready).toMatchObject({ volume: "home", passthrough: hasPassthrough });
+    pids.set(name, ready.pid);
+    return program;
+  };
+  const json = async (node: string, ...words: string[]): Promise<Record<string, unknown>> => {
+    const { status, stdout, stderr } = await pool.run(node, ...words, "--json");
+    expect({ words, status, stderr: status === 0 ? "" : stderr }).toEqual({ words, status: 0, stderr: "" });
+    return JSON.parse(stdout) as Record<string, unknown>;
+  };
+  const status = async (name: string): Promise<Record<string, unknown>> => {
+    const { mounts } = (await json("n2", "fs", "status", at(name))) as { mounts: Record<string, unknown>[] };
+    return mounts[0] ?? {};
+  };
+
+  beforeAll(async () => {
+    for (const name of ["a", "b"]) mkdirSync(at(name));
+    await pool.up("--nodes", "3");
+    await serve();
+    await json("n2", "fs", "volume", "create", vice, "home", "--conflicts", "client");
+    await mount("n2", "a");
+    await mount("n3", "b");
+  });
+  afterAll(async () => {
+    for (const name of ["a", "b"]) spawnSync("umount", ["-l", at(name)], { timeout: 10_000 });
+    for (const copy of copies) copy.kill("SIGKILL");
+    for (const { child } of running) child.kill("SIGTERM");
+    await Promise.allSettled(running.map(({ outcome }) => within("the end", outcome, 5000)));
+    for (const { child } of running) child.kill("SIGKILL");
+    await pool.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("is known by name, on every machine", async () => {
+    const { volumes } = (await json("n3", "fs", "volume", "list", vice)) as { volumes: object[] };
+    expect(volumes).toMatchObject([
+      { name: "home", semantics: "session", policy: "client", venuses: 2, sessions: 2 },
+    ]);
+    const shown = await json("n3", "fs", "volume", "show", vice, "home");
+    expect(shown).toMatchObject({
+      volume: { name: "home", capability: expect.stringMatching(/^[0-9a-f]{32}$/) },
+    });
+    const merging = await pool.run(
+      "n3",
+      "fs",
+      "volume",
+      "create",
+      vice,
+      "x",
+      "--conflicts",
+      "program",
+      "--json",
+    );
+    expect(JSON.parse(merging.stderr)).toMatchObject({ error: { code: "STD_NOTNOW" } }); // it has no --merge
+    const missing = await pool.run("n3", "fs", "volume", "show", vice, "other", "--json");
+    expect(missing.status).toBe(3);
+    expect(JSON.parse(missing.stderr)).toMatchObject({ error: { code: "FS_VOLUME_UNKNOWN" } });
+  });
+
+  it("shows on one machine what was closed on the other", () => {
+    expect(sh("echo hello > $A/f; cat $B/f; echo there > $B/f; cat $A/f; cat $B/f")).toBe(
+      "hello\nthere\nthere\n",
+    );
+    expect(sh('for i in $(seq 30); do echo $i > $A/n; test "$(cat $B/n)" = $i; done; cat $A/n')).toBe("30\n");
+    sh("head -c 1500000 /dev/urandom > $A/large; cmp $A/large $B/large");
+    sh("mkdir -p $A/d/e; mv $A/f $A/d/e/g; ln -s e/g $A/d/link; ln $A/d/e/g $A/hard");
+    expect(sh("cat $B/d/link; stat -c '%h %a' $B/hard; ls $B")).toBe("there\n2 644\nd\nhard\nlarge\nn\n");
+    expect(sh("rm $B/hard; rmdir $A/d/e 2>/dev/null || echo kept; ls $A")).toBe("kept\nd\nlarge\nn\n");
+    expect(
+      sh("chmod 600 $B/n; touch -d '2001-02-03 04:05:06.123456789 UTC' $B/n; TZ=UTC stat -c '%a %y' $A/n"),
+    ).toBe("600 2001-02-03 04:05:06.123456789 +0000\n");
+  });
+
+  const hasPython = spawnSync("python3", ["--version"]).status === 0;
+  it.runIf(hasPython)("can be mapped, appended to and written in the middle, as a local disk", () => {
+    const map =
+      "import mmap,sys;f=open(sys.argv[1],'r+b');m=mmap.mmap(f.fileno(),0);m[5:10]=b'there';m.flush();f.close()";
+    sh("printf 'hello world\\n' > $A/m; cat $B/m > /dev/null");
+    sh(`python3 -c "${map}" $A/m`);
+    sh("echo more >> $A/m; printf HE | dd of=$A/m conv=notrunc status=none");
+    expect(sh("cat $A/m; cat $B/m")).toBe("HEllothered\nmore\nHEllothered\nmore\n");
+    sh("truncate -s 5 $B/m; cat $A/m > /dev/null");
+    expect(sh("cat $A/m; stat -c %s $A/m $B/m")).toBe("HEllo5\n5\n");
+  });
+
+  it("is a place for trees, and lists them alike", () => {
+    sh("mkdir $A/t; tar -C /usr/include -cf - linux/netfilter | tar -C $A/t -xf -");
+    sh("diff -r /usr/include/linux/netfilter $B/t/linux/netfilter");
+    sh("rm -r $B/t; test ! -e $A/t");
+  });
+
+  it("has contents that an administrator can read", () => {
+    const contents = at("vice/volumes/1/content");
+    sh("echo in plain sight > $A/plain");
+    const files = readdirSync(contents).flatMap((part) =>
+      readdirSync(join(contents, part)).map((name) => join(contents, part, name)),
+    );
+    expect(
+      files.some((file) => statSync(file).size === 15 && readFileSync(file, "utf8") === "in plain sight\n"),
+    ).toBe(true);
+  });
+
+  it("goes on without the network, and brings both sides' work together", async () => {
+    sh("echo base > $A/both; cat $B/both");
+    expect(await json("n2", "fs", "disconnect", at("a"))).toMatchObject({ state: "disconnected" });
+    sh("echo from a > $A/both; mkdir $A/new; echo a > $A/new/a; cat $A/d/link; df $A");
+    sh("echo from b > $B/both; echo b > $B/only-b");
+    const { records } = (await json("n2", "fs", "log", at("a"))) as {
+      records: { op: string; name: string }[];
+    };
+    expect(records.map(({ op, name }) => `${op} ${name}`)).toEqual([
+      ...["store both", "make new", "make a", "store a"],
+    ]);
+    expect((await status("a")).records).toBe(4);
+    await json("n2", "fs", "connect", at("a"));
+    await until("reintegration", async () => ((await status("a")).records === 0 ? true : undefined));
+    expect(sh("cat $A/both $A/both.conflict-n3-*; cat $A/new/a $A/only-b")).toBe("from a\nfrom b\na\nb\n");
+    expect(
+      sh("cd $A; find . | sort; cd $B; find . | sort")
+        .split("\n")
+        .filter((line) => line !== ""),
+    ).toSatisfy(
+      (lines: string[]) => lines.slice(0, lines.length / 2).join() === lines.slice(lines.length / 2).join(),
+    );
+  });
+
+  it("loses nothing when vice is killed, and nothing hangs meanwhile", async () => {
+    sh("echo before > $A/k");
+    await kill("vice");
+    sh("echo while it was away > $A/k; cat $A/k; ls $A");
+    await serve();
+    await until("reintegration", async () => ((await status("a")).records === 0 ? true : undefined));
+    await until("the other side", () => {
+      const { stdout } = spawnSync("cat", [at("b/k")], { encoding: "utf8", timeout: 10_000 });
+      return stdout === "while it was away\n" ? true : undefined;
+    });
+  });
+
+  it("starts warm after it was killed, with what was not shipped", async () => {
+    sh("echo kept > $A/warm; cat $A/large > /dev/null");
+    await json("n2", "fs", "disconnect", at("a"));
+    sh("echo not shipped > $A/unshipped");
+    const { mounts } = (await json("n2", "fs", "status")) as { mounts: { target: string }[] };
+    expect(mounts.map(({ target }) => target).sort()).toEqual([at("a"), at("b")]);
+    await kill("a");
+    await mount("n2", "a");
+    expect(sh("cat $A/warm $A/unshipped")).toBe("kept\nnot shipped\n");
+    await until("the other side", () => (existsSync(at("b/unshipped")) ? true : undefined));
+    expect(sh("cat $B/unshipped")).toBe("not shipped\n");
+  });
+
+  it("has a quota, and one that nobody needs is deleted", async () => {
+    expect(await json("n2", "fs", "volume", "quota", vice, "home", "1K")).toMatchObject({ quota: 1024 });
+    expect(sh("if head -c 2000000 /dev/zero > $A/most; then echo taken; else echo no; fi; rm $A/most")).toBe(
+      "no\n",
+    );
+    await json("n2", "fs", "volume", "quota", vice, "home", "0");
+    await json("n2", "fs", "volume", "create", vice, "spare");
+    expect(await json("n2", "fs", "volume", "delete", vice, "spare")).toMatchObject({ name: "spare" });
+    expect(readdirSync(at("vice/volumes"))).toEqual(["1"]);
+    const kept = await pool.run("n2", "fs", "volume", "delete", vice, "home", "--json");
+    expect(JSON.parse(kept.stderr)).toMatchObject({ error: { code: "FS_VOLUME_NOT_EMPTY" } });
+  });
+
+  it("is taken off with a command, and its program ends, also when another namespace has a copy", async () => {
+    const copy = spawn("unshare", ["-m", "--propagation", "private", "sleep", "60"], {
+      stdio: "ignore",
+      cwd: "/",
+    });
+    copies.push(copy);
+    await until("the copy", () => {
+      const mounts = readFileSync(`/proc/${copy.pid}/mountinfo`, "utf8");
+      return readlinkSync(`/proc/${copy.pid}/ns/mnt`) !== readlinkSync("/proc/self/ns/mnt") &&
+        mounts.includes(at("b"))
+        ? true
+        : undefined;
+    });
+    const program = running.find(({ child }) => child.spawnargs.includes(at("b")));
+    expect(await json("n3", "fs", "umount", at("b"))).toMatchObject({ volume: "home" });
+    if (program !== undefined) expect((await within("its end", program.outcome)).status).toBe(0);
+    writeFileSync(at("b/beside"), "the folder itself");
+    const gone = await pool.run("n3", "fs", "umount", at("b"), "--json");
+    expect(JSON.parse(gone.stderr)).toMatchObject({ error: { code: "FS_NOT_MOUNTED" } });
+  });
+});
