@@ -66,6 +66,11 @@ export class Sessions {
     return session;
   }
 
+  /** Whether it is not over. */
+  has({ key }: Session): boolean {
+    return this.#sessions.has(key);
+  }
+
   /** The lease counts from now; called with each answer. */
   renew(session: Session): void {
     session.leaseUntil = this.#options.now() + this.#options.leaseMs * slack;

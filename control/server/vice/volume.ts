@@ -274,7 +274,9 @@ export class ViceVolume {
       }
       count++;
     }
-    // From here to the commit without a wait. Meanwhile the same client may have sent them before.
+    // From here to the commit without a wait. Meanwhile the same client may have sent them before, or
+    // ended this session: then it has given their numbers to others.
+    if (!this.#sessions.has(session)) refuse(STD_NOTNOW);
     const row = this.#venus(venus);
     const fresh = records.slice(0, count).filter(({ n }) => n > row.last);
     if (fresh.length > 0 && fresh[0]?.n !== row.last + 1) refuse(STD_ARGBAD);

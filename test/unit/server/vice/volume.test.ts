@@ -62,6 +62,24 @@ describe("a volume", () => {
     expect(await statusOf(() => world.volume.reintegrate(one.session, [{ ...late, n: 9 }]))).toBe(STD_ARGBAD);
   });
 
+  it("takes nothing of a session that its client has ended while a batch was got ready", async () => {
+    const world = new ViceWorld();
+    const one = await new Client(world, "a").begin();
+    const f = one.make("f");
+    await one.ship();
+    const text = "what the old session was about to bring";
+    const n = one.store(f, text);
+    world.volume.send(one.session, n, 0, new Uint8Array(Buffer.from(text)));
+    const late = world.volume.reintegrate(one.session, one.batch);
+    one.forget();
+    await one.begin(); // from here on its numbers follow what it was told
+    expect(await statusOf(() => late)).toBe(STD_NOTNOW);
+    expect(one.hello?.last).toBe(1);
+    one.make("g");
+    expect((await one.ship()).map(({ became }) => became)).toEqual(["done"]);
+    expect(world.tree()).toEqual({ f: "", g: "" });
+  });
+
   it("ends a batch before a content that has not come, or is not what it should be", async () => {
     const world = new ViceWorld();
     const one = await new Client(world, "a", true).begin();
