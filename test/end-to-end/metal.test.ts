@@ -175,7 +175,7 @@ describe.runIf(isRoot)("metal machines in a lab", () => {
 describe.runIf(isRoot)("metal machines that boot again and again", () => {
   const runner = new LabRunner();
   afterAll(() => runner.close());
-  const boots = perTier({ quick: 10, long: 10, nightly: 100 });
+  const boots = perTier({ quick: 10, long: 100, nightly: 1000 });
 
   it(`answer each of ${boots} times`, async () => {
     const words = ["bench", "boot", "boot", "--system", "microvm", "--runs", `${boots}`, "--json"];

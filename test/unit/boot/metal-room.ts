@@ -3,6 +3,7 @@
 // - `made` boots the machine with a model of its network device; `until` gives everybody turns.
 
 import type { Kernel } from "../../../control/kernel/kernel.js";
+import { FaultDevice, type FaultDeviceOptions } from "../../../drivers/fault/fault.js";
 import { Room } from "../kernel/booted.js";
 import { MetalMachine, type MetalOptions, physicalBase } from "./metal-machine.js";
 import { NetDevice, type NetDeviceOptions } from "./net-device.js";
@@ -17,10 +18,18 @@ export interface Made {
 
 export type DeviceFacts = Pick<NetDeviceOptions, "version"> & Partial<NetDeviceOptions>;
 
-/** A metal machine on a LAN with a Linux machine's kernel. */
-export function made(facts: DeviceFacts, options: Partial<MetalOptions> = {}): Made {
+/** A metal machine on a LAN with a Linux machine's kernel; `faults`: what is wrong with that one's link. */
+export function made(
+  facts: DeviceFacts,
+  options: Partial<MetalOptions> = {},
+  faults?: Omit<FaultDeviceOptions, "schedule">,
+): Made {
   const room = new Room();
-  const client = room.attached();
+  const client = room.kernel();
+  const port = room.lan.port("lan:1");
+  client.attach(
+    faults === undefined ? port : new FaultDevice(port, { ...faults, schedule: room.clock.schedule }),
+  );
   const machine = new MetalMachine({
     clock: () => room.clock.now,
     devices: (memory) =>
