@@ -57,6 +57,11 @@ export class NetDevice {
     options.port.attach({ memory: this.#lanMemory, base: 65536, length: options.port.regionBytes });
   }
 
+  /** Its MAC address. */
+  get address(): Uint8Array {
+    return this.#options.port.address;
+  }
+
   get #view(): DataView {
     return new DataView(this.#options.memory.buffer);
   }

@@ -14,9 +14,7 @@ import { packageRoot } from "../../../control/cli/package-files.js";
 import { fromHex, toHex } from "../../../control/kernel/bytes.js";
 import { encodeFrame } from "../../../control/kernel/encode.js";
 import type { Dissection } from "../../../control/kernel/wire.js";
-import type { Lan, Socket } from "../../../simulation/engine/lan.js";
 import { layersOf, reader } from "../../simulation/pairs.js";
-import type { Machine, World } from "../../simulation/world.js";
 
 export interface RecordedFrame {
   readonly dir: "tx" | "rx";
@@ -84,13 +82,27 @@ function fixed({ fragment, flip, rpc, header, data }: Dissection): Record<string
   };
 }
 
-export class Replay {
+/** A network on which a recording is played; S: who sends on it. */
+export interface Wire<S> {
+  socket(name: string, mac: Uint8Array, wake: () => void): S;
+  carry(sender: S, frame: Uint8Array): void;
+  tap: ((frame: Uint8Array, from: string) => void) | null;
+}
+
+/** Whose kernel takes the place of a recorded machine. */
+export interface Player {
+  readonly name: string;
+  readonly running: { readonly address: Uint8Array };
+  readonly sockets: readonly { readonly mac: Uint8Array }[];
+}
+
+export class Replay<S> {
   /** Pairs of what we sent and what the recorded machine sent. */
   readonly compared: { readonly ours: object; readonly recorded: object }[] = [];
   /** Frames of ours that nobody recorded. */
   readonly surplus: string[] = [];
   lost = 0;
-  readonly #socket: Socket;
+  readonly #socket: S;
   readonly #ownAddress: string;
   #next = 0;
   #gaps = 0;
@@ -99,16 +111,20 @@ export class Replay {
   #thread = 0;
 
   constructor(
-    readonly world: World,
-    readonly lan: Lan,
-    readonly ours: Machine,
+    readonly world: { after(microseconds: number, action: () => void): void },
+    readonly lan: Wire<S>,
+    readonly ours: Player,
     readonly frames: readonly RecordedFrame[],
     /** Whose place our kernel takes. */
     readonly place: "tx" | "rx",
+    /** Where ours serves what was recorded at another port: that one, and this, in hex. */
+    readonly ports: { readonly recorded: string; readonly ours: string } = { recorded: "", ours: "" },
   ) {
     this.#socket = lan.socket("recorded", this.#mac(place === "tx" ? "rx" : "tx"), () => {});
     this.#ownAddress = toHex(ours.running.address);
-    lan.tap = (frame, by) => by === ours.name && this.#heard(layersOf(frame));
+    lan.tap = (frame, by) => {
+      if (by === ours.name) this.#heard(layersOf(frame));
+    };
   }
 
   get done(): boolean {
@@ -156,6 +172,7 @@ export class Replay {
       ...(rpc && {
         rpc: {
           ...rpc,
+          port: rpc.port === this.ports.recorded ? this.ports.ours : rpc.port,
           tid: rpc.type === "HEREIS" ? this.#locate.tid : rpc.tid,
           dest: rpc.type === "REQUEST" || rpc.type === "LOCATE" ? rpc.dest : this.#thread,
         },
