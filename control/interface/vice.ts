@@ -8,7 +8,7 @@
 
 import { z } from "zod";
 import { inBuffer, inPrivate } from "./fields.js";
-import { hashSchema, idSchema, nameSchema, statusSchema } from "./file-status.js";
+import { hashSchema, idSchema, nameSchema, statusSchema, timeSchema } from "./file-status.js";
 import { operation } from "./operation.js";
 import { defineServer } from "./table.js";
 import { bytes, document, optional, port, raw, string, uint32 } from "./types.js";
@@ -74,6 +74,30 @@ export const entriesSchema = z.object({
   more: z.boolean(),
 });
 export type Entries = z.infer<typeof entriesSchema>;
+
+/** Most conflicts in one answer. */
+export const CONFLICTS_MAX = 200;
+
+export const conflictsSchema = z.object({
+  conflicts: z.array(
+    z.object({
+      number: z.int(),
+      /** When the machine did what met another change: seconds since 1970, nanoseconds. */
+      time: timeSchema,
+      machine: z.string(),
+      /** What it did. */
+      op: z.string(),
+      /** Where, as it is called now; "" when nothing is left. */
+      path: z.string(),
+      /** Where what it made is kept, when it is. */
+      kept: z.string().optional(),
+      why: z.string(),
+    }),
+  ),
+  /** There are more behind the last one. */
+  more: z.boolean(),
+});
+export type Conflicts = z.infer<typeof conflictsSchema>;
 
 export const idsSchema = z.object({ ids: z.array(idSchema).max(STATUS_MAX) });
 export const contentSchema = z.object({ hash: hashSchema });
@@ -232,6 +256,22 @@ export const viceTable = defineServer({
       rights: ["read"],
       arguments: { session: session(), ids: inBuffer(document, '{"ids": [...]}') },
       errors: over,
+    }),
+    conflicts: operation({
+      number: 2913,
+      summary: "what met other changes while a client was away, and is listed",
+      rights: ["read"],
+      arguments: { after: inBuffer(uint53, "those behind this number; 0: from the first on") },
+      reply: { conflicts: inBuffer(document, `up to ${CONFLICTS_MAX} of them`) },
+      example: "VOLUME --after 0",
+    }),
+    settle: operation({
+      number: 2914,
+      summary: "take a conflict off the list; no file changes",
+      rights: ["write"],
+      arguments: { conflict: inBuffer(uint53, "its number") },
+      errors: { STD_NOTFOUND: "there is no such conflict, or not any more" },
+      example: "VOLUME --conflict 1",
     }),
   },
 });

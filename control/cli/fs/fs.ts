@@ -1,10 +1,11 @@
 // `proteus fs`: volumes of files that machines mount and cache.
 //
-// - What each command does is beside this file: volume.ts, mount.ts.
+// - What each command does is beside this file: volume.ts, mount.ts, conflicts.ts.
 
 import type { Command } from "@commander-js/extra-typings";
 import type { CallingOptions } from "../calling.js";
 import { withCalling } from "../calling.js";
+import { listConflicts, type ResolveOptions, resolveConflicts } from "./conflicts.js";
 import { change, log, type MountOptions, mount, status, umount } from "./mount.js";
 import {
   type CreateOptions,
@@ -46,6 +47,21 @@ Only an empty volume, unless --force. Mounts of it go on with what their caches 
 
 Example:
   proteus fs volume delete @/var/lib/proteus-vice/vice.capability home --force`;
+
+const conflictsHelp = `
+What mounts did without the server, and what the server had from others meanwhile, did not fit together
+here. Nothing is lost: KEPT is where the loser is. Look at both, then remove or rename KEPT at a mount:
+that takes the entry off the list; or leave both as they are: proteus fs resolve.
+
+Example:
+  proteus fs conflicts @/var/lib/proteus-vice/vice.capability home`;
+
+const resolveHelp = `
+Changes no file: what the list says was looked at and is as it should be.
+
+Examples:
+  proteus fs resolve @/var/lib/proteus-vice/vice.capability home 1 2
+  proteus fs resolve @/var/lib/proteus-vice/vice.capability home --all`;
 
 const mountHelp = `
 Runs in the foreground until Ctrl-C, SIGTERM or \`proteus fs umount\`. VICE is the capability of a vice
@@ -175,6 +191,35 @@ export function registerFs(program: Command): void {
     .option("--json", "one JSON document on stdout", false)
     .addHelpText("after", "\nThe first 1,000 records.\n\nExample:\n  proteus fs log /mnt/home")
     .action((mountpoint, options) => log(mountpoint, options));
+  withCalling(
+    fs
+      .command("conflicts")
+      .description("list what did not fit together after work without the server")
+      .argument("<vice>", "the server, or the volume's own capability")
+      .argument("[name]", "the volume") as unknown as Command,
+  )
+    .addHelpText("after", conflictsHelp)
+    .action((...given: readonly unknown[]) =>
+      listConflicts(String(given[0]), given[1] as string | undefined, given[2] as CallingOptions),
+    );
+  withCalling(
+    fs
+      .command("resolve")
+      .description("take conflicts off the list, with all files as they are")
+      .argument("<vice>", "the server")
+      .argument("<name>", "the volume")
+      .argument("[number...]", "as proteus fs conflicts lists them")
+      .option("--all", "all that are listed", false) as unknown as Command,
+  )
+    .addHelpText("after", resolveHelp)
+    .action((...given: readonly unknown[]) =>
+      resolveConflicts(
+        String(given[0]),
+        String(given[1]),
+        given[2] as readonly string[],
+        given[3] as ResolveOptions,
+      ),
+    );
   for (const [word, about] of [
     ["disconnect", "have a mount act as if there were no network"],
     ["connect", "end that, and bring back what was changed meanwhile"],

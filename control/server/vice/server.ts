@@ -28,6 +28,7 @@ import { stub } from "../../stub/client.js";
 import type { ObjectTable } from "../../stub/objects.js";
 import { refuse } from "../../stub/refused.js";
 import { Server } from "../../stub/serving.js";
+import { conflictsOf } from "./conflicts.js";
 import type { NewDigest } from "./contents.js";
 import type { Merge } from "./readying.js";
 import type { Session } from "./sessions.js";
@@ -153,6 +154,11 @@ export class ViceServer {
         },
         erase: async ({ value }, { force }) => {
           await this.#erase(value, force !== 0);
+          return {};
+        },
+        conflicts: ({ value }, { after }) => ({ conflicts: conflictsOf(value.state, after) }),
+        settle: async ({ value }, { conflict }) => {
+          await value.settle(conflict);
           return {};
         },
         hello: async ({ value }, { uuid, port, machine }) => ({

@@ -138,7 +138,13 @@ export class ViceVolume {
     await this.#step([["volume", 0, quota === 0 ? row : { ...row, quota }]]);
   }
 
-  /** The volume as it is, for checks. */
+  /** Takes a conflict off the list. */
+  async settle(conflict: number): Promise<void> {
+    if (!this.#state.conflicts.has(conflict)) refuse(STD_NOTFOUND);
+    await this.#step([["conflict", conflict, null]]);
+  }
+
+  /** The volume as it is, for checks and lists. */
   get state(): VolumeState {
     return this.#state;
   }
