@@ -58,9 +58,14 @@ const quickOnly =
         ...["raw-ip", "wires"], // raw-socket is built for the quick tier's Node.js
       ].map(path)
     : [];
-/** Scenarios of disks: one of each kind is in disk-scenarios, which the long tier plays too. */
+/**
+ * Scenarios of disks: one of each kind is in disk-scenarios, which the long tier plays too. A machine
+ * that boots Linux: it takes a package of Debian's from the network.
+ */
 const nightlyOnly =
-  tier === "nightly" ? [] : ["disk-changes", "disk-media", "disk-network", "disk-power"].map(path);
+  tier === "nightly"
+    ? []
+    : ["boot-linux", "disk-changes", "disk-media", "disk-network", "disk-power"].map(path);
 const elsewhere = [...longOnly, ...quickOnly, ...nightlyOnly];
 const part = process.env.PROTEUS_END_TO_END;
 const parted =
