@@ -8,6 +8,7 @@
 
 import type { FileRecord } from "../interface/file-records.js";
 import type { FileStatus, FileTime } from "../interface/file-status.js";
+import { NameRows, putRow } from "../recoverable/rows.js";
 import type { Change, Rows } from "../recoverable/tables.js";
 
 export interface CacheRow {
@@ -48,7 +49,7 @@ export interface OpenRow {
 export class CacheState implements Rows {
   cache: CacheRow | null = null;
   readonly objects = new Map<number, CachedObject>();
-  readonly names = new Map<number, Map<string, number>>();
+  readonly names = new NameRows();
   /** In order. */
   readonly log = new Map<number, LogRow>();
   readonly open = new Map<number, OpenRow>();
@@ -61,18 +62,18 @@ export class CacheState implements Rows {
         this.cache = row as CacheRow | null;
         return;
       case "object":
-        put(this.objects, Number(key), row as CachedObject | null);
+        putRow(this.objects, Number(key), row as CachedObject | null);
         return;
       case "name":
-        this.#putName(String(key), row as { readonly id: number } | null);
+        this.names.put(String(key), row as { readonly id: number } | null);
         return;
       case "log":
         this.#index(Number(key), this.log.get(Number(key)), false);
-        put(this.log, Number(key), row as LogRow | null);
+        putRow(this.log, Number(key), row as LogRow | null);
         this.#index(Number(key), row as LogRow | null, true);
         return;
       case "open":
-        put(this.open, Number(key), row as OpenRow | null);
+        putRow(this.open, Number(key), row as OpenRow | null);
         return;
       default:
         throw new Error(`a cache has no table ${table}`);
@@ -82,8 +83,7 @@ export class CacheState implements Rows {
   *all(): Generator<Change> {
     if (this.cache !== null) yield ["cache", 0, this.cache];
     for (const [id, row] of this.objects) yield ["object", id, row];
-    for (const [directory, names] of this.names)
-      for (const [name, id] of names) yield ["name", `${directory}/${name}`, { id }];
+    yield* this.names.rows();
     for (const [sequence, row] of this.log) yield ["log", sequence, row];
     for (const [id, row] of this.open) yield ["open", id, row];
   }
@@ -96,19 +96,6 @@ export class CacheState implements Rows {
       else if (own.delete(sequence) && own.size === 0) this.entries.delete(id);
     }
   }
-
-  #putName(key: string, row: { readonly id: number } | null): void {
-    const slash = key.indexOf("/");
-    const directory = Number(key.slice(0, slash));
-    const name = key.slice(slash + 1);
-    let names = this.names.get(directory);
-    if (names === undefined) {
-      names = new Map();
-      this.names.set(directory, names);
-    }
-    if (row !== null) names.set(name, row.id);
-    else if (names.delete(name) && names.size === 0) this.names.delete(directory);
-  }
 }
 
 /** The objects that a record names, each once. */
@@ -117,11 +104,6 @@ export function idsOf(record: FileRecord): readonly number[] {
   if ("directory" in record) ids.push(record.directory);
   if (record.op === "rename") ids.push(record.to, record.over);
   return [...new Set(ids)].filter((id) => id !== 0);
-}
-
-function put<Key, Value>(map: Map<Key, Value>, key: Key, value: Value | null): void {
-  if (value === null) map.delete(key);
-  else map.set(key, value);
 }
 
 export const nameChange = (directory: number, name: string, id: number): Change => [

@@ -31,17 +31,6 @@ export interface Init {
   readonly flags2: number;
 }
 
-/** What we answer to it. */
-export interface InitAnswer {
-  readonly minor: number;
-  readonly maxReadahead: number;
-  readonly flags: number;
-  readonly flags2: number;
-  readonly maxBackground: number;
-  readonly maxWrite: number;
-  readonly maxStackDepth: number;
-}
-
 export interface Decoded {
   readonly uniqueLow: number;
   readonly uniqueHigh: number;

@@ -3,19 +3,20 @@
 // - Beside the folder of labs, readable by its user only. A file whose program is gone counts as none.
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { exitCodes, ProteusError } from "../../kernel/errors.js";
-import { isAlive, processOf } from "../../lab/processes.js";
+import { processOf } from "../../lab/processes.js";
 import { stateRoot } from "../../lab/state.js";
+import { programSchema, programsHere, writeProgram } from "../programs-here.js";
 
 const schema = z.object({
   schema: z.literal(1),
   target: z.string(),
   volume: z.string(),
   cache: z.string(),
-  process: z.object({ pid: z.number(), started: z.number() }),
+  process: programSchema,
 });
 export type MountState = z.infer<typeof schema>;
 
@@ -29,11 +30,9 @@ export const socketOf = (target: string): string => join(folder(), `${nameOf(tar
 export function writeMount(facts: Omit<MountState, "schema" | "process">): void {
   const own = processOf(process.pid);
   if (own === null) throw new Error("this program is not there");
-  mkdirSync(folder(), { recursive: true, mode: 0o700 });
-  const path = join(folder(), `${nameOf(facts.target)}.json`);
-  const document: MountState = { schema: 1, ...facts, process: own };
-  writeFileSync(`${path}.new`, `${JSON.stringify(document)}\n`, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  writeProgram(join(folder(), `${nameOf(facts.target)}.json`), {
+    ...{ schema: 1, ...facts, process: own },
+  } satisfies MountState);
 }
 
 export function removeMount(target: string): void {
@@ -41,22 +40,7 @@ export function removeMount(target: string): void {
 }
 
 /** The mounts whose programs live. */
-export function mountsHere(): readonly MountState[] {
-  let files: string[];
-  try {
-    files = readdirSync(folder()).filter((name) => name.endsWith(".json"));
-  } catch {
-    return [];
-  }
-  return files.flatMap((file) => {
-    try {
-      const state = schema.parse(JSON.parse(readFileSync(join(folder(), file), "utf8")));
-      return isAlive(state.process) ? [state] : [];
-    } catch {
-      return []; // half of one, or somebody else's
-    }
-  });
-}
+export const mountsHere = (): readonly MountState[] => programsHere(folder(), schema);
 
 /** The mount at a place. Throws FS_NOT_MOUNTED. */
 export function requireMount(path: string): MountState {

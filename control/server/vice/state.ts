@@ -14,6 +14,7 @@ import {
   ROOT_ID,
 } from "../../interface/file-status.js";
 import type { Policy, Semantics } from "../../interface/vice.js";
+import { NameRows, putRow } from "../../recoverable/rows.js";
 import type { Change, Rows } from "../../recoverable/tables.js";
 
 export interface ObjectRow {
@@ -110,7 +111,7 @@ export const isLinkMode = (mode: number): boolean => (mode & S_IFMT) === 0o12000
 export class VolumeState implements Rows {
   volume: VolumeRow | null = null;
   readonly objects = new Map<number, ObjectRow>();
-  readonly names = new Map<number, Map<string, number>>();
+  readonly names = new NameRows();
   readonly venuses = new Map<number, VenusRow>();
   readonly byUuid = new Map<string, number>();
   readonly conflicts = new Map<number, ConflictRow>();
@@ -131,7 +132,7 @@ export class VolumeState implements Rows {
         this.#putObject(Number(key), row as ObjectRow | null);
         return;
       case "name":
-        this.#putName(String(key), row as { readonly id: number } | null);
+        this.names.put(String(key), row as { readonly id: number } | null);
         return;
       case "venus":
         this.#putVenus(Number(key), row as VenusRow | null);
@@ -140,11 +141,11 @@ export class VolumeState implements Rows {
         this.#putConflict(Number(key), row as ConflictRow | null);
         return;
       case "alias":
-        put(this.aliases, Number(key), (row as { readonly to: number } | null)?.to ?? null);
+        putRow(this.aliases, Number(key), (row as { readonly to: number } | null)?.to ?? null);
         return;
       case "old":
         this.old.delete(String(key)); // the map is in the order of their times
-        put(this.old, String(key), row as OldRow | null);
+        putRow(this.old, String(key), row as OldRow | null);
         return;
       default:
         throw new Error(`a volume has no table ${table}`);
@@ -154,8 +155,7 @@ export class VolumeState implements Rows {
   *all(): Generator<Change> {
     if (this.volume !== null) yield ["volume", 0, this.volume];
     for (const [id, row] of this.objects) yield ["object", id, row];
-    for (const [directory, names] of this.names)
-      for (const [name, id] of names) yield ["name", `${directory}/${name}`, { id }];
+    yield* this.names.rows();
     for (const [number, row] of this.venuses) yield ["venus", number, row];
     for (const [number, row] of this.conflicts) yield ["conflict", number, row];
     for (const [id, to] of this.aliases) yield ["alias", id, { to }];
@@ -168,7 +168,7 @@ export class VolumeState implements Rows {
       this.bytes -= before.size;
       this.live--;
     }
-    put(this.objects, id, row);
+    putRow(this.objects, id, row);
     if (row !== null && row.gone === undefined) {
       this.bytes += row.size;
       this.live++;
@@ -181,27 +181,14 @@ export class VolumeState implements Rows {
       const all = this.ofKept.get(before.id);
       if (all?.delete(number) === true && all.size === 0) this.ofKept.delete(before.id);
     }
-    put(this.conflicts, number, row);
+    putRow(this.conflicts, number, row);
     if (row?.kept === undefined) return;
     const all = this.ofKept.get(row.kept.id) ?? new Set();
     this.ofKept.set(row.kept.id, all.add(number));
   }
 
-  #putName(key: string, row: { readonly id: number } | null): void {
-    const slash = key.indexOf("/");
-    const directory = Number(key.slice(0, slash));
-    const name = key.slice(slash + 1);
-    let names = this.names.get(directory);
-    if (names === undefined) {
-      names = new Map();
-      this.names.set(directory, names);
-    }
-    if (row !== null) names.set(name, row.id);
-    else if (names.delete(name) && names.size === 0) this.names.delete(directory);
-  }
-
   #putVenus(number: number, row: VenusRow | null): void {
-    put(this.venuses, number, row);
+    putRow(this.venuses, number, row);
     if (row !== null) this.byUuid.set(row.uuid, number);
   }
 
@@ -209,11 +196,6 @@ export class VolumeState implements Rows {
   resolve(id: number): number {
     return this.aliases.get(id) ?? id;
   }
-}
-
-function put<Key, Value>(map: Map<Key, Value>, key: Key, value: Value | null): void {
-  if (value === null) map.delete(key);
-  else map.set(key, value);
 }
 
 /** What clients are told of an object. */
