@@ -261,7 +261,7 @@ describe("a metal machine's disk as a member", () => {
   });
 
   it("has the same capability after the power was away, and what was durable", async () => {
-    for (let seed = 1; seed <= perTier(1, 24, 1000); seed++) {
+    for (let seed = 1; seed <= perTier(1, 8, 1000); seed++) {
       const random = new SeededRandom(seed);
       const metal = new Metal();
       const medium = await metal.attach();

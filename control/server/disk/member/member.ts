@@ -224,10 +224,9 @@ export class Member implements MemberPort {
   async write(request: MemberWrite): Promise<void> {
     const { epoch, block, data, digests, durable } = request;
     const serving = this.#enterAt(epoch, block, data.length / BLOCK_BYTES);
-    return this.#execute(serving, request, block, data.length / BLOCK_BYTES, async () => {
-      this.#compare(serving, block, data, digests);
-      await serving.contents.write(block, data, digests, durable);
-    });
+    const check = (): void => this.#compare(serving, block, data, digests);
+    const change = (): Promise<void> => serving.contents.write(block, data, digests, durable);
+    return this.#execute(serving, request, block, data.length / BLOCK_BYTES, change, check);
   }
 
   async zero(request: MemberZero): Promise<void> {
@@ -256,17 +255,19 @@ export class Member implements MemberPort {
     if (!isOver) await this.#settle();
   }
 
-  /** Executes a change of blocks at most once, in extents whose bits are on the medium. */
+  /** Executes a change of blocks at most once, in extents whose bits are on the medium, if it passes its check. */
   #execute(
     serving: Serving,
     { sequence, done }: Sequenced,
     block: number,
     blocks: number,
     change: () => Promise<void>,
+    check: () => void = () => {},
   ): Promise<void> {
     const { sequences, activity } = serving;
     sequences.advance(done);
     return sequences.once(sequence, async () => {
+      check();
       const extents = activity.extentsOf(block, blocks);
       const cold = extents.filter((extent) => activity.begin(extent, sequence, this.#options.now()));
       serving.cooler.later();
