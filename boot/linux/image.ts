@@ -6,8 +6,8 @@
 //   QEMU translates longer than loading.
 // - Only what an agent needs is in it: no declarations, no maps, no documents, no packages for pictures,
 //   benchmarks or images.
-// - Kept in the user's cache, by the digest of its parts. Throws BOOT_NO_KERNEL, BOOT_NOT_BUILT,
-//   BOOT_TOOL_MISSING, BOOT_BUILD_FAILED.
+// - The three that were made last are kept in the user's cache, by the digest of their parts.
+// - Throws BOOT_NO_KERNEL, BOOT_NOT_BUILT, BOOT_TOOL_MISSING, BOOT_BUILD_FAILED.
 
 import { createHash, type Hash, randomBytes } from "node:crypto";
 import {
@@ -53,6 +53,8 @@ export interface LinuxImageOptions extends ImageOptions {
 export const linuxWords = ["console=ttyS0", "quiet", "panic=3"] as const;
 /** Memory that such a machine takes to start, MiB: the initramfs is in it twice for a moment. */
 export const linuxMebibytes = 768;
+
+const keptImages = 3;
 
 /** Packages that no agent loads: pictures, benchmarks, images, the driver's substitute, completion. */
 const leftOut = new RegExp(
@@ -199,6 +201,16 @@ function keyOf(root: string, kernel: string): string {
   return hash.digest("hex").slice(0, 32);
 }
 
+/** Removes images that were made before the newest ones: each is a hundred megabytes. */
+function prune(cache: string): void {
+  const made = readdirSync(cache)
+    .filter((name) => /^linux-[0-9a-f]+\.cpio$/.test(name))
+    .map((name) => ({ name, at: statSync(join(cache, name)).mtimeMs }))
+    .sort((a, b) => b.at - a.at);
+  for (const { name } of made.slice(keptImages))
+    for (const each of [name, name.replace(/cpio$/, "json")]) rmSync(join(cache, each), { force: true });
+}
+
 /** The image of what is built here, made when it is not there yet. */
 export async function buildLinuxImage(options: LinuxImageOptions): Promise<LinuxImage> {
   const { root, narrate, anew = false } = options;
@@ -237,6 +249,7 @@ export async function buildLinuxImage(options: LinuxImageOptions): Promise<Linux
     writeFileSync(join(folder, "facts"), JSON.stringify(image));
     renameSync(made, kept);
     renameSync(join(folder, "facts"), facts);
+    prune(cache);
     return image;
   } finally {
     rmSync(folder, { recursive: true, force: true });

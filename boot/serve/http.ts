@@ -37,7 +37,12 @@ export function serveHttp(options: HttpOptions): Promise<{ readonly server: Serv
       response.writeHead(404).end();
       return;
     }
-    const length = "bytes" in known ? known.bytes.length : statSync(known.path).size;
+    const length =
+      "bytes" in known ? known.bytes.length : statSync(known.path, { throwIfNoEntry: false })?.size;
+    if (length === undefined) {
+      response.writeHead(404).end(); // it was there when the machine was told of it
+      return;
+    }
     response.writeHead(200, { "content-type": known.type, "content-length": length });
     if (request.method === "HEAD") {
       response.end();
@@ -47,10 +52,10 @@ export function serveHttp(options: HttpOptions): Promise<{ readonly server: Serv
     response.on("finish", () => loading(name, from, true));
     if ("bytes" in known) response.end(known.bytes);
     else {
-      const from = createReadStream(known.path);
-      from.on("error", () => response.destroy());
-      response.on("close", () => from.destroy()); // whoever loads it may be switched off
-      from.pipe(response);
+      const stream = createReadStream(known.path);
+      stream.on("error", () => response.destroy());
+      response.on("close", () => stream.destroy()); // whoever loads it may be switched off
+      stream.pipe(response);
     }
   });
   server.maxConnections = connectionsMax;

@@ -29,6 +29,7 @@ import {
   randomSources,
 } from "../../boot/qemu.js";
 import { runMachine } from "../../boot/run.js";
+import { type BootSystem, bootSystems } from "../../boot/serve/machines.js";
 import { wire } from "../../boot/wiring.js";
 import { PRIVATE_BYTES } from "../../core-wasm/wire/formats.js";
 import { ProteusError } from "../kernel/errors.js";
@@ -73,15 +74,11 @@ interface ImageCommand {
   readonly output?: string;
   readonly format: ImageFormat;
   readonly commandLine: string;
-  readonly system: System;
+  readonly system: BootSystem;
   readonly kernel?: string;
   readonly anew: boolean;
   readonly json: boolean;
 }
-
-/** What a machine runs: our own code alone, or Linux with the agent of a pool machine. */
-export const systems = ["metal", "linux"] as const;
-export type System = (typeof systems)[number];
 
 async function linuxImage({ output, format, commandLine, kernel, anew, json }: ImageCommand): Promise<void> {
   if (format !== "elf" || commandLine !== "")
@@ -141,7 +138,7 @@ interface RunCommand {
   readonly memory: number;
   readonly accelerator: Accelerator;
   readonly from: "image" | "network";
-  readonly system: System;
+  readonly system: BootSystem;
   readonly firmware: Firmware;
   readonly machine: MachineType;
   readonly nic: NetworkCard;
@@ -286,7 +283,7 @@ export function registerBoot(program: Command): void {
     .option("-o, --output <file>", "where to put it too")
     .addOption(new Option("--format <kind>", "what for").choices(imageFormats).default("elf"))
     .option("--command-line <text>", "what the machine is told, unless its loader tells it", "")
-    .addOption(new Option("--system <kind>", "what the machine runs").choices(systems).default("metal"))
+    .addOption(new Option("--system <kind>", "what the machine runs").choices(bootSystems).default("metal"))
     .option(
       "--kernel <folder>",
       "of linux: where boot and lib/modules of Debian's kernel are (PROTEUS_BOOT_KERNEL)",
@@ -326,7 +323,7 @@ export function registerBoot(program: Command): void {
     )
     .addOption(
       new Option("--system <kind>", "what it runs; linux is a pc with 768 MiB or more")
-        .choices(systems)
+        .choices(bootSystems)
         .default("metal"),
     )
     .addOption(

@@ -96,6 +96,9 @@ export type NodeState = (typeof nodeStates)[number];
 
 /** How far a machine that boots over the network has come: as it was seen by who serves its image. */
 export const bootSteps = ["asked", "loading", "booted"] as const;
+/** What a machine may be called: letters, digits, then also `.`, `_` and `-`; 63 characters at most. */
+export const machineNamePattern = /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u;
+
 const macAddress = z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, "it is a MAC address with colons");
 
 export const nodeBootSchema = z.looseObject({
@@ -109,7 +112,7 @@ export const nodeBootSchema = z.looseObject({
 export const bootReportSchema = z.object({
   mac: macAddress,
   /** What it is called when it has booted. */
-  name: z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u, "it is a name of a machine"),
+  name: z.string().regex(machineNamePattern, "it is a name of a machine"),
   kind: z.string().min(1).max(32),
   step: z.enum(bootSteps).nullable(),
 });

@@ -3,6 +3,7 @@
 // - An error says what the value is to be, so that it reads on behind the setting's key.
 
 import { z } from "zod";
+import { machineNamePattern } from "../../interface/pool.js";
 import { parseStore } from "../control/places.js";
 import { parseInterface } from "../interface-name.js";
 import { parseListen } from "./listen.js";
@@ -48,11 +49,9 @@ export const inodes = z
   .min(0, { error: "it is 0 or more" })
   .max(0xff_ffff, { error: "it is at most 16777215: object numbers have 24 bits" });
 
-export const name = z
-  .string({ error: "it is a name in quotes" })
-  .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u, {
-    error: "it is 1 to 63 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
-  });
+export const name = z.string({ error: "it is a name in quotes" }).regex(machineNamePattern, {
+  error: "it is 1 to 63 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
+});
 
 export const seconds = (least: number) =>
   z

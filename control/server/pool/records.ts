@@ -11,10 +11,10 @@
 //   Shapiro et al., CRDTs (2011).
 
 import { z } from "zod";
-import { bootReportSchema } from "../../interface/pool.js";
+import { bootReportSchema, machineNamePattern } from "../../interface/pool.js";
 
 /** What node.name may be. */
-const name = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u);
+const name = z.string().regex(machineNamePattern);
 const hex = z
   .string()
   .regex(/^[0-9a-f]+$/)

@@ -12,6 +12,7 @@
 
 import { z } from "zod";
 import type { BootReport, PoolEvent } from "../../interface/pool.js";
+import { type Change, changesBetween, type Picture } from "./pictures.js";
 import {
   type Boot,
   bootSchema,
@@ -52,8 +53,6 @@ export interface RegistryHooks {
   /** The group is to end: another part of the pool goes on (meeting.ts). */
   readonly dissolved: () => void;
 }
-
-type Change = { readonly kind: PoolEvent["kind"]; readonly subject: string };
 
 export class Registry {
   readonly #hooks: RegistryHooks;
@@ -396,26 +395,3 @@ export class Registry {
 }
 
 const isAway = (machine: Machine | null): boolean => machine !== null && machine.state !== "up";
-
-/** All of one name, as people see it. */
-interface Picture {
-  readonly draining: boolean;
-  readonly states: ReadonlyMap<string, Machine["state"]>;
-}
-
-const stateEvents = { up: "back", unreachable: "lost", down: "left" } as const;
-
-function changesBetween(name: string, was: Picture, is: Picture, replaced: boolean): Change[] {
-  const changes: Change[] = [];
-  const add = (kind: PoolEvent["kind"]) => changes.push({ kind, subject: name });
-  // One restarted: the old kernel is gone, the new one is there.
-  if (replaced) add("back");
-  for (const [address, state] of is.states) {
-    const before = was.states.get(address);
-    if (before === undefined && !replaced) add("joined");
-    if (before === undefined ? state !== "up" : state !== before) add(stateEvents[state]);
-  }
-  if (!replaced && [...was.states.keys()].some((address) => !is.states.has(address))) add("forgotten");
-  if (was.draining !== is.draining) add(is.draining ? "draining" : "undrained");
-  return changes;
-}
