@@ -62,10 +62,10 @@ const flags = [
   ...["-fno-tree-loop-distribute-patterns", "-fno-ident", "-ffunction-sections", "-w"],
   // Empty room in front of functions and loops would take the image past a quarter of a mebibyte.
   ...["-fno-align-functions", "-fno-align-loops", "-fno-align-jumps", "-fno-align-labels"],
-  ...["-freorder-blocks-algorithm=simple", "-fno-tree-vectorize", "-fno-inline-functions"],
+  "-fno-tree-vectorize",
 ];
-/** metal.wasm waits for devices and does little else: small counts for more (-Oz). The last -O is taken. */
-const smaller: Readonly<Partial<Record<string, readonly string[]>>> = { metal: ["-Oz"] };
+/** Of all but the kernel: the rest waits for devices and does little else. The last -O is taken. */
+const small = ["-Oz", "-freorder-blocks-algorithm=simple", "-fno-inline-functions"] as const;
 const linkFlags = [
   ...["-n", "-static", "-nostdlib", "--gc-sections", "-z", "noexecstack", "--build-id=none", "-w"],
 ];
@@ -168,11 +168,11 @@ async function build(root: string, folder: string): Promise<Image> {
     modules.map(async (name) => {
       const from = join(root, "build", "release", `${name}.wasm`);
       await runBootTool([process.execPath, wasm2c(), from, "-n", name, "-o", `${name}.c`], folder);
-      await cc(...include, ...(smaller[name] ?? []), "-c", `${name}.c`, "-o", `${name}.o`);
+      await cc(...include, ...(name === "kernel" ? [] : small), "-c", `${name}.c`, "-o", `${name}.o`);
     }),
   );
   for (const source of shimSources)
-    await cc(...include, "-c", join(shim, source), "-o", source.replace(/\.[cS]$/, ".o"));
+    await cc(...include, ...small.slice(1), "-c", join(shim, source), "-o", source.replace(/\.[cS]$/, ".o"));
   const library = (await runBootTool(["gcc", "-print-libgcc-file-name"], folder)).trim();
   const objects = [...shimSources.map((source) => source.replace(/\.[cS]$/, ".o")), "kernel.o", "metal.o"];
   const link = async (table: string, output: string) => {
@@ -217,7 +217,7 @@ export async function buildImage(options: ImageOptions): Promise<Image> {
   checkTogether(kernel, Buffer.from(bytesOf(join(release, "metal.json"))).toString("utf8"));
   for (const tool of ["gcc", "ld", "nm", "strip"]) boundTool(tool);
   boundTool("simde");
-  const hash = createHash("sha256").update(JSON.stringify([flags, smaller, linkFlags, 3]));
+  const hash = createHash("sha256").update(JSON.stringify([flags, small, linkFlags, 4]));
   hash.update(sha256(kernel)).update(sha256(metal));
   const shim = join(root, "boot", "shim");
   for (const name of readdirSync(shim).sort()) hash.update(name).update(bytesOf(join(shim, name)));

@@ -137,8 +137,8 @@ static uint32_t convert(const uint8_t *map, uint64_t size, uint64_t each, uint8_
 status_t ABI efi_main(void *handle, struct system_table *system) {
   struct boot_services *boot = system->boot;
   uint64_t begin = firmware_image[LOAD], loaded = firmware_image[LOAD_END], end = firmware_image[BSS_END];
-  uint64_t place = begin, map = BELOW_4G, table = BELOW_4G;
-  boot->allocate_pages(AT_ADDRESS, LOADER_DATA, (end - begin + PAGE - 1) / PAGE, &place);
+  uint64_t first = begin & ~(uint64_t)(PAGE - 1), place = first, map = BELOW_4G, table = BELOW_4G;
+  boot->allocate_pages(AT_ADDRESS, LOADER_DATA, (end - first + PAGE - 1) / PAGE, &place);
   if (boot->allocate_pages(ANY_BELOW, LOADER_DATA, MAP_PAGES, &map) != 0 ||
       boot->allocate_pages(ANY_BELOW, LOADER_DATA, TABLE_PAGES, &table) != 0) {
     tell(system, "Proteus: no memory below 4 GiB\r\n");
@@ -165,10 +165,10 @@ status_t ABI efi_main(void *handle, struct system_table *system) {
   __asm__ volatile("cli");
   uint64_t free = 0, above = (end + PAGE - 1) & ~(PAGE - 1);
   uint8_t *entries = (uint8_t *)table + PAGE;
-  uint32_t bytes = convert((const uint8_t *)map, size, each, entries, begin, above, &free);
+  uint32_t bytes = convert((const uint8_t *)map, size, each, entries, first, above, &free);
   uint64_t own = (uint64_t)firmware_image;
   int covered = (own < above && own + (loaded - begin) > begin) || (table < above && table + TABLE_PAGES * PAGE > begin);
-  if (free < above - begin || covered) {
+  if (free < above - first || covered) {
     say("\r\nProteus: the firmware keeps the memory at 1 MiB, where the image has its place\r\n");
     for (;;) __asm__ volatile("hlt");
   }
