@@ -43,7 +43,7 @@ const longOnly =
   tier === "quick"
     ? [
         ...["bench", "bench-boot", "bench-group", "boot-formats", "boot-serve"],
-        ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group-crashes", "isolation"],
+        ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
         ...["fs", "fuse", "metal-console", "metal-disk", "metal-group", "metal-pc"],
         ...["segment-map", "side-by-side", "store-etcd"],
