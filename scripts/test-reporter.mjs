@@ -1,6 +1,8 @@
 // A vitest reporter that writes what scripts/test.mjs adds up.
 //
-// - PROTEUS_REPORT names the file: {passed, failed, failures: [{name, reason}], skipped: the same}.
+// - PROTEUS_REPORT names the file: {passed, failed, failures: [{name, reason}], skipped: the same,
+//   unended: files that have begun and not ended}. It is written whenever a file begins or ends, so
+//   that a run which has to be stopped tells where it was.
 // - A test file that does not load, and an error outside of any test, count as failed:
 //   vitest's own totals leave them out.
 
@@ -15,8 +17,27 @@ function reasonOf(errors) {
 }
 
 export default class TestReporter {
+  #begun = new Set();
+  #ended = [];
+
+  onTestModuleStart(module) {
+    this.#begun.add(module.relativeModuleId);
+    this.#write(this.#ended, []);
+  }
+
+  onTestModuleEnd(module) {
+    this.#begun.delete(module.relativeModuleId);
+    this.#ended.push(module);
+    this.#write(this.#ended, []);
+  }
+
   onTestRunEnd(modules, unhandledErrors) {
-    const report = { passed: 0, failed: 0, failures: [], skipped: [] };
+    this.#begun.clear();
+    this.#write(modules, unhandledErrors);
+  }
+
+  #write(modules, unhandledErrors) {
+    const report = { passed: 0, failed: 0, failures: [], skipped: [], unended: [...this.#begun] };
     const fails = (name, errors) => {
       report.failed += 1;
       report.failures.push({ name, reason: reasonOf(errors) });

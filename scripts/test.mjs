@@ -7,10 +7,12 @@
 // - The last line is `N passed, N failed`. A linter or type check counts as one test; a
 //   runner that crashes, hangs or reports nothing counts as a failure. Before it every failure is
 //   named on a line of its own, so that the end of a log tells what is wrong.
+// - A tier has an end: what runs then is stopped with all its processes, and the files that had not
+//   ended are named; runners that did not begin any more count as failures too.
 // - Skipped tests are listed with their reasons; with CI=true each counts as failed.
 // - Names after the options pick runners: `node scripts/test.mjs unit`.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { at, filesBelow, root } from "./files.mjs";
@@ -22,7 +24,8 @@ const tier = process.argv.includes("--nightly")
   : process.argv.includes("--long")
     ? "long"
     : "quick";
-const limit = { quick: 20 * minute, long: 60 * minute, nightly: 24 * 60 * minute }[tier];
+const limit = { quick: 22 * minute, long: 58 * minute, nightly: 24 * 60 * minute }[tier];
+const ends = performance.now() + limit;
 const node24 = at("build/node24/node_modules/.bin/node");
 const reports = at("build/reports");
 const colours = process.stdout.isTTY ? {} : { NO_COLOR: "1" };
@@ -33,16 +36,17 @@ const vitestArguments = (project) => [
   "run",
   ...["--project", project, "--reporter", "default", "--reporter", at("scripts/test-reporter.mjs")],
 ];
-const vitest = (project, on = process.execPath, ...more) => ({
-  command: [on, ...vitestArguments(project), ...more],
+/** On both cores, if not told otherwise: by itself vitest leaves one of two to itself. */
+const vitest = (project, on = process.execPath, workers = 2) => ({
+  command: [on, ...vitestArguments(project), "--maxWorkers", String(workers)],
   present: filesBelow(`test/${project}`).some((path) => path.endsWith(".test.ts")),
 });
 
 /** Its files several at a time where they may, then those that must be alone (vitest.config.ts). */
 const endToEnd = (on) => ({
   parts: [
-    { part: "together", ...vitest("end-to-end", on, "--maxWorkers", "2") },
-    { part: "alone", ...vitest("end-to-end", on) },
+    { part: "together", ...vitest("end-to-end", on) },
+    { part: "alone", ...vitest("end-to-end", on, 1) },
   ],
 });
 
@@ -81,10 +85,49 @@ function fetchNode24() {
   return install.status === 0 && existsSync(node24) ? null : "Node 24 could not be fetched from npm";
 }
 
-/** Runs one runner and returns what it reported: {passed, failed, skipped}. */
-function count(name, { command, parts = [], part, single = false, present = true }) {
+/** What runs, to be stopped with this program. */
+let running = null;
+const stopRunning = () => {
+  try {
+    if (running !== null) process.kill(-running, "SIGKILL"); // with all that it started
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error;
+  }
+};
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+  process.on(signal, () => {
+    stopRunning();
+    process.exit(1);
+  });
+
+/** Runs a command to its end or the tier's. Returns its status, or in words why it has none. */
+function run([program, ...args], env) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      ...{ cwd: root, env, stdio: ["ignore", "inherit", "inherit"] },
+      detached: true, // a process group of its own
+    });
+    running = child.pid ?? null;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      stopRunning();
+    }, ends - performance.now());
+    const ended = (how) => {
+      clearTimeout(timer);
+      running = null;
+      resolve(late ? "no end in the tier's time" : how);
+    };
+    child.on("error", (error) => ended(error.message));
+    child.on("exit", (code, signal) => ended(code ?? signal));
+  });
+}
+
+/** Runs one runner and returns what it reported: {passed, failed, failures, skipped}. */
+async function count(name, { command, parts = [], part, single = false, present = true }) {
   if (parts.length > 0) {
-    const counts = parts.map((each) => count(`${name}-${each.part}`, each));
+    const counts = [];
+    for (const each of parts) counts.push(await count(`${name}-${each.part}`, each));
     const sum = (key) => counts.reduce((total, each) => total + each[key], 0);
     return {
       passed: sum("passed"),
@@ -94,29 +137,28 @@ function count(name, { command, parts = [], part, single = false, present = true
     };
   }
   if (!present) return { passed: 0, failed: 0, failures: [], skipped: [] };
+  const fails = (reason) => [{ name, reason }];
+  if (performance.now() >= ends)
+    return { passed: 0, failed: 1, failures: fails("not begun: the tier's time is over"), skipped: [] };
   const report = join(reports, `${name}.json`);
   rmSync(report, { force: true });
   console.log(`\n── ${name}`);
   const began = performance.now();
-  const result = spawnSync(command[0], command.slice(1), {
-    cwd: root,
-    env: {
-      ...{ ...process.env, ...colours, PROTEUS_TIER: tier, PROTEUS_REPORT: report },
-      ...(part === undefined ? {} : { PROTEUS_END_TO_END: part }),
-    },
-    stdio: ["ignore", "inherit", "inherit"],
-    timeout: limit,
+  const end = await run(command, {
+    ...{ ...process.env, ...colours, PROTEUS_TIER: tier, PROTEUS_REPORT: report },
+    ...(part === undefined ? {} : { PROTEUS_END_TO_END: part }),
   });
-  const ok = result.status === 0;
+  const ok = end === 0;
   took.push(`${name} ${((performance.now() - began) / 1000).toFixed(0)} s`);
-  const end = String(result.error?.message ?? result.signal ?? result.status);
-  const fails = (reason) => [{ name, reason }];
   if (single) return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, failures: ok ? [] : fails(end), skipped: [] };
   if (!existsSync(report))
     return { passed: 0, failed: 1, failures: fails(`ended without a report (${end})`), skipped: [] };
-  const counts = { failures: [], ...JSON.parse(readFileSync(report, "utf8")) };
-  if (!ok && counts.failed === 0)
-    return { ...counts, failed: 1, failures: fails(`no test failed, but it ended with ${end}`) };
+  const counts = { failures: [], unended: [], ...JSON.parse(readFileSync(report, "utf8")) };
+  const within = counts.unended.length > 0 ? ` in ${counts.unended.join(", ")}` : "";
+  if (within !== "" || (!ok && counts.failed === 0)) {
+    counts.failed += 1;
+    counts.failures.push({ name: "all of it", reason: `ended with ${end}${within}` });
+  }
   return { ...counts, failures: counts.failures.map((each) => ({ ...each, name: `${name}: ${each.name}` })) };
 }
 
@@ -138,7 +180,7 @@ for (const name of named.length > 0 ? named : ofTier[tier]) {
   const missing = name.endsWith("-node24") ? fetchNode24() : null;
   const counts = missing
     ? { passed: 0, failed: 0, failures: [], skipped: [{ name, reason: missing }] }
-    : count(name, runners[name]);
+    : await count(name, runners[name]);
   total.passed += counts.passed;
   total.failed += counts.failed;
   total.failures.push(...counts.failures);
