@@ -169,6 +169,11 @@ export class Incoming {
     this.bytes += piece.length;
   }
 
+  /** It does not come: what is there of it goes with the next one. */
+  abandon(): void {
+    this.#file.close();
+  }
+
   /** Ends it; answers its SHA-256. */
   end(): string {
     this.#file.close();

@@ -18,7 +18,8 @@ import { callOperation } from "../../stub/client.js";
 import { Objects } from "../../stub/objects.js";
 import { Server } from "../../stub/serving.js";
 import type { Came, Values } from "../../venus/link.js";
-import type { LogEntry, VenusStatus } from "../../venus/venus.js";
+import type { PinEntry, Pinned } from "../../venus/pins.js";
+import type { LogEntry, MountMode, VenusStatus } from "../../venus/venus.js";
 import type { FromServing, NotifyingData, ServingData, ToServing } from "./messages.js";
 
 export interface MountVolumeOptions {
@@ -32,6 +33,8 @@ export interface MountVolumeOptions {
   readonly cache: string;
   /** How many bytes of contents it keeps, about. */
   readonly cacheBytes: number;
+  /** Without one: as the cache was mounted before. */
+  readonly mode?: MountMode | undefined;
   readonly machine: string;
   readonly failed: (error: unknown) => void;
 }
@@ -44,6 +47,9 @@ export interface MountedVolume {
   status(): Promise<VenusStatus>;
   /** Records that vice has not taken, the first of them. */
   log(): Promise<readonly LogEntry[]>;
+  /** Has a path of the volume kept, or not any more; a character a byte. */
+  pin(path: string, isWanted: boolean): Promise<Pinned>;
+  pins(): Promise<readonly PinEntry[]>;
   /** As if there were no network, until `connect`. */
   disconnect(): void;
   connect(): void;
@@ -144,6 +150,7 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
       machine,
       wake: wake.share(),
     },
+    ...(options.mode === undefined ? {} : { mode: options.mode }),
     ...{ main: main.port2, nodes: nodes.port2, names: names.port2 },
   };
   const workers = [notifying(nodes.port1), notifying(names.port1)];
@@ -184,6 +191,12 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
         case "log":
           mounted.answered(said.token, said.records);
           break;
+        case "pinned":
+          mounted.answered(said.token, said.pinned);
+          break;
+        case "pins":
+          mounted.answered(said.token, said.pins);
+          break;
         case "failed":
           failed(new Error(said.message));
           break;
@@ -198,6 +211,8 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
     ended,
     status: () => mounted.ask((token) => ({ kind: "status", token })),
     log: () => mounted.ask((token) => ({ kind: "log", token })),
+    pin: (path, isWanted) => mounted.ask((token) => ({ kind: "pin", token, path, isWanted })),
+    pins: () => mounted.ask((token) => ({ kind: "pins", token })),
     disconnect: () => mounted.tell({ kind: "hold" }),
     connect: () => mounted.tell({ kind: "connect" }),
     async unmount() {
