@@ -124,6 +124,15 @@ export class Cache {
     this.#note(id, 0);
   }
 
+  /** A content that is not what it should be: it is fetched again when somebody wants it. */
+  drop(id: number): void {
+    const row = this.state.objects.get(id);
+    if (row === undefined || row.own > 0) return;
+    this.tables.commit([["object", id, { ...row, content: 0 }]]);
+    this.contents.remove(id);
+    this.#note(id, 0);
+  }
+
   get row(): CacheRow {
     if (this.state.cache === null) throw new Error("the cache has no row of its own");
     return this.state.cache;
@@ -175,6 +184,11 @@ export class Cache {
     if (lack.kind === "status") this.ask([lack.id], ended);
     else if (lack.kind === "entries") this.#list(lack.id, "", [], ended);
     else if (lack.kind === "content") this.#fetch(lack.id, ended);
+  }
+
+  /** Whether a content is on its way. */
+  isFetching(id: number): boolean {
+    return this.#waiting.has(`content ${id}`);
   }
 
   #filled(key: string, problem?: unknown): void {

@@ -15,6 +15,7 @@ import {
 } from "../../drivers/file-system.js";
 import { FolderError } from "../../drivers/folder.js";
 import type { Invalidation } from "../../drivers/fuse/encode.js";
+import { type Check, noCheck } from "../interface/file-check.js";
 import type { FileRecord } from "../interface/file-records.js";
 import { ROOT_ID } from "../interface/file-status.js";
 import type { HelloDocument } from "../interface/vice.js";
@@ -30,6 +31,7 @@ import { Operations } from "./operations.js";
 import { type PinEntry, type Pinned, pin, pinsOf, setPin } from "./pins.js";
 import { Failure } from "./reading.js";
 import { Shipper, type Stuck } from "./shipping.js";
+import { Verification } from "./verify.js";
 
 /** A replica keeps the whole volume, otherwise what was used and what is pinned is kept. */
 export type MountMode = "replica" | "on-demand";
@@ -97,6 +99,7 @@ export class Venus implements FileSystem {
   readonly #hoarder: Hoarder;
   /** Nodes that the kernel knows, and how often. */
   readonly #known = new Map<number, number>([[ROOT_ID, 1]]);
+  #verification: Verification | null = null;
   #calls = 0;
   #wasConnected = false;
 
@@ -185,6 +188,7 @@ export class Venus implements FileSystem {
 
   /** Milliseconds until `tick` is due. */
   nextMs(): number {
+    if (this.#verification?.isReady === true) return 0;
     return Math.min(this.link.nextMs(), this.shipper.nextMs(), this.#hoarder.nextMs());
   }
 
@@ -192,6 +196,17 @@ export class Venus implements FileSystem {
     this.link.tick();
     this.shipper.kick();
     this.#hoarder.tick();
+    this.#verification?.step();
+  }
+
+  /** Begins to compare the cache with what it should be, unless that is under way; or says how far it is. */
+  verify({ isBegin, isRepair }: { readonly isBegin: boolean; readonly isRepair: boolean }): Check {
+    if (isBegin && this.#verification?.findings.isRunning !== true)
+      this.#verification = new Verification({
+        ...{ cache: this.cache, link: this.link, newDigest: this.#options.newDigest, isRepair },
+        forget: (ids) => this.#forget(ids, () => undefined),
+      });
+    return this.#verification?.findings.report() ?? noCheck;
   }
 
   /** Has a path kept, with all that is below it, or not any more. */

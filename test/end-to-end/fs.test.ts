@@ -253,6 +253,30 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     await json("n3", "fs", "connect", at("b"));
   });
 
+  it("finds damage in a cache and at the server, and mends what is elsewhere", async () => {
+    await until("a connection", async () => ((await status("b")).state === "connected" ? true : undefined));
+    const good = await json("n3", "fs", "verify", at("b"));
+    expect(good).toMatchObject({ clean: true, isCompared: true });
+    const bad = sh("stat -c %i $B/pin/one").trim();
+    const damage = (root: string, name: string): void => {
+      const folders = readdirSync(root).map((part) => join(root, part));
+      const found = folders.flatMap((part) => readdirSync(part).map((each) => join(part, each)));
+      const path = found.find((each) => each.endsWith(`/${name}`) || each.includes(`/${name}.`)) ?? "";
+      writeFileSync(path, "ONE\n");
+    };
+    damage(at("cache-b/content"), bad);
+    const found = await pool.run("n3", "fs", "verify", at("b"), "--json");
+    expect(found.status).toBe(6);
+    expect(JSON.parse(found.stdout)).toMatchObject({ problems: [{ name: "one", repair: "possible" }] });
+    expect(await json("n3", "fs", "verify", at("b"), "--repair")).toMatchObject({ found: 1, clean: true });
+    expect(sh("cat $B/pin/one")).toBe("one\n");
+    expect(await json("n2", "fs", "volume", "verify", vice, "home")).toMatchObject({ clean: true });
+    damage(at("vice/volumes/1/content"), bad);
+    const lost = await pool.run("n2", "fs", "volume", "verify", vice, "home", "--json");
+    expect(lost.status).toBe(6);
+    expect(JSON.parse(lost.stdout)).toMatchObject({ problems: [{ name: "one", repair: "none" }] });
+  });
+
   it("has a quota, and one that nobody needs is deleted", async () => {
     expect(await json("n2", "fs", "volume", "quota", vice, "home", "1K")).toMatchObject({ quota: 1024 });
     expect(sh("if head -c 2000000 /dev/zero > $A/most; then echo taken; else echo no; fi; rm $A/most")).toBe(

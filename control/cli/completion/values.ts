@@ -84,7 +84,7 @@ const ofArguments: Readonly<Record<string, Value>> = {
   "bench group name": words(groupTests),
   "bench kernel name": words(kernelTests),
   ...Object.fromEntries(
-    ["mount", "umount", "status", "log", "disconnect", "connect"].map((name) => [
+    ["mount", "umount", "status", "log", "verify", "disconnect", "connect"].map((name) => [
       `fs ${name} mountpoint`,
       { path: "folder" } as const,
     ]),

@@ -8,6 +8,7 @@ import { withCalling } from "../calling.js";
 import { listConflicts, type ResolveOptions, resolveConflicts } from "./conflicts.js";
 import { registerHoard } from "./hoard.js";
 import { change, log, type MountOptions, mount, status, umount } from "./mount.js";
+import { registerVerify } from "./verify.js";
 import {
   type CreateOptions,
   createVolume,
@@ -230,6 +231,7 @@ export function registerFs(program: Command): void {
       ),
     );
   registerHoard(fs);
+  registerVerify(fs, volume);
   for (const [word, about] of [
     ["disconnect", "have a mount act as if there were no network"],
     ["connect", "end that, and bring back what was changed meanwhile"],

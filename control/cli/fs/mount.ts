@@ -24,6 +24,7 @@ import { parseTarget } from "../target.js";
 import { asked } from "./asking.js";
 import { hoardLines } from "./hoard.js";
 import { mountsHere, removeMount, requireMount, socketOf, targetOf, writeMount } from "./mounts.js";
+import { verifyAskedSchema } from "./verify.js";
 import { findVolume } from "./volume.js";
 
 export interface MountOptions extends CallingOptions {
@@ -68,6 +69,7 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
     const socket = serveMount(socketOf(target), async (word: MountWord, argument: unknown) => {
       if (word === "hoard-add" || word === "hoard-remove")
         return mounted.pin(z.string().parse(argument), word === "hoard-add");
+      if (word === "verify") return mounted.verify(verifyAskedSchema.parse(argument));
       if (word === "hoard-list") return { pins: await mounted.pins() };
       if (word === "log") return { records: await mounted.log() };
       if (word === "end") {

@@ -186,6 +186,7 @@ const own: Readonly<Record<string, string>> = {
   FS_NOT_MOUNTED: "no volume is mounted at that place",
   FS_PATH_MISSING: "there is nothing of that name on the volume, or no such pin",
   FS_PATH_UNKNOWN: "nobody can say now whether a path is there: the server cannot be asked",
+  FS_VERIFY_ENDED: "a verification ended before its report",
   FS_VOLUME_NOT_EMPTY: "something is in the volume that is to be deleted",
   FS_VOLUME_UNKNOWN: "the vice server has no such volume",
   FUSE_DENIED: "this program may not mount",

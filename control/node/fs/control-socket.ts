@@ -10,7 +10,7 @@ import { dirname } from "node:path";
 
 const words = [
   ...["status", "log", "disconnect", "connect", "end"],
-  ...["hoard-add", "hoard-remove", "hoard-list"],
+  ...["hoard-add", "hoard-remove", "hoard-list", "verify"],
 ] as const;
 export type MountWord = (typeof words)[number];
 

@@ -4,6 +4,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { Invalidation } from "../../../drivers/fuse/encode.js";
+import type { Check } from "../../interface/file-check.js";
 import type { Came, Values } from "../../venus/link.js";
 import type { PinEntry, Pinned } from "../../venus/pins.js";
 import type { LogEntry, MountMode, VenusStatus } from "../../venus/venus.js";
@@ -42,6 +43,7 @@ export type ToServing =
   | { readonly kind: "log"; readonly token: number }
   | { readonly kind: "pin"; readonly token: number; readonly path: string; readonly isWanted: boolean }
   | { readonly kind: "pins"; readonly token: number }
+  | { readonly kind: "verify"; readonly token: number; readonly isBegin: boolean; readonly isRepair: boolean }
   /** The mount was taken off: whoever has it still, elsewhere, does without. */
   | { readonly kind: "end" }
   | { readonly kind: "hold" }
@@ -55,6 +57,7 @@ export type FromServing =
   | { readonly kind: "log"; readonly token: number; readonly records: readonly LogEntry[] }
   | { readonly kind: "pinned"; readonly token: number; readonly pinned: Pinned }
   | { readonly kind: "pins"; readonly token: number; readonly pins: readonly PinEntry[] }
+  | { readonly kind: "verify"; readonly token: number; readonly check: Check }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "ended" };
 

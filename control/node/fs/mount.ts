@@ -10,6 +10,7 @@ import { mountFuse, unmount } from "../../../drivers/fuse/mount.js";
 import { Wake } from "../../../drivers/fuse/wake.js";
 import type { Capability } from "../../capability/capability.js";
 import { passingSecrets } from "../../capability/secrets.js";
+import type { Check } from "../../interface/file-check.js";
 import { venusTable } from "../../interface/venus.js";
 import { idsSchema, viceTable } from "../../interface/vice.js";
 import { ProteusError } from "../../kernel/errors.js";
@@ -50,6 +51,8 @@ export interface MountedVolume {
   /** Has a path of the volume kept, or not any more; a character a byte. */
   pin(path: string, isWanted: boolean): Promise<Pinned>;
   pins(): Promise<readonly PinEntry[]>;
+  /** Begins a verification of the cache, or says how far it is. */
+  verify(asked: { readonly isBegin: boolean; readonly isRepair: boolean }): Promise<Check>;
   /** As if there were no network, until `connect`. */
   disconnect(): void;
   connect(): void;
@@ -197,6 +200,9 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
         case "pins":
           mounted.answered(said.token, said.pins);
           break;
+        case "verify":
+          mounted.answered(said.token, said.check);
+          break;
         case "failed":
           failed(new Error(said.message));
           break;
@@ -213,6 +219,7 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
     log: () => mounted.ask((token) => ({ kind: "log", token })),
     pin: (path, isWanted) => mounted.ask((token) => ({ kind: "pin", token, path, isWanted })),
     pins: () => mounted.ask((token) => ({ kind: "pins", token })),
+    verify: (asked) => mounted.ask((token) => ({ kind: "verify", token, ...asked })),
     disconnect: () => mounted.tell({ kind: "hold" }),
     connect: () => mounted.tell({ kind: "connect" }),
     async unmount() {

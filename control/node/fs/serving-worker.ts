@@ -78,6 +78,9 @@ function take(message: ToServing): void {
     case "pins":
       say({ kind: "pins", token: message.token, pins: venus.pins() });
       break;
+    case "verify":
+      say({ kind: "verify", token: message.token, check: venus.verify(message) });
+      break;
     case "end":
       isEnding = true;
       break;

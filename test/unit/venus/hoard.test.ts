@@ -106,7 +106,7 @@ describe("what is pinned", () => {
   });
 
   it("is still pinned after a kill and after the power's end, and fetching goes on", async () => {
-    for (const how of ["kill"] as const) {
+    for (const how of ["kill", "cut"] as const) {
       const { world, a, b } = await two();
       await a.mkdir("d");
       for (let number = 0; number < 20; number++) await a.write(`d/${number}`, `${number}`.repeat(50_000));
@@ -116,6 +116,10 @@ describe("what is pinned", () => {
       expect(b.venus.status().hoard.state).toBe("fetching");
       b.restart(how);
       await world.pass(4000);
+      if (how === "cut") {
+        b.venus.verify({ isBegin: true, isRepair: true }); // cached bytes were not on the medium
+        await world.pass(20_000);
+      }
       expect(b.venus.status().hoard, how).toMatchObject({ pins: 1, objects: 21, lacking: 0, state: "whole" });
       b.isCut = true;
       await world.pass(4000);
