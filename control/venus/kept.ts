@@ -109,7 +109,7 @@ export class Kept {
       this.#counts.set(id, count + 1);
       if (count > 0 || this.#loose.delete(id)) continue; // what is below it is counted already
       this.#tell(id, true);
-      found.push(...(this.#names.get(id)?.values() ?? []));
+      for (const child of this.#names.get(id)?.values() ?? []) found.push(child);
     }
   }
 
