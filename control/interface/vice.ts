@@ -21,6 +21,10 @@ export const STATUS_MAX = 256;
 export const UUID_BYTES = 16;
 export const SESSION_BYTES = 8;
 
+/** Flags of VERIFY: one begins, unless one is under way; and it repairs what it can. */
+export const VERIFY_BEGIN = 1;
+export const VERIFY_REPAIR = 2;
+
 export const semantics = ["session", "checkout", "strict"] as const;
 export type Semantics = (typeof semantics)[number];
 
@@ -272,6 +276,14 @@ export const viceTable = defineServer({
       arguments: { conflict: inBuffer(uint53, "its number") },
       errors: { STD_NOTFOUND: "there is no such conflict, or not any more" },
       example: "VOLUME --conflict 1",
+    }),
+    verify: operation({
+      number: 2928,
+      summary: "compare the contents of a volume with its rows, or say how far that is",
+      rights: ["admin"],
+      arguments: { flags: inBuffer(uint32, "1: begin, 2: repair what can be; 0: how far it is") },
+      reply: { check: inBuffer(document, "what was found") },
+      example: "VOLUME --flags 1",
     }),
   },
 });

@@ -10,12 +10,16 @@ export function putRow<Key, Value>(map: Map<Key, Value>, key: Key, row: Value | 
   else map.set(key, row);
 }
 
+/** The directory and the name of a name's row. */
+export function nameOfKey(key: string): [directory: number, name: string] {
+  const slash = key.indexOf("/");
+  return [Number(key.slice(0, slash)), key.slice(slash + 1)];
+}
+
 /** Directories, each with its names and the ids that have them. */
 export class NameRows extends Map<number, Map<string, number>> {
   put(key: string, row: { readonly id: number } | null): void {
-    const slash = key.indexOf("/");
-    const directory = Number(key.slice(0, slash));
-    const name = key.slice(slash + 1);
+    const [directory, name] = nameOfKey(key);
     const names = this.get(directory) ?? new Map<string, number>();
     putRow(names, name, row?.id ?? null);
     if (names.size === 0) this.delete(directory);

@@ -2,6 +2,7 @@
 //
 // - Whoever lacks something throws Lacking; `fill` asks vice for it and calls back when it is there or
 //   cannot be had. Several that lack the same share the question.
+// - Pinned contents are counted apart: they never make room.
 // - What vice says of an object does not overwrite what was changed here and has not been taken yet.
 
 import type { Folder } from "../../drivers/folder.js";
@@ -9,7 +10,7 @@ import { type FileStatus, type FileTime, ROOT_ID } from "../interface/file-statu
 import { entriesSchema, statusesSchema, VICE_PIECE_BYTES } from "../interface/vice.js";
 import { toHex } from "../kernel/bytes.js";
 import { type Change, RecoverableTables } from "../recoverable/tables.js";
-import { CacheContents, type NewDigest } from "./contents.js";
+import { CacheContents, type Incoming, type NewDigest } from "./contents.js";
 import { isDirectory } from "./effect.js";
 import type { Link } from "./link.js";
 import { type CachedObject, type CacheRow, CacheState, nameChange } from "./state.js";
@@ -39,6 +40,9 @@ export interface CacheOptions {
   readonly bytesMax?: number;
 }
 
+/** Told that a lack was filled as far as it could be, or which step of it found no room. */
+export type Done = (problem?: unknown) => void;
+
 const encoder = new TextEncoder();
 
 export class Cache {
@@ -51,13 +55,17 @@ export class Cache {
   fetches = 0;
   /** Bytes of the contents that are here. */
   bytes = 0;
-  readonly #waiting = new Map<string, (() => void)[]>();
+  /** Of those that are pinned. */
+  bytesKept = 0;
+  readonly bytesMax: number;
+  readonly #waiting = new Map<string, Done[]>();
   /** Contents by when they were last used, and how long they were then. */
   readonly #used = new Map<number, number>();
-  readonly #bytesMax: number;
+  /** The same of those that are pinned. */
+  readonly #kept = new Map<number, number>();
 
   constructor({ folder, newDigest, random, bytesMax = Number.POSITIVE_INFINITY }: CacheOptions) {
-    this.#bytesMax = bytesMax;
+    this.bytesMax = bytesMax;
     this.tables = RecoverableTables.open(folder, this.state);
     this.contents = new CacheContents(folder, newDigest);
     if (this.state.cache === null) {
@@ -69,21 +77,36 @@ export class Cache {
     }
     for (const [id, { status, content, own }] of this.state.objects)
       if (content > 0 || own > 0) this.#note(id, status.size);
+    this.state.kept.told.push((id) => {
+      const size = this.#used.get(id) ?? this.#kept.get(id);
+      if (size !== undefined && this.#kept.has(id) !== this.state.kept.has(id)) this.#note(id, size);
+    });
   }
 
   // ---- room ------------------------------------------------------------------------------
 
   #note(id: number, size: number): void {
-    this.bytes += size - (this.#used.get(id) ?? 0);
+    const [used, kept] = [this.#used.get(id) ?? 0, this.#kept.get(id) ?? 0];
+    this.bytes += size - used - kept;
+    this.bytesKept -= kept;
     this.#used.delete(id);
-    if (size > 0) this.#used.set(id, size);
+    this.#kept.delete(id);
+    if (size === 0) return;
+    const isKept = this.state.kept.has(id);
+    if (isKept) this.bytesKept += size;
+    (isKept ? this.#kept : this.#used).set(id, size);
+  }
+
+  /** How many bytes a content would take of the room of pinned ones, beside what it takes already. */
+  wouldTake({ status }: CachedObject): number {
+    return status.size - (this.#kept.get(status.id) ?? 0);
   }
 
   /** A content is used; those that were not for the longest time make room for it. */
   used(id: number): void {
     this.#note(id, this.state.objects.get(id)?.status.size ?? 0);
     for (const other of this.#used.keys()) {
-      if (this.bytes <= this.#bytesMax) return;
+      if (this.bytes <= this.bytesMax) return;
       const row = this.state.objects.get(other);
       const isBusy = other === id || this.contents.get(other) !== undefined || this.state.open.has(other);
       if (isBusy || (row !== undefined && (row.own > 0 || this.isPending(other)))) continue;
@@ -96,7 +119,16 @@ export class Cache {
   /** The content of what is not here any more, by no record either, makes room. */
   tidy(id: number): void {
     if (this.state.objects.has(id) || this.isPending(id) || this.contents.get(id) !== undefined) return;
-    if (!this.#used.has(id)) return;
+    if (!this.#used.has(id) && !this.#kept.has(id)) return;
+    this.contents.remove(id);
+    this.#note(id, 0);
+  }
+
+  /** A content that is not what it should be: it is fetched again when somebody wants it. */
+  drop(id: number): void {
+    const row = this.state.objects.get(id);
+    if (row === undefined || row.own > 0) return;
+    this.tables.commit([["object", id, { ...row, content: 0 }]]);
     this.contents.remove(id);
     this.#note(id, 0);
   }
@@ -140,7 +172,7 @@ export class Cache {
 
   // ---- filling ---------------------------------------------------------------------------
 
-  fill(lack: Lack, done: () => void): void {
+  fill(lack: Lack, done: Done): void {
     const key = `${lack.kind} ${lack.id}`;
     const others = this.#waiting.get(key);
     if (others !== undefined) {
@@ -148,16 +180,21 @@ export class Cache {
       return;
     }
     this.#waiting.set(key, [done]);
-    const ended = (): void => this.#filled(key);
-    if (lack.kind === "status") this.#ask([lack.id], ended);
+    const ended: Done = (problem) => this.#filled(key, problem);
+    if (lack.kind === "status") this.ask([lack.id], ended);
     else if (lack.kind === "entries") this.#list(lack.id, "", [], ended);
     else if (lack.kind === "content") this.#fetch(lack.id, ended);
   }
 
-  #filled(key: string): void {
+  /** Whether a content is on its way. */
+  isFetching(id: number): boolean {
+    return this.#waiting.has(`content ${id}`);
+  }
+
+  #filled(key: string, problem?: unknown): void {
     const all = this.#waiting.get(key) ?? [];
     this.#waiting.delete(key);
-    for (const each of all) each();
+    for (const each of all) each(problem);
   }
 
   /** Vice can be reached, or cannot: those who waited for that go on. */
@@ -165,22 +202,34 @@ export class Cache {
     this.#filled("state 0");
   }
 
-  #ask(ids: readonly number[], ended: () => void): void {
+  /** Work that may find no room: whoever waits hears of it. */
+  #trying(ended: Done, work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      ended(error);
+      return false;
+    }
+  }
+
+  /** Asks how objects are, up to STATUS_MAX of them. */
+  ask(ids: readonly number[], ended: Done): void {
     const mark = this.link?.mark() ?? 0;
     this.fetches++;
     this.link?.call("getstatus", { ids: { ids } }, (came) => {
-      if (came !== null && "reply" in came) {
+      const isTaken = this.#trying(ended, () => {
+        if (came === null || !("reply" in came)) return;
         const { success, data } = statusesSchema.safeParse(came.reply.statuses);
-        if (success) {
-          const changes = data.statuses.flatMap((status) => this.taken(status, mark));
-          for (const id of data.gone) {
-            this.link?.promise(id, mark); // that it is gone stays so
-            changes.push(...this.lost(id));
-          }
-          if (changes.length > 0) this.tables.commit(changes);
+        if (!success) return;
+        const changes = data.statuses.flatMap((status) => this.taken(status, mark));
+        for (const id of data.gone) {
+          this.link?.promise(id, mark); // that it is gone stays so
+          changes.push(...this.lost(id));
         }
-      }
-      ended();
+        if (changes.length > 0) this.tables.commit(changes);
+      });
+      if (isTaken) ended();
     });
   }
 
@@ -211,12 +260,7 @@ export class Cache {
     return [["object", id, { ...before, status, whole }]];
   }
 
-  #list(
-    id: number,
-    after: string,
-    before: readonly (readonly [string, FileStatus])[],
-    ended: () => void,
-  ): void {
+  #list(id: number, after: string, before: readonly (readonly [string, FileStatus])[], ended: Done): void {
     const mark = this.link?.mark() ?? 0;
     this.fetches++;
     this.link?.call("entries", { directory: id, after: encoder.encode(after) }, (came) => {
@@ -228,14 +272,16 @@ export class Cache {
       }
       const { directory, names, more } = parsed.data;
       const all = [...before, ...names];
-      const changes = names.flatMap(([, status]) => this.taken(status, mark));
-      if (changes.length > 0) this.tables.commit(changes);
       const last = names.at(-1)?.[0];
-      if (more && last !== undefined) this.#list(id, last, all, ended);
-      else {
-        this.#whole(id, directory, all, mark);
-        ended();
-      }
+      const isMore = more && last !== undefined;
+      const isTaken = this.#trying(ended, () => {
+        const changes = names.flatMap(([, status]) => this.taken(status, mark));
+        if (changes.length > 0) this.tables.commit(changes);
+        if (!isMore) this.#whole(id, directory, all, mark);
+      });
+      if (!isTaken) return;
+      if (isMore) this.#list(id, last, all, ended);
+      else ended();
     });
   }
 
@@ -257,41 +303,52 @@ export class Cache {
     this.tables.commit(changes);
   }
 
-  #fetch(id: number, ended: () => void): void {
+  #fetch(id: number, ended: Done): void {
     const row = this.state.objects.get(id);
     if (row === undefined || isDirectory(row.status)) {
       ended();
       return;
     }
-    const { version, size, hash } = row.status;
-    const incoming = this.contents.incoming(id);
+    const { version, size } = row.status;
+    let incoming: Incoming | undefined;
+    const isBegun = this.#trying(ended, () => {
+      incoming = this.contents.incoming(id);
+    });
+    if (!isBegun || incoming === undefined) return;
+    const coming = incoming;
+    const failed: Done = (problem) => {
+      coming.abandon();
+      ended(problem);
+    };
     const next = (): void => {
-      const given = { object: id, version, position: incoming.bytes, length: VICE_PIECE_BYTES };
+      const given = { object: id, version, position: coming.bytes, length: VICE_PIECE_BYTES };
       this.fetches++;
       this.link?.call("fetch", given, (came) => {
         const data = came !== null && "reply" in came ? came.reply.data : null;
         if (!(data instanceof Uint8Array) || data.length === 0) {
-          incoming.end();
           this.link?.doubt(id); // another version, most likely: its status says
-          ended();
+          failed();
           return;
         }
-        incoming.add(data);
-        if (incoming.bytes < size) next();
-        else {
-          const now = this.state.objects.get(id);
-          const isIt = incoming.end() === hash && now !== undefined && now.own === 0;
-          if (isIt) {
-            this.tables.commit([["object", id, { ...now, content: 0 }]]);
-            this.contents.install(id);
-            this.tables.commit([["object", id, { ...now, content: version }]]);
-            this.used(id);
-          } else this.link?.doubt(id);
-          ended();
-        }
+        if (!this.#trying(failed, () => coming.add(data))) return;
+        if (coming.bytes < size) next();
+        else if (this.#trying(ended, () => this.#fetched(id, row.status, coming.end()))) ended();
       });
     };
     next();
+  }
+
+  /** A content is here whole: it gets its place, if it is what it should be. */
+  #fetched(id: number, { version, hash }: FileStatus, found: string): void {
+    const now = this.state.objects.get(id);
+    if (found !== hash || now === undefined || now.own > 0) {
+      this.link?.doubt(id);
+      return;
+    }
+    this.tables.commit([["object", id, { ...now, content: 0 }]]);
+    this.contents.install(id);
+    this.tables.commit([["object", id, { ...now, content: version }]]);
+    this.used(id);
   }
 
   /** The root is known from the begin on: a mount has one. */

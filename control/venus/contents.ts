@@ -104,6 +104,25 @@ export class CacheContents {
     this.#folder.remove(pathOf(id));
   }
 
+  /** Opens a content as it is, to be looked at; null: there is none. */
+  look(id: number): FolderFile | null {
+    return this.#folder.open(pathOf(id), "read");
+  }
+
+  /** The files that there are: the objects that they are called by, and whether they are on their way. */
+  *files(): Generator<{ readonly id: number; readonly isIncoming: boolean; readonly path: string }> {
+    for (let part = 0; part < 256; part++) {
+      const folder = folderOf(part);
+      for (const name of this.#folder.names(folder))
+        yield { id: Number.parseInt(name, 10), isIncoming: name.endsWith(".new"), path: `${folder}/${name}` };
+    }
+  }
+
+  /** Removes a file that nobody has. */
+  clear(path: string): void {
+    this.#folder.remove(path);
+  }
+
   /** SHA-256 of a content in hex. */
   hash(id: number): string {
     return this.with(id, (file) => {
@@ -167,6 +186,11 @@ export class Incoming {
     this.#file.write(this.bytes, piece);
     this.#digest.update(piece);
     this.bytes += piece.length;
+  }
+
+  /** It does not come: what is there of it goes with the next one. */
+  abandon(): void {
+    this.#file.close();
   }
 
   /** Ends it; answers its SHA-256. */

@@ -4,12 +4,15 @@
 // - `status` is an object as it is here, own changes included. `content` is the version whose bytes the
 //   cache has, 0: none; with `own` they are newer: this log entry's, which vice has not taken yet.
 // - A directory that is `whole` has all its names here, as of status.version.
+// - A pin is a name in a directory that is kept with all that is below it (kept.ts); its key is that of
+//   the name's row.
 // - A log entry that is `applied` was done here without vice; one that is not waits for its answer.
 
 import type { FileRecord } from "../interface/file-records.js";
 import type { FileStatus, FileTime } from "../interface/file-status.js";
-import { NameRows, putRow } from "../recoverable/rows.js";
+import { NameRows, nameOfKey, putRow } from "../recoverable/rows.js";
 import type { Change, Rows } from "../recoverable/tables.js";
+import { Kept } from "./kept.js";
 
 export interface CacheRow {
   /** Hex. */
@@ -46,6 +49,11 @@ export interface OpenRow {
   readonly touched?: { readonly wanted: FileTime; readonly is: FileTime };
 }
 
+export interface PinRow {
+  /** When it was pinned. */
+  readonly time: FileTime;
+}
+
 export class CacheState implements Rows {
   cache: CacheRow | null = null;
   readonly objects = new Map<number, CachedObject>();
@@ -53,6 +61,8 @@ export class CacheState implements Rows {
   /** In order. */
   readonly log = new Map<number, LogRow>();
   readonly open = new Map<number, OpenRow>();
+  readonly pins = new Map<string, PinRow>();
+  readonly kept = new Kept(this.names);
   /** The applied log entries that name an object. */
   readonly entries = new Map<number, Set<number>>();
 
@@ -63,10 +73,16 @@ export class CacheState implements Rows {
         return;
       case "object":
         putRow(this.objects, Number(key), row as CachedObject | null);
+        this.kept.touched(Number(key));
         return;
       case "name":
-        this.names.put(String(key), row as { readonly id: number } | null);
+        this.#putName(String(key), row as { readonly id: number } | null);
         return;
+      case "pin": {
+        putRow(this.pins, String(key), row as PinRow | null);
+        this.kept.pin(...nameOfKey(String(key)), row !== null);
+        return;
+      }
       case "log":
         this.#index(Number(key), this.log.get(Number(key)), false);
         putRow(this.log, Number(key), row as LogRow | null);
@@ -86,6 +102,14 @@ export class CacheState implements Rows {
     yield* this.names.rows();
     for (const [sequence, row] of this.log) yield ["log", sequence, row];
     for (const [id, row] of this.open) yield ["open", id, row];
+    for (const [key, row] of this.pins) yield ["pin", key, row];
+  }
+
+  #putName(key: string, row: { readonly id: number } | null): void {
+    const [directory, name] = nameOfKey(key);
+    const before = this.names.get(directory)?.get(name) ?? 0;
+    this.names.put(key, row);
+    this.kept.named(directory, name, before, row?.id ?? 0);
   }
 
   #index(sequence: number, row: LogRow | null | undefined, isThere: boolean): void {

@@ -15,6 +15,7 @@ import {
 } from "../../drivers/file-system.js";
 import { FolderError } from "../../drivers/folder.js";
 import type { Invalidation } from "../../drivers/fuse/encode.js";
+import { type Check, noCheck } from "../interface/file-check.js";
 import type { FileRecord } from "../interface/file-records.js";
 import { ROOT_ID } from "../interface/file-status.js";
 import type { HelloDocument } from "../interface/vice.js";
@@ -23,12 +24,21 @@ import { RecoverableError } from "../recoverable/tables.js";
 import { Cache, type CacheOptions, Lacking } from "./cache.js";
 import { isDirectory } from "./effect.js";
 import { OpenFiles } from "./files.js";
+import { Hoarder, type HoardStatus } from "./hoard.js";
+import { ROOT_PIN } from "./kept.js";
 import { type CallVice, Link, type LinkState } from "./link.js";
 import { Operations } from "./operations.js";
+import { type PinEntry, type Pinned, pin, pinsOf, setPin } from "./pins.js";
 import { Failure } from "./reading.js";
 import { Shipper, type Stuck } from "./shipping.js";
+import { Verification } from "./verify.js";
+
+/** A replica keeps the whole volume, otherwise what was used and what is pinned is kept. */
+export type MountMode = "replica" | "on-demand";
 
 export interface VenusOptions extends CacheOptions {
+  /** Without one: as it was before. */
+  readonly mode?: MountMode;
   readonly call: CallVice;
   /** Milliseconds that never go back. */
   readonly clock: () => number;
@@ -57,6 +67,7 @@ export interface VenusStatus {
   readonly open: number;
   readonly calls: number;
   readonly notes: readonly string[];
+  readonly hoard: HoardStatus;
 }
 
 /** What `fs log` shows of a record. */
@@ -85,8 +96,10 @@ export class Venus implements FileSystem {
   readonly #options: VenusOptions;
   readonly #files: OpenFiles;
   readonly #operations: Operations;
+  readonly #hoarder: Hoarder;
   /** Nodes that the kernel knows, and how often. */
   readonly #known = new Map<number, number>([[ROOT_ID, 1]]);
+  #verification: Verification | null = null;
   #calls = 0;
   #wasConnected = false;
 
@@ -118,6 +131,9 @@ export class Venus implements FileSystem {
     });
     this.#files.recover(options.now());
     cache.link = this.link;
+    this.#hoarder = new Hoarder({ cache, link: this.link, now: options.clock });
+    if (options.mode !== undefined)
+      setPin(cache, ROOT_PIN, options.mode === "replica" ? { time: options.now() } : null);
     this.link.begin();
   }
 
@@ -137,6 +153,7 @@ export class Venus implements FileSystem {
       this.shipper.begin(this.link.hello);
       if (this.#wasConnected) this.#forget([...this.#known.keys()], () => undefined);
       this.#wasConnected = true;
+      this.#hoarder.connected();
     }
     if (state !== "connecting") this.cache.stateKnown();
   }
@@ -144,6 +161,7 @@ export class Venus implements FileSystem {
   /** Vice says that objects are not as they were told; `done` when nobody is shown that any more. */
   break(ids: readonly number[], done: () => void): void {
     this.link.break(ids);
+    this.#hoarder.broken(ids);
     this.#forget(ids, done);
   }
 
@@ -170,12 +188,34 @@ export class Venus implements FileSystem {
 
   /** Milliseconds until `tick` is due. */
   nextMs(): number {
-    return Math.min(this.link.nextMs(), this.shipper.nextMs());
+    if (this.#verification?.isReady === true) return 0;
+    return Math.min(this.link.nextMs(), this.shipper.nextMs(), this.#hoarder.nextMs());
   }
 
   tick(): void {
     this.link.tick();
     this.shipper.kick();
+    this.#hoarder.tick();
+    this.#verification?.step();
+  }
+
+  /** Begins to compare the cache with what it should be, unless that is under way; or says how far it is. */
+  verify({ isBegin, isRepair }: { readonly isBegin: boolean; readonly isRepair: boolean }): Check {
+    if (isBegin && this.#verification?.findings.isRunning !== true)
+      this.#verification = new Verification({
+        ...{ cache: this.cache, link: this.link, newDigest: this.#options.newDigest, isRepair },
+        forget: (ids) => this.#forget(ids, () => undefined),
+      });
+    return this.#verification?.findings.report() ?? noCheck;
+  }
+
+  /** Has a path kept, with all that is below it, or not any more. */
+  pin(path: string, isWanted: boolean, done: (pinned: Pinned) => void): void {
+    pin(this.cache, path, isWanted, this.#options.now(), done);
+  }
+
+  pins(): readonly PinEntry[] {
+    return pinsOf(this.cache);
   }
 
   status(): VenusStatus {
@@ -188,6 +228,7 @@ export class Venus implements FileSystem {
       ...{ reason: isConnected ? "" : reason, records: log.size, promises, objects: objects.size },
       ...{ bytesMax: Number.isFinite(bytesMax) ? bytesMax : null, stuck: this.shipper.stuck },
       ...{ bytes: this.cache.bytes, open: this.#files.count, calls: this.#calls, notes: this.shipper.notes },
+      hoard: this.#hoarder.status(),
     };
   }
 
@@ -235,7 +276,11 @@ export class Venus implements FileSystem {
     try {
       this.#operations.run(request, answer, again);
     } catch (error) {
-      if (error instanceof Lacking) this.cache.fill(error.lack, again);
+      if (error instanceof Lacking)
+        this.cache.fill(error.lack, (problem) => {
+          if (problem === undefined) again();
+          else answer(this.#answerOf(problem));
+        });
       else answer(this.#answerOf(error));
     }
   }

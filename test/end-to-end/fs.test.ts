@@ -60,9 +60,9 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     expect(ready.capability).toBe(`${at("vice")}/vice.capability`);
     pids.set("vice", ready.pid);
   };
-  const mount = async (node: string, name: string): Promise<Running> => {
+  const mount = async (node: string, name: string, ...more: string[]): Promise<Running> => {
     const words = ["fs", "mount", vice, at(name), "--volume", "home", "--cache", at(`cache-${name}`)];
-    const program = pool.start(node, ...words, "--machine", node, "--json");
+    const program = pool.start(node, ...words, ...more, "--machine", node, "--json");
     running.push(program);
     const ready = JSON.parse(await firstLine(`the mount on ${node}`, program)) as {
       readonly pid: number;
@@ -230,6 +230,53 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     expect(sh("cat $B/unshipped")).toBe("not shipped\n");
   });
 
+  it("keeps what is pinned, and as a replica all of it, without the network", async () => {
+    const isWhole = (name: string, objects: number) => async () => {
+      const hoard = (await status(name)).hoard as { state: string; objects: number };
+      return hoard.state === "whole" && hoard.objects >= objects ? true : undefined;
+    };
+    sh("mkdir -p $A/pin/deep; echo one > $A/pin/one; head -c 700000 /dev/urandom > $A/pin/deep/two");
+    expect(await json("n3", "fs", "hoard", "add", at("b/pin"))).toMatchObject({ became: "done" });
+    const missing = await pool.run("n3", "fs", "hoard", "add", at("b/nothing"), "--json");
+    expect(JSON.parse(missing.stderr)).toMatchObject({ error: { code: "FS_PATH_MISSING" } });
+    sh("echo three > $A/pin/three");
+    await until("what is pinned", isWhole("b", 5));
+    const { pins } = (await json("n3", "fs", "hoard", "list", at("b"))) as { pins: object[] };
+    expect(pins).toMatchObject([{ path: at("b/pin"), kind: "tree", objects: 5, here: 5 }]);
+    await json("n3", "fs", "disconnect", at("b"));
+    expect(sh("cat $B/pin/one $B/pin/three; cmp $A/pin/deep/two $B/pin/deep/two")).toBe("one\nthree\n");
+    await kill("b");
+    await mount("n3", "b", "--mode", "replica");
+    await until("all of it", isWhole("b", 6));
+    await json("n3", "fs", "disconnect", at("b"));
+    sh("test $(cd $B; find . -type f -print0 | xargs -0 cat | wc -c) -gt 2000000; diff -r $A/pin $B/pin");
+    await json("n3", "fs", "connect", at("b"));
+  });
+
+  it("finds damage in a cache and at the server, and mends what is elsewhere", async () => {
+    await until("a connection", async () => ((await status("b")).state === "connected" ? true : undefined));
+    const good = await json("n3", "fs", "verify", at("b"));
+    expect(good).toMatchObject({ clean: true, isCompared: true });
+    const bad = sh("stat -c %i $B/pin/one").trim();
+    const damage = (root: string, name: string): void => {
+      const folders = readdirSync(root).map((part) => join(root, part));
+      const found = folders.flatMap((part) => readdirSync(part).map((each) => join(part, each)));
+      const path = found.find((each) => each.endsWith(`/${name}`) || each.includes(`/${name}.`)) ?? "";
+      writeFileSync(path, "ONE\n");
+    };
+    damage(at("cache-b/content"), bad);
+    const found = await pool.run("n3", "fs", "verify", at("b"), "--json");
+    expect(found.status).toBe(6);
+    expect(JSON.parse(found.stdout)).toMatchObject({ problems: [{ name: "one", repair: "possible" }] });
+    expect(await json("n3", "fs", "verify", at("b"), "--repair")).toMatchObject({ found: 1, clean: true });
+    expect(sh("cat $B/pin/one")).toBe("one\n");
+    expect(await json("n2", "fs", "volume", "verify", vice, "home")).toMatchObject({ clean: true });
+    damage(at("vice/volumes/1/content"), bad);
+    const lost = await pool.run("n2", "fs", "volume", "verify", vice, "home", "--json");
+    expect(lost.status).toBe(6);
+    expect(JSON.parse(lost.stdout)).toMatchObject({ problems: [{ name: "one", repair: "none" }] });
+  });
+
   it("has a quota, and one that nobody needs is deleted", async () => {
     expect(await json("n2", "fs", "volume", "quota", vice, "home", "1K")).toMatchObject({ quota: 1024 });
     expect(sh("if head -c 2000000 /dev/zero > $A/most; then echo taken; else echo no; fi; rm $A/most")).toBe(
@@ -256,7 +303,7 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
         ? true
         : undefined;
     });
-    const program = running.find(({ child }) => child.spawnargs.includes(at("b")));
+    const program = running.findLast(({ child }) => child.spawnargs.includes(at("b")));
     expect(await json("n3", "fs", "umount", at("b"))).toMatchObject({ volume: "home" });
     if (program !== undefined) expect((await within("its end", program.outcome)).status).toBe(0);
     writeFileSync(at("b/beside"), "the folder itself");

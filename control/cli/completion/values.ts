@@ -84,10 +84,13 @@ const ofArguments: Readonly<Record<string, Value>> = {
   "bench group name": words(groupTests),
   "bench kernel name": words(kernelTests),
   ...Object.fromEntries(
-    ["mount", "umount", "status", "log", "disconnect", "connect"].map((name) => [
+    ["mount", "umount", "status", "log", "verify", "disconnect", "connect"].map((name) => [
       `fs ${name} mountpoint`,
       { path: "folder" } as const,
     ]),
+  ),
+  ...Object.fromEntries(
+    ["add", "remove", "list"].map((name) => [`fs hoard ${name} path`, { path: "file" } as const]),
   ),
   "link key file": file,
   "link public file": file,
@@ -117,6 +120,7 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "disk export --nbd": words(["unix:", "tcp:"]),
   "fs volume create --conflicts": words(["both", "server", "client", "newest", "program"]),
   "serve vice --merge": file,
+  "fs mount --mode": words(["replica", "on-demand"]),
   "fs volume create --semantics": words(["session", "strict"]),
   "gc --server": { kind: "object" },
   "gc --also": { kind: "object" },

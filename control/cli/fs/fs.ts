@@ -6,7 +6,9 @@ import type { Command } from "@commander-js/extra-typings";
 import type { CallingOptions } from "../calling.js";
 import { withCalling } from "../calling.js";
 import { listConflicts, type ResolveOptions, resolveConflicts } from "./conflicts.js";
+import { registerHoard } from "./hoard.js";
 import { change, log, type MountOptions, mount, status, umount } from "./mount.js";
+import { registerVerify } from "./verify.js";
 import {
   type CreateOptions,
   createVolume,
@@ -69,14 +71,18 @@ server, with --volume, or of a volume. Needs root's rights. Files that were used
 folder, and work goes on there without the server; what was changed is brought back when it is there
 again.
 
+  --mode  on-demand: what was used is kept, and what proteus fs hoard has pinned
+          replica: everything is kept; the whole volume is fetched in the background
+
 Examples:
   proteus fs mount @/var/lib/proteus-vice/vice.capability /mnt/home --volume home
-  proteus fs mount e4b2c2985455010000ff1125f2c66632 /mnt/home --cache /srv/cache`;
+  proteus fs mount e4b2c2985455010000ff1125f2c66632 /mnt/home --cache /srv/cache --mode replica`;
 
 const statusHelp = `
 RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes, BYTES
 what the contents in the cache take, OF what they may. When the server refuses the records as a whole, they
-wait longer each time, up to a minute; what to do about it is said below the table, and in "stuck".
+wait longer each time, up to a minute; what to do about it is said below the table, and in "stuck". So is
+how far the fetching of what is pinned has come ("hoard").
 
 Example:
   proteus fs status --json`;
@@ -160,7 +166,11 @@ export function registerFs(program: Command): void {
       .argument("<mountpoint>", "a folder")
       .option("--volume <name>", "which volume of the server")
       .option("--cache <folder>", "where the cache is (default: below /var/cache/proteus/fs)")
-      .option("--cache-size <bytes>", "what its contents take, about; what is open or changed stays", "10G")
+      .option(
+        "--cache-size <bytes>",
+        "what its contents take, about; what is open or changed stays (default: 10G; a replica: no bound)",
+      )
+      .option("--mode <mode>", "replica or on-demand (default: as this cache was before, or on-demand)")
       .option(
         "--machine <name>",
         "what conflict copies are called by (default: the host's name)",
@@ -220,6 +230,8 @@ export function registerFs(program: Command): void {
         given[3] as ResolveOptions,
       ),
     );
+  registerHoard(fs);
+  registerVerify(fs, volume);
   for (const [word, about] of [
     ["disconnect", "have a mount act as if there were no network"],
     ["connect", "end that, and bring back what was changed meanwhile"],

@@ -9,10 +9,11 @@ import { z } from "zod";
 import { FolderError } from "../../../drivers/folder.js";
 import { unmount as takeOff } from "../../../drivers/fuse/mount.js";
 import { capabilityHex } from "../../capability/capability.js";
-import { exitCodes, ProteusError } from "../../kernel/errors.js";
-import { askMount, type MountWord, serveMount } from "../../node/fs/control-socket.js";
+import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
+import { type MountWord, serveMount } from "../../node/fs/control-socket.js";
 import { mountVolume } from "../../node/fs/mount.js";
 import { startKernel } from "../../node/start.js";
+import type { MountMode } from "../../venus/venus.js";
 import type { CallingOptions } from "../calling.js";
 import { untilStopped } from "../foreground.js";
 import { emit, fail, narrate } from "../output.js";
@@ -20,23 +21,33 @@ import { kernelBytes } from "../package-files.js";
 import { parseSize } from "../quantity.js";
 import { table } from "../table.js";
 import { parseTarget } from "../target.js";
+import { asked } from "./asking.js";
+import { hoardLines } from "./hoard.js";
 import { mountsHere, removeMount, requireMount, socketOf, targetOf, writeMount } from "./mounts.js";
+import { verifyAskedSchema } from "./verify.js";
 import { findVolume } from "./volume.js";
 
 export interface MountOptions extends CallingOptions {
   readonly volume?: string | undefined;
   readonly cache?: string | undefined;
-  readonly cacheSize: string;
+  readonly cacheSize?: string | undefined;
+  readonly mode?: string | undefined;
   readonly machine?: string | undefined;
 }
 
 const cacheRoot = "/var/cache/proteus/fs";
 const memoryBytes = 64 * 1024 * 1024;
+const cacheBytesDefault = 10 * 1024 ** 3;
+const modes = ["replica", "on-demand"] as const satisfies readonly MountMode[];
 const machineForm = /[^A-Za-z0-9._-]/g;
 
 export async function mount(vice: string, mountpoint: string, options: MountOptions): Promise<void> {
   const target = targetOf(mountpoint);
-  const cacheBytes = parseSize(options.cacheSize, 2 ** 53);
+  const mode = modes.find((each) => each === options.mode);
+  if (options.mode !== undefined && mode === undefined)
+    throw usageError(`"${options.mode}" is no mode of a mount`, `it is one of ${modes.join(", ")}`);
+  const bound = mode === "replica" ? Number.POSITIVE_INFINITY : cacheBytesDefault;
+  const cacheBytes = options.cacheSize === undefined ? bound : parseSize(options.cacheSize, 2 ** 53);
   const stopped = untilStopped();
   const given = await parseTarget(vice, "vice", options);
   const running = await startKernel({
@@ -52,10 +63,14 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
       .replace(machineForm, "-")
       .slice(0, 32);
     const mounted = await mountVolume({
-      ...{ kernel: running.kernel, capability, source: name, target, cache, machine, cacheBytes },
+      ...{ kernel: running.kernel, capability, source: name, target, cache, machine, cacheBytes, mode },
       failed: (error) => fail(error),
     });
-    const socket = serveMount(socketOf(target), async (word: MountWord) => {
+    const socket = serveMount(socketOf(target), async (word: MountWord, argument: unknown) => {
+      if (word === "hoard-add" || word === "hoard-remove")
+        return mounted.pin(z.string().parse(argument), word === "hoard-add");
+      if (word === "verify") return mounted.verify(verifyAskedSchema.parse(argument));
+      if (word === "hoard-list") return { pins: await mounted.pins() };
       if (word === "log") return { records: await mounted.log() };
       if (word === "end") {
         mounted.unmount().catch(() => undefined); // who waits for its end hears of it
@@ -101,14 +116,6 @@ export async function umount(mountpoint: string, { json }: { readonly json: bool
   emit("fs umount", json, { target, volume }, () => `${volume} is not mounted at ${target} any more`);
 }
 
-async function asked(target: string, word: MountWord): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    return (await askMount(socketOf(target), word)) as Readonly<Record<string, unknown>>;
-  } catch (error) {
-    return { state: "silent", reason: (error as Error).message };
-  }
-}
-
 export async function status(
   mountpoint: string | undefined,
   { json }: { readonly json: boolean },
@@ -131,9 +138,10 @@ function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): strin
     ...[each.target, each.volume, each.state, each.records].map(cell),
     ...[each.promises, each.objects, each.bytes, each.bytesMax ?? undefined, each.open].map(cell),
   ]);
-  const notes = mounts.flatMap(({ target, notes: own, reason, stuck }) => [
+  const notes = mounts.flatMap(({ target, notes: own, reason, stuck, hoard }) => [
     ...(typeof reason === "string" && reason !== "" ? [`${cell(target)}: ${reason}`] : []),
     ...stuckLines(cell(target), stuck),
+    ...hoardLines(cell(target), hoard),
     ...(Array.isArray(own) ? own.map((note) => `${cell(target)}: ${cell(note)}`) : []),
   ]);
   const heads = ["MOUNT", "VOLUME", "STATE", "RECORDS", "PROMISES", "OBJECTS", "BYTES", "OF", "OPEN"];

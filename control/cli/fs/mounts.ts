@@ -45,8 +45,18 @@ export const mountsHere = (): readonly MountState[] => programsHere(folder(), sc
 /** The mount at a place. Throws FS_NOT_MOUNTED. */
 export function requireMount(path: string): MountState {
   const target = targetOf(path);
-  const found = mountsHere().find((each) => each.target === target);
-  if (found !== undefined) return found;
+  return mountsHere().find((each) => each.target === target) ?? notMounted(target);
+}
+
+/** The mount that a path is on, and the path from its root on. Throws FS_NOT_MOUNTED. */
+export function requireMountOf(path: string): { readonly mount: MountState; readonly below: string } {
+  const whole = targetOf(path);
+  const above = mountsHere().filter(({ target }) => whole === target || whole.startsWith(`${target}/`));
+  const [mount] = above.sort((one, other) => other.target.length - one.target.length);
+  return mount === undefined ? notMounted(whole) : { mount, below: whole.slice(mount.target.length) };
+}
+
+function notMounted(target: string): never {
   const others = mountsHere().map((each) => each.target);
   throw new ProteusError({
     code: "FS_NOT_MOUNTED",

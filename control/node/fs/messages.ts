@@ -4,8 +4,10 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { Invalidation } from "../../../drivers/fuse/encode.js";
+import type { Check } from "../../interface/file-check.js";
 import type { Came, Values } from "../../venus/link.js";
-import type { LogEntry, VenusStatus } from "../../venus/venus.js";
+import type { PinEntry, Pinned } from "../../venus/pins.js";
+import type { LogEntry, MountMode, VenusStatus } from "../../venus/venus.js";
 
 interface SharedWake {
   readonly descriptor: number;
@@ -18,6 +20,7 @@ export interface ServingData {
   /** The cache's folder. */
   readonly folder: string;
   readonly bytesMax: number;
+  readonly mode?: MountMode;
   readonly port: Uint8Array;
   readonly machine: string;
   readonly wake: SharedWake;
@@ -38,6 +41,9 @@ export type ToServing =
   | { readonly kind: "break"; readonly token: number; readonly ids: readonly number[] }
   | { readonly kind: "status"; readonly token: number }
   | { readonly kind: "log"; readonly token: number }
+  | { readonly kind: "pin"; readonly token: number; readonly path: string; readonly isWanted: boolean }
+  | { readonly kind: "pins"; readonly token: number }
+  | { readonly kind: "verify"; readonly token: number; readonly isBegin: boolean; readonly isRepair: boolean }
   /** The mount was taken off: whoever has it still, elsewhere, does without. */
   | { readonly kind: "end" }
   | { readonly kind: "hold" }
@@ -49,6 +55,9 @@ export type FromServing =
   | { readonly kind: "broken"; readonly token: number }
   | { readonly kind: "status"; readonly token: number; readonly status: VenusStatus }
   | { readonly kind: "log"; readonly token: number; readonly records: readonly LogEntry[] }
+  | { readonly kind: "pinned"; readonly token: number; readonly pinned: Pinned }
+  | { readonly kind: "pins"; readonly token: number; readonly pins: readonly PinEntry[] }
+  | { readonly kind: "verify"; readonly token: number; readonly check: Check }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "ended" };
 

@@ -10,6 +10,7 @@ import { mountFuse, unmount } from "../../../drivers/fuse/mount.js";
 import { Wake } from "../../../drivers/fuse/wake.js";
 import type { Capability } from "../../capability/capability.js";
 import { passingSecrets } from "../../capability/secrets.js";
+import type { Check } from "../../interface/file-check.js";
 import { venusTable } from "../../interface/venus.js";
 import { idsSchema, viceTable } from "../../interface/vice.js";
 import { ProteusError } from "../../kernel/errors.js";
@@ -18,7 +19,8 @@ import { callOperation } from "../../stub/client.js";
 import { Objects } from "../../stub/objects.js";
 import { Server } from "../../stub/serving.js";
 import type { Came, Values } from "../../venus/link.js";
-import type { LogEntry, VenusStatus } from "../../venus/venus.js";
+import type { PinEntry, Pinned } from "../../venus/pins.js";
+import type { LogEntry, MountMode, VenusStatus } from "../../venus/venus.js";
 import type { FromServing, NotifyingData, ServingData, ToServing } from "./messages.js";
 
 export interface MountVolumeOptions {
@@ -32,6 +34,8 @@ export interface MountVolumeOptions {
   readonly cache: string;
   /** How many bytes of contents it keeps, about. */
   readonly cacheBytes: number;
+  /** Without one: as the cache was mounted before. */
+  readonly mode?: MountMode | undefined;
   readonly machine: string;
   readonly failed: (error: unknown) => void;
 }
@@ -44,6 +48,11 @@ export interface MountedVolume {
   status(): Promise<VenusStatus>;
   /** Records that vice has not taken, the first of them. */
   log(): Promise<readonly LogEntry[]>;
+  /** Has a path of the volume kept, or not any more; a character a byte. */
+  pin(path: string, isWanted: boolean): Promise<Pinned>;
+  pins(): Promise<readonly PinEntry[]>;
+  /** Begins a verification of the cache, or says how far it is. */
+  verify(asked: { readonly isBegin: boolean; readonly isRepair: boolean }): Promise<Check>;
   /** As if there were no network, until `connect`. */
   disconnect(): void;
   connect(): void;
@@ -144,6 +153,7 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
       machine,
       wake: wake.share(),
     },
+    ...(options.mode === undefined ? {} : { mode: options.mode }),
     ...{ main: main.port2, nodes: nodes.port2, names: names.port2 },
   };
   const workers = [notifying(nodes.port1), notifying(names.port1)];
@@ -184,6 +194,15 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
         case "log":
           mounted.answered(said.token, said.records);
           break;
+        case "pinned":
+          mounted.answered(said.token, said.pinned);
+          break;
+        case "pins":
+          mounted.answered(said.token, said.pins);
+          break;
+        case "verify":
+          mounted.answered(said.token, said.check);
+          break;
         case "failed":
           failed(new Error(said.message));
           break;
@@ -198,6 +217,9 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
     ended,
     status: () => mounted.ask((token) => ({ kind: "status", token })),
     log: () => mounted.ask((token) => ({ kind: "log", token })),
+    pin: (path, isWanted) => mounted.ask((token) => ({ kind: "pin", token, path, isWanted })),
+    pins: () => mounted.ask((token) => ({ kind: "pins", token })),
+    verify: (asked) => mounted.ask((token) => ({ kind: "verify", token, ...asked })),
     disconnect: () => mounted.tell({ kind: "hold" }),
     connect: () => mounted.tell({ kind: "connect" }),
     async unmount() {

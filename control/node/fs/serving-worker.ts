@@ -16,7 +16,7 @@ import { Venus } from "../../venus/venus.js";
 import type { FromServing, Notify, ServingData, ToServing } from "./messages.js";
 
 const data = workerData as ServingData;
-const { descriptor, folder, bytesMax, port, machine, wake: shared, main, nodes, names } = data;
+const { descriptor, folder, bytesMax, mode, port, machine, wake: shared, main, nodes, names } = data;
 const wake = new Wake(shared);
 const say = (message: FromServing): void => main.postMessage(message);
 const failed = (error: unknown): void =>
@@ -40,6 +40,7 @@ const venus = new Venus({
     random: randomBytes,
   },
   ...{ machine, port, failed, now, bytesMax },
+  ...(mode === undefined ? {} : { mode }),
   clock: () => performance.now(),
   call(operation, given, done) {
     calls.set(++last, done);
@@ -68,6 +69,17 @@ function take(message: ToServing): void {
       break;
     case "log":
       say({ kind: "log", token: message.token, records: venus.log() });
+      break;
+    case "pin":
+      venus.pin(message.path, message.isWanted, (pinned) =>
+        say({ kind: "pinned", token: message.token, pinned }),
+      );
+      break;
+    case "pins":
+      say({ kind: "pins", token: message.token, pins: venus.pins() });
+      break;
+    case "verify":
+      say({ kind: "verify", token: message.token, check: venus.verify(message) });
       break;
     case "end":
       isEnding = true;

@@ -7,7 +7,7 @@
 // - A content without a row is removed by `mend`; so is what came for records that were received.
 // - Reads are of any version that is still there.
 
-import { type Folder, FolderError, readWhole } from "../../../drivers/folder.js";
+import { type Folder, FolderError, type FolderFile, readWhole } from "../../../drivers/folder.js";
 import { toHex } from "../../kernel/bytes.js";
 import type { VolumeState } from "./state.js";
 
@@ -138,6 +138,20 @@ export class Contents {
 
   remove(id: number, version: number): void {
     this.#folder.remove(contentPath(id, version));
+  }
+
+  /** Opens a version of a content, to be looked at; null: it is not there. */
+  look(id: number, version: number): FolderFile | null {
+    return this.#folder.open(contentPath(id, version), "read");
+  }
+
+  /** The files that there are, ID.VERSION each. */
+  *files(): Generator<{ readonly id: number; readonly version: number }> {
+    for (const part of this.#folder.names(contents))
+      for (const name of this.#folder.names(`${contents}/${part}`)) {
+        const [id = 0, version = 0] = name.split(".").map(Number);
+        yield { id, version };
+      }
   }
 
   /** Makes the files agree with the rows. Throws FolderError when a content is missing. */

@@ -20,6 +20,8 @@ import {
   policies,
   type Semantics,
   semantics,
+  VERIFY_BEGIN,
+  VERIFY_REPAIR,
   viceTable,
 } from "../../interface/vice.js";
 import { fromHex, toHex } from "../../kernel/bytes.js";
@@ -161,6 +163,9 @@ export class ViceServer {
           await value.settle(conflict);
           return {};
         },
+        verify: ({ value }, { flags }) => ({
+          check: value.verify((flags & VERIFY_BEGIN) !== 0, (flags & VERIFY_REPAIR) !== 0),
+        }),
         hello: async ({ value }, { uuid, port, machine }) => ({
           hello: await value.hello(uuid, port, machine),
         }),

@@ -8,6 +8,7 @@
 
 import { STD_ARGBAD, STD_NOSPACE, STD_NOTFOUND, STD_NOTNOW, STD_SYSERR } from "../../../core-wasm/status.js";
 import { type Folder, FolderError } from "../../../drivers/folder.js";
+import { type Check, type Findings, noCheck } from "../../interface/file-check.js";
 import {
   type FileRecord,
   type Outcome,
@@ -41,6 +42,7 @@ import {
   type VenusRow,
   VolumeState,
 } from "./state.js";
+import { beginVerification } from "./verify.js";
 
 export interface ViceVolumeOptions extends Omit<SessionsOptions, "leaseMs"> {
   readonly number: number;
@@ -79,6 +81,7 @@ export class ViceVolume {
   readonly #sessions: Sessions;
   readonly #leaseMs: number;
   readonly #epoch: string;
+  #verification: Findings | null = null;
   #sorted: {
     readonly directory: number;
     readonly version: number;
@@ -142,6 +145,16 @@ export class ViceVolume {
   async settle(conflict: number): Promise<void> {
     if (!this.#state.conflicts.has(conflict)) refuse(STD_NOTFOUND);
     await this.#step([["conflict", conflict, null]]);
+  }
+
+  /** Begins to compare the contents with the rows, unless that is under way; or says how far it is. */
+  verify(isBegin: boolean, isRepair: boolean): Check {
+    if (isBegin && this.#verification?.isRunning !== true)
+      this.#verification = beginVerification({
+        ...{ state: this.#state, contents: this.#contents, newDigest: this.#options.newDigest, isRepair },
+        after: this.#options.after,
+      });
+    return this.#verification?.report() ?? noCheck;
   }
 
   /** The volume as it is, for checks and lists. */

@@ -9,7 +9,7 @@ import { newVolume } from "../../../control/server/vice/state.js";
 import { ViceVolume } from "../../../control/server/vice/volume.js";
 import { Refused } from "../../../control/stub/refused.js";
 import type { CallVice, Came, Values } from "../../../control/venus/link.js";
-import { Venus } from "../../../control/venus/venus.js";
+import { type MountMode, Venus } from "../../../control/venus/venus.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
 import type { FileAnswer, FileRequest, FileSystem } from "../../../drivers/file-system.js";
 import type { Invalidation } from "../../../drivers/fuse/encode.js";
@@ -68,8 +68,8 @@ export class FilesWorld {
     this.volume = this.#open();
   }
 
-  mount(bytesMax?: number): Mount {
-    const mount = new Mount(this, this.mounts.length + 1, bytesMax);
+  mount(bytesMax?: number, mode?: MountMode): Mount {
+    const mount = new Mount(this, this.mounts.length + 1, bytesMax, mode);
     this.mounts.push(mount);
     return mount;
   }
@@ -263,11 +263,16 @@ export class Mount extends KernelSide {
   /** The next answer of vice is lost, after it was done. */
   loseAnswer = "";
   readonly invalidated: Invalidation[] = [];
+  /** Calls that are not answered, and the most that there were. */
+  underWay = 0;
+  mostUnderWay = 0;
 
   constructor(
     readonly world: FilesWorld,
     readonly number: number,
     readonly bytesMax = Number.POSITIVE_INFINITY,
+    /** Of the next start. */
+    public mode?: MountMode,
   ) {
     super();
     this.port = new Uint8Array(6).fill(number);
@@ -284,7 +289,9 @@ export class Mount extends KernelSide {
   }
 
   readonly #call: CallVice = (operation, given, done) => {
+    this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
     const answered = (came: Came): void => {
+      this.underWay--;
       try {
         done(came);
       } catch (error) {
@@ -325,6 +332,7 @@ export class Mount extends KernelSide {
       clock: () => world.milliseconds,
       machine: `m${this.number}`,
       bytesMax: this.bytesMax,
+      ...(this.mode === undefined ? {} : { mode: this.mode }),
       invalidate: (what, done) => {
         this.invalidated.push(...what);
         queueMicrotask(done);
