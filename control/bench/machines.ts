@@ -82,6 +82,11 @@ export class Machines {
     return enterNode(this.#state, machine);
   }
 
+  /** The same, where what is mounted is seen by these machines alone, and is gone with them. */
+  enterMounts(machine: string): string[] {
+    return [...this.enter(machine), `--mount=/proc/${this.#state.keeper?.pid ?? 0}/ns/mnt`];
+  }
+
   /** A folder for what a machine keeps; gone with the machines. */
   folder(machine: string): string {
     return nodeFolder(this.#state.topology.name, machine);

@@ -18,6 +18,7 @@ import { registerBenchCapability } from "./bench-capability.js";
 import { registerBenchCompare } from "./bench-compare.js";
 import { registerBenchDisk } from "./bench-disk.js";
 import { registerBenchFiles } from "./bench-files.js";
+import { registerBenchFs } from "./bench-fs.js";
 import { registerBenchGroup } from "./bench-group.js";
 import { registerBenchKernel } from "./bench-kernel.js";
 import { isDegraded, ProgressLine, parseList, parseMtus } from "./bench-options.js";
@@ -54,6 +55,7 @@ What changed between two reports: proteus bench compare --help.
 Groups are measured by themselves: proteus bench group --help. So is their patience
 under load: proteus bench group-alarm --help. Parts of the kernel beside native code:
 proteus bench kernel --help. Machines without an operating system: proteus bench boot --help.
+Mounted volumes beside the local disk: proteus bench fs --help.
 
 Examples:
   proteus bench --report report
@@ -146,6 +148,7 @@ export function registerBench(program: Command): void {
     });
   registerBenchCompare(bench as unknown as Command);
   registerBenchFiles(bench as unknown as Command);
+  registerBenchFs(bench as unknown as Command);
   registerBenchDisk(bench as unknown as Command);
   registerBenchGroup(bench as unknown as Command);
   registerBenchAlarm(bench as unknown as Command);

@@ -19,6 +19,9 @@ import type { CachedObject } from "./state.js";
 
 const [XATTR_CREATE, XATTR_REPLACE] = [1, 2];
 
+type MayDrop = "open" | "write" | "fallocate";
+const withoutDrop = ({ dropSetId: _, ...plain }: RequestOf<"open" | "write">) => plain;
+
 export const ended = (number: number): FileAnswer =>
   number === 0 ? { kind: "done" } : { kind: "error", errno: number };
 
@@ -47,14 +50,15 @@ export abstract class Attributes extends Reading {
     });
   }
 
-  /** Whether set-id bits have to go before a request is done. */
-  protected dropsSetId({ node, dropSetId }: RequestOf<"open" | "write">): boolean {
-    const mode = this.cache.state.objects.get(node)?.status.mode ?? 0;
-    return dropSetId === true && withoutSetId(mode) !== mode;
+  /** Whether set-id bits have to go before a request is done; FALLOCATE does not say whether they may stay. */
+  protected dropsSetId(request: RequestOf<MayDrop>): boolean {
+    const mode = this.cache.state.objects.get(request.node)?.status.mode ?? 0;
+    const mayNotStay = request.kind === "fallocate" ? request.uid !== 0 : request.dropSetId === true;
+    return mayNotStay && withoutSetId(mode) !== mode;
   }
 
   /** Takes the bits off, and does the request then. */
-  protected dropSetId(request: RequestOf<"open" | "write">, answer: GiveAnswer, again: () => void): void {
+  protected dropSetId(request: RequestOf<MayDrop>, answer: GiveAnswer, again: () => void): void {
     const { node } = request;
     const { status } = this.held(node) ?? this.need(node);
     const mode = withoutSetId(status.mode);
@@ -62,8 +66,8 @@ export abstract class Attributes extends Reading {
     else {
       const record = { op: "setattr", time: this.time(), id: node, base: status.changed } as const;
       // What a WRITE brought counts for now only: it is done at once.
-      const { dropSetId: _, ...plain } = request;
-      const data = plain.kind === "write" ? { data: plain.data.slice() } : {};
+      const data = request.kind === "write" ? { data: request.data.slice() } : {};
+      const plain = request.kind === "fallocate" ? { ...request, uid: 0 } : withoutDrop(request);
       this.append({ ...record, mode: mode & 0o7777 }, answer, again, () => {
         try {
           return this.answerNow({ ...plain, ...data } as FileRequest) ?? ended(errno.EIO);

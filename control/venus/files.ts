@@ -19,6 +19,11 @@ export interface Handle {
 }
 
 const isSameTime = (one: FileTime, other: FileTime): boolean => one[0] === other[0] && one[1] === other[1];
+const isLater = (one: FileTime, other: FileTime): boolean =>
+  one[0] === other[0] ? one[1] > other[1] : one[0] > other[0];
+/** When an object was last changed: as its status has it, or by a write since. */
+export const laterOf = (status: FileTime, written: FileTime | undefined): FileTime =>
+  written !== undefined && isLater(written, status) ? written : status;
 
 export class OpenFiles {
   readonly #cache: Cache;
@@ -74,15 +79,18 @@ export class OpenFiles {
     return { size, mtime: timeOf(mtime), ...(touched === undefined ? {} : { touched }) };
   }
 
-  /** Size and time of a file that is being written; undefined when it is not. */
-  facts(id: number): { readonly size: number; readonly mtime: FileTime } | undefined {
+  /** Size and times of a file that is being written; undefined when it is not. */
+  facts(
+    id: number,
+  ): { readonly size: number; readonly mtime: FileTime; readonly written?: FileTime } | undefined {
     const open = this.#cache.state.open.get(id);
     if (open === undefined) return undefined;
     const { size, mtime } = this.#cache.contents.with(id, (file) => file.facts());
     const is = timeOf(mtime);
     if (size === open.size && isSameTime(is, open.mtime)) return undefined;
     const { touched } = open;
-    return { size, mtime: touched !== undefined && isSameTime(touched.is, is) ? touched.wanted : is };
+    const isTouched = touched !== undefined && isSameTime(touched.is, is);
+    return isTouched ? { size, mtime: touched.wanted } : { size, mtime: is, written: is };
   }
 
   /** A program sets the time of a content that is being written. */
@@ -124,7 +132,10 @@ export class OpenFiles {
     const { version, hash: baseHash } = row.status;
     const content = { size: facts.size, hash, mtime: facts.mtime };
     const base = { id, base: version, ...(baseHash === undefined ? {} : { baseHash }) };
-    this.#shipper().append({ op: "store", time, ...base, ...content }, (became: Became) => {
+    // Closing moves no time: who looked before it, as git does, finds the same behind it.
+    const changed = laterOf(row.status.ctime, facts.written);
+    const when = isLater(changed, time) ? time : changed;
+    this.#shipper().append({ op: "store", time: when, ...base, ...content }, (became: Became) => {
       if (became !== "applied" && became.became === "refused") done(became.errno ?? 5);
       else {
         if (state.open.has(id)) settled();

@@ -84,7 +84,7 @@ export class Operations extends Attributes {
       case "forget":
         return { kind: "done" };
       case "fallocate":
-        return this.allocate(request);
+        return this.dropsSetId(request) ? null : this.allocate(request);
       case "getxattr":
         return this.getAttribute(request);
       case "listxattr":
@@ -105,6 +105,7 @@ export class Operations extends Attributes {
         break;
       case "open":
       case "write":
+      case "fallocate":
         this.dropSetId(request, answer, again);
         break;
       case "setxattr":

@@ -15,7 +15,7 @@ import {
 import { type FileTime, ROOT_ID } from "../interface/file-status.js";
 import { type Cache, Lacking } from "./cache.js";
 import { isDirectory, isFile } from "./effect.js";
-import type { OpenFiles } from "./files.js";
+import { laterOf, type OpenFiles } from "./files.js";
 import type { Shipper } from "./shipping.js";
 import type { CachedObject } from "./state.js";
 
@@ -41,7 +41,8 @@ export const nameBytesMax = 255;
 
 /** Attributes of others (security.*, system.*, trusted.*) are not kept. */
 export function mustBeUsers(name: string): void {
-  if (!name.startsWith("user.") || name.length === "user.".length) fail(errno.EOPNOTSUPP);
+  if (!name.startsWith("user.")) fail(errno.EOPNOTSUPP);
+  if (name.length === "user.".length) fail(errno.EINVAL);
 }
 
 /** A value for one who has room for so many bytes; 0: asks how many there are. */
@@ -119,12 +120,14 @@ export class Reading {
 
   protected attributesOf(id: number, { status }: CachedObject): Attributes {
     const { mode, links, uid, gid, device = 0 } = status;
-    const { size, mtime } = this.options.files.facts(id) ?? status;
+    const open = this.options.files.facts(id);
+    const { size, mtime } = open ?? status;
+    const ctime = laterOf(status.ctime, open?.written);
     const time = ([seconds, nanoseconds]: FileTime) => ({ seconds, nanoseconds });
     const shown = isDirectory(status) ? 4096 : size;
     return {
       ...{ node: id, mode, links, uid, gid, device, size: shown, blocks: Math.ceil(shown / 512) },
-      ...{ atime: time(status.atime ?? mtime), mtime: time(mtime), ctime: time(status.ctime) },
+      ...{ atime: time(status.atime ?? mtime), mtime: time(mtime), ctime: time(ctime) },
     };
   }
 

@@ -2,14 +2,16 @@
 // missing says so, and nothing is left afterwards.
 
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Comparison } from "../../control/bench/compare.js";
+import { leadingFigure } from "../../control/bench/fs/results.js";
+import { commonFsTests, type FsReport, fsTests } from "../../control/bench/fs/types.js";
 import type { Report, Result } from "../../control/bench/types.js";
-import { waitUntil } from "../../control/lab/processes.js";
+import { commandOf, listProcesses, waitUntil } from "../../control/lab/processes.js";
 import { isLong } from "../simulation/seeds.js";
 import { LabRunner, systemNetwork } from "./lab-runner.js";
 
@@ -153,6 +155,44 @@ describe.skipIf(!root)("proteus bench", () => {
     } finally {
       await lab.must(["lab", "down"]);
     }
+    nothingIsLeft();
+  });
+
+  const fsWords = ["fs", "--count", "5", "--time", "20ms", "--size", "1M", "--files", "4", "--records", "6"];
+
+  it("measures a mounted volume beside the local disk and libfuse's passthrough_ll", async () => {
+    const folder = join(lab.folder, "volumes");
+    mkdirSync(folder);
+    const words = ["bench", ...fsWords, "--runs", "1", "--folder", folder, "--json"];
+    const { results, ratios, environment } = JSON.parse((await lab.run(words)).stdout) as FsReport;
+    const problems = results.filter(
+      ({ problem = "is not installed" }) => !problem.includes("is not installed"),
+    );
+    expect(problems).toEqual([]);
+    const ours = results.filter(({ system }) => system === "proteus");
+    expect(ours.map(({ test }) => test)).toEqual(fsTests);
+    for (const each of ours) expect(each[leadingFigure(each.test)], each.test).toBeGreaterThan(0);
+    const local = results.filter(({ system }) => system === "local");
+    expect(local.map(({ test, runs }) => [test, runs])).toEqual(commonFsTests.map((test) => [test, 1]));
+    expect(ours.find(({ test }) => test === "close-to-read-strict")?.stale).toBe(0);
+    expect(ours.find(({ test }) => test === "reintegrate-files")?.records).toBe(6);
+    expect(ratios.map(({ name }) => name)).toContain("calls of a warm open-read-close");
+    expect(environment.files).toBe(4);
+    expect(readdirSync(folder)).toEqual([]);
+    nothingIsLeft();
+  });
+
+  it("leaves no mount when a benchmark of volumes is interrupted", async () => {
+    const folder = join(lab.folder, "interrupted");
+    mkdirSync(folder);
+    const used = () => listProcesses().some((pid) => commandOf(pid, 1000).includes(`${folder}/`));
+    const running = lab.start(["bench", ...fsWords, "--runs", "1000", "--folder", folder]);
+    expect(await waitUntil(used, 60_000)).toBe(true);
+    running.child.kill("SIGINT");
+    expect((await running.outcome).status).toBe(130);
+    expect(readdirSync(folder)).toEqual([]);
+    expect(used()).toBe(false);
+    expect(readFileSync("/proc/mounts", "utf8")).not.toContain(folder);
     nothingIsLeft();
   });
 

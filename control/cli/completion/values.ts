@@ -6,6 +6,7 @@
 
 import type { Argument, Option } from "commander";
 import { workloadNames } from "../../../simulation/workloads/registry.js";
+import { fsSystems, fsTests } from "../../bench/fs/types.js";
 import { groupSystems, groupTests, senderChoices } from "../../bench/group/types.js";
 import { kernelSystems, kernelTests } from "../../bench/kernel/types.js";
 import { links, placements, systems, tests } from "../../bench/types.js";
@@ -81,6 +82,7 @@ const ofArguments: Readonly<Record<string, Value>> = {
   "node forget name": node,
   "capture node": { kind: "tap" },
   "bench name": words(tests),
+  "bench fs name": words(fsTests),
   "bench group name": words(groupTests),
   "bench kernel name": words(kernelTests),
   ...Object.fromEntries(
@@ -129,6 +131,7 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "bench --system": words(systems),
   "bench --link": words(links),
   "bench --placement": words(placements),
+  "bench fs --system": words(fsSystems),
   "bench group --system": words(groupSystems),
   "bench group --senders": words(senderChoices),
   "bench kernel --system": words(kernelSystems),

@@ -82,7 +82,10 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
     });
     try {
       writeMount({ target, volume: name, cache });
-      const ready = { volume: name, target, cache, passthrough: mounted.passthrough, pid: process.pid };
+      const ready = {
+        ...{ volume: name, target, cache, passthrough: mounted.passthrough, pid: process.pid },
+        socket: socketOf(target),
+      };
       emit("fs mount", options.json, ready, () => `${name} is mounted at ${target}`);
       await Promise.race([stopped.promise, mounted.ended]);
       await mounted.unmount();
