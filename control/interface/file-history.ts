@@ -44,16 +44,51 @@ export const versionsSchema = z.object({
 });
 export type Versions = z.infer<typeof versionsSchema>;
 
-const momentForm = /^(\d{4}-\d\d-\d\d)[T_](\d\d:\d\d)(:\d\d(?:\.\d{1,3})?)?Z?$/;
+const momentForm = /^(\d{4})-(\d\d)-(\d\d)[T_](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?Z?$/;
+const dayMs = 86_400_000;
+const padded = (number: number, digits = 2): string => String(number).padStart(digits, "0");
+
+// Years count from March on here, so that a leap day is a year's last: 400 of them are 146,097 days.
+
+/** Days since 1970 of a day of the Gregorian calendar. */
+function daysOf(year: number, month: number, day: number): number {
+  const years = month > 2 ? year : year - 1;
+  const ofYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
+  const leaps = Math.floor(years / 4) - Math.floor(years / 100) + Math.floor(years / 400);
+  return years * 365 + leaps + ofYear - 719_468;
+}
+
+/** The day's name, 2026-11-28. */
+function dayName(days: number): string {
+  const era = Math.floor((days + 719_468) / 146_097);
+  const left = days + 719_468 - era * 146_097;
+  const leaps = Math.floor(left / 1460) - Math.floor(left / 36_524) + Math.floor(left / 146_096);
+  const years = Math.floor((left - leaps) / 365);
+  const ofYear = left - (365 * years + Math.floor(years / 4) - Math.floor(years / 100));
+  const months = Math.floor((5 * ofYear + 2) / 153);
+  const month = ((months + 2) % 12) + 1;
+  const year = years + era * 400 + (month > 2 ? 0 : 1);
+  return `${padded(year, 4)}-${padded(month)}-${padded(ofYear - Math.floor((153 * months + 2) / 5) + 1)}`;
+}
 
 /** A moment as a name. */
-export const momentName = (at: number): string => new Date(at).toISOString();
+export function momentName(at: number): string {
+  const [seconds, ms] = [Math.floor((at % dayMs) / 1000), at % 1000];
+  const clock = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return `${dayName(Math.floor(at / dayMs))}T${clock.map((part) => padded(part)).join(":")}.${padded(ms, 3)}Z`;
+}
 
 /** The moment that a name means; null: none. */
 export function parseMoment(name: string): number | null {
   const parts = momentForm.exec(name);
   if (parts === null) return null;
-  const [, day, minutes, seconds = ":00"] = parts;
-  const at = Date.parse(`${day}T${minutes}${seconds}Z`);
-  return Number.isSafeInteger(at) && at > EVER ? at : null;
+  const [year = 0, month = 0, day = 0, hours = 0, minutes = 0, seconds = 0] = parts
+    .slice(1)
+    .map((part) => Number(part ?? 0));
+  const ms = Number((parts[7] ?? "").padEnd(3, "0"));
+  const days = daysOf(year, month, day);
+  const isDay = dayName(days) === name.slice(0, 10);
+  if (!isDay || hours > 23 || minutes > 59 || seconds > 59) return null;
+  const at = days * dayMs + ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms;
+  return at > EVER ? at : null;
 }

@@ -2,7 +2,7 @@
 // end; and what was there goes after its time. If one fails, somebody brings back what never was.
 
 import { describe, expect, it } from "vitest";
-import { EVER, parseMoment } from "../../../../control/interface/file-history.js";
+import { EVER, momentName, parseMoment } from "../../../../control/interface/file-history.js";
 import { ROOT_ID } from "../../../../control/interface/file-status.js";
 import { VolumeState } from "../../../../control/server/vice/state.js";
 import { Refused } from "../../../../control/stub/refused.js";
@@ -183,8 +183,22 @@ describe("versions of a name", () => {
     const at = Date.UTC(2026, 10, 28, 8, 10, 29, 123);
     const same = ["2026-11-28T08:10:29.123Z", "2026-11-28_08:10:29.123", "2026-11-28T08:10:29.123"];
     for (const name of same) expect(parseMoment(name)).toBe(at);
+    for (let day = 0; day < 200_000; day += 13) {
+      const other = day * 86_400_000 + ((day * 7919) % 86_400_000) + 1;
+      expect(momentName(other)).toBe(new Date(other).toISOString());
+      expect(parseMoment(momentName(other))).toBe(other);
+    }
     expect(parseMoment("2026-11-28T08:10")).toBe(at - 29_123);
-    for (const name of ["", "now", "2026-11-28", "2026-13-28T08:10", "2026-11-28T25:10", "1e9", "versions"])
+    for (const name of [
+      "",
+      "now",
+      "2026-11-28",
+      "2026-13-28T08:10",
+      "2026-02-29T08:10",
+      "2026-11-28T25:10",
+      "1e9",
+      "versions",
+    ])
       expect(parseMoment(name), name).toBeNull();
   });
 });
