@@ -46,6 +46,9 @@ export const volumeSchema = z.object({
   venuses: z.int(),
   sessions: z.int(),
   conflicts: z.int(),
+  /** Seconds for which is kept what was replaced or removed, and the bytes of such contents. */
+  history: z.int(),
+  historyBytes: z.int(),
   /** Its last change. */
   stamp: z.int(),
   /** With it, for those who may. */
@@ -276,6 +279,44 @@ export const viceTable = defineServer({
       arguments: { conflict: inBuffer(uint53, "its number") },
       errors: { STD_NOTFOUND: "there is no such conflict, or not any more" },
       example: "VOLUME --conflict 1",
+    }),
+    remember: operation({
+      number: 2920,
+      summary: "how long is kept what was replaced or removed, also before now",
+      rights: ["admin"],
+      arguments: { seconds: inBuffer(uint32, "so many seconds") },
+      errors: { STD_ARGBAD: "more than a year" },
+      example: "VOLUME --seconds 86400",
+    }),
+    past: operation({
+      number: 2921,
+      summary: "an object as of a moment, and of a directory the names from one on",
+      rights: ["read"],
+      arguments: {
+        session: session(),
+        moment: inBuffer(uint53, "milliseconds since 1970; 0: all that there was, each as it was last"),
+        object: inBuffer(uint53, "which one"),
+        after: inBuffer(bytes, "names behind this one, as UTF-8 of its latin1; nothing: from the first on"),
+      },
+      reply: { past: inBuffer(document, "the object and a page of its names") },
+      errors: {
+        ...over,
+        STD_NOTFOUND: "it was not there then, or that is not known any more",
+        STD_ARGBAD: "the moment is yet to come",
+      },
+    }),
+    versions: operation({
+      number: 2922,
+      summary: "what could be found under a name, one after the other",
+      rights: ["read"],
+      arguments: {
+        session: session(),
+        directory: inBuffer(uint53, "of which directory"),
+        after: inBuffer(uint53, "those that came behind this moment; 0: from the first on"),
+        name: inBuffer(bytes, "the name, as UTF-8 of its latin1"),
+      },
+      reply: { versions: inBuffer(document, "up to 200 of them") },
+      errors: over,
     }),
     verify: operation({
       number: 2928,

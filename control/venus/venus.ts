@@ -24,10 +24,12 @@ import { RecoverableError } from "../recoverable/tables.js";
 import { Cache, type CacheOptions, Lacking } from "./cache.js";
 import { isDirectory } from "./effect.js";
 import { OpenFiles } from "./files.js";
+import { HistoryFolder } from "./history.js";
 import { Hoarder, type HoardStatus } from "./hoard.js";
 import { ROOT_PIN } from "./kept.js";
 import { type CallVice, Link, type LinkState } from "./link.js";
 import { Operations } from "./operations.js";
+import { PastContents } from "./past-contents.js";
 import { type PinEntry, type Pinned, pin, pinsOf, setPin } from "./pins.js";
 import { Failure } from "./reading.js";
 import { Shipper, type Stuck } from "./shipping.js";
@@ -97,6 +99,7 @@ export class Venus implements FileSystem {
   readonly #files: OpenFiles;
   readonly #operations: Operations;
   readonly #hoarder: Hoarder;
+  readonly #history: HistoryFolder;
   /** Nodes that the kernel knows, and how often. */
   readonly #known = new Map<number, number>([[ROOT_ID, 1]]);
   #verification: Verification | null = null;
@@ -129,6 +132,8 @@ export class Venus implements FileSystem {
       ...{ cache, files: this.#files, shipper: this.shipper, time: options.now },
       known: (node) => this.#known.set(node, (this.#known.get(node) ?? 0) + 1),
     });
+    const past = new PastContents(options.folder, options.newDigest);
+    this.#history = new HistoryFolder(this.link, cache, past, options.now());
     this.#files.recover(options.now());
     cache.link = this.link;
     this.#hoarder = new Hoarder({ cache, link: this.link, now: options.clock });
@@ -256,7 +261,15 @@ export class Venus implements FileSystem {
 
   handle(request: FileRequest, answer: GiveAnswer): void {
     if (request.kind === "forget") {
-      for (const [node, count] of request.nodes) this.#unknown(node, count);
+      for (const [node, count] of this.#history.forget(request.nodes)) this.#unknown(node, count);
+      return;
+    }
+    if (this.#history.takes(request)) {
+      try {
+        this.#history.handle(request, answer);
+      } catch (error) {
+        answer(this.#answerOf(error));
+      }
       return;
     }
     this.#attempt(request, answer, 0);

@@ -157,6 +157,29 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     sh("rm -r $B/t; test ! -e $A/t");
   });
 
+  it("shows what was there before, and an earlier version is copied back", async () => {
+    expect(await json("n2", "fs", "volume", "history", vice, "home", "2h")).toMatchObject({ history: 7200 });
+    sh("mkdir $A/h; echo one > $A/h/f; echo two > $B/h/f; rm $A/h/f");
+    expect(sh("ls -A $A $B")).not.toContain(".history");
+    type Version = { readonly time: string; readonly file: string };
+    const { versions } = (await json("n3", "fs", "history", at("b/h/f"))) as { versions: Version[] };
+    const texts = versions.map(({ file }) => sh(`cat '${file}'`));
+    const [one, two] = ["one\n", "two\n"].map((text) => versions[texts.indexOf(text)]);
+    expect(texts.filter((text) => text !== "")).toEqual(["one\n", "two\n"]);
+    sh(`cp -p '${one?.file}' $A/h/f; cmp '${one?.file}' $B/h/f`);
+    expect(sh(`cat $A/.history/${two?.time}/h/f; cd $B/.history/${one?.time}; find h; cat h/f`)).toBe(
+      "two\nh\nh/f\none\n",
+    );
+    const tries = ["touch $A/.history/x", `rm -f $A/.history/${two?.time}/h/f`, "mkdir $B/.history"];
+    expect(sh(tries.map((each) => `if ${each} 2> /dev/null; then echo '${each}'; fi`).join("\n"))).toBe("");
+    const { names } = (await json("n2", "fs", "history", at("a/h"))) as { names: object[] };
+    expect(names).toMatchObject([{ name: "f", there: true, versions: expect.any(Number) }]);
+    const never = await pool.run("n2", "fs", "history", at("a/never"), "--json");
+    expect(never.status).toBe(3);
+    expect(JSON.parse(never.stderr)).toMatchObject({ error: { code: "FS_HISTORY_UNKNOWN" } });
+    sh("rm -r $A/h");
+  });
+
   it("has contents that an administrator can read", () => {
     const contents = at("vice/volumes/1/content");
     sh("echo in plain sight > $A/plain");

@@ -57,6 +57,7 @@ const ofArguments: Readonly<Record<string, Value>> = {
   "lab impair link": { kind: "link" },
   "lab apply file": file,
   "lab graph file": file,
+  "fs history path": file,
   "put file": either,
   "get path": either,
   ...Object.fromEntries(

@@ -1,11 +1,12 @@
 // `proteus fs`: volumes of files that machines mount and cache.
 //
-// - What each command does is beside this file: volume.ts, mount.ts, conflicts.ts.
+// - What each command does is beside this file: volume.ts, mount.ts, conflicts.ts, history.ts.
 
 import type { Command } from "@commander-js/extra-typings";
 import type { CallingOptions } from "../calling.js";
 import { withCalling } from "../calling.js";
 import { listConflicts, type ResolveOptions, resolveConflicts } from "./conflicts.js";
+import { history, historyOf } from "./history.js";
 import { registerHoard } from "./hoard.js";
 import { change, log, type MountOptions, mount, status, umount } from "./mount.js";
 import { registerVerify } from "./verify.js";
@@ -32,6 +33,8 @@ Prints the volume's capability: whoever has it can mount the volume.
                (both, server), the one that came (client), the later one (newest); the other one is
                kept beside it, and listed by proteus fs conflicts. program: the program of proteus serve
                vice --merge makes one of both
+  --history    how long is kept what was replaced or removed: 1h when nothing is said, 0: nothing is kept;
+               proteus fs volume history changes it
 
 Example:
   proteus fs volume create @/var/lib/proteus-vice/vice.capability home`;
@@ -43,6 +46,30 @@ contents that are kept for history are not counted. What is there stays, also wh
 
 Example:
   proteus fs volume quota @/var/lib/proteus-vice/vice.capability home 10G`;
+
+const volumeHistoryHelp = `
+For so long earlier versions are in the folder .history of each mount (proteus fs history), and nobody's
+quota counts them. A shorter time counts for what is kept already: it goes within seconds. A year at most; of
+a busy volume less may be known: 200,000 changes of files and names.
+
+Examples:
+  proteus fs volume history @/var/lib/proteus-vice/vice.capability home
+  proteus fs volume history @/var/lib/proteus-vice/vice.capability home 7d`;
+
+const historyHelp = `
+Of a file: its versions, by when they came, with the file to copy each one from. Of a folder: the names that
+it has and had, with how many versions there are of each. PATH may be gone by now; it is below a mount of
+this machine, by default where you are.
+
+The mount's folder .history, which no listing shows, has them as files, read only:
+  MOUNT/.history/versions/PATH/TIME  what was at PATH from TIME on
+  MOUNT/.history/TIME/PATH           the whole volume as of TIME: UTC, the server's clock; seconds and less
+                                     may be left out
+
+Examples:
+  proteus fs history /mnt/home/letter.txt
+  cp /mnt/home/.history/versions/letter.txt/2026-11-28T08:10:29.123Z /mnt/home/letter.txt
+  cp -a /mnt/home/.history/2026-11-28T08:00/project /tmp/project-of-then`;
 
 const deleteHelp = `
 Only an empty volume, unless --force. Mounts of it go on with what their caches have, disconnected.
@@ -99,6 +126,7 @@ export function registerFs(program: Command): void {
       .argument("<name>", "what it is called")
       .option("--semantics <name>", "session or strict", "session")
       .option("--conflicts <policy>", "both, server, client, newest or program", "both")
+      .option("--history <duration>", "how long earlier versions are kept (default: 1h)")
       .option("--owner <number>", "user to whom its root belongs", "0") as unknown as Command,
   )
     .addHelpText("after", createHelp)
@@ -141,6 +169,23 @@ export function registerFs(program: Command): void {
     .addHelpText("after", quotaHelp)
     .action((...given: readonly unknown[]) =>
       quotaOf(String(given[0]), String(given[1]), given[2] as string | undefined, given[3] as CallingOptions),
+    );
+  withCalling(
+    volume
+      .command("history")
+      .description("show how long a volume keeps earlier versions, or set it")
+      .argument("<vice>", "the server")
+      .argument("<name>", "the volume")
+      .argument("[duration]", "how long; 0: not at all") as unknown as Command,
+  )
+    .addHelpText("after", volumeHistoryHelp)
+    .action((...given: readonly unknown[]) =>
+      historyOf(
+        String(given[0]),
+        String(given[1]),
+        given[2] as string | undefined,
+        given[3] as CallingOptions,
+      ),
     );
   withCalling(
     volume
@@ -201,6 +246,12 @@ export function registerFs(program: Command): void {
     .option("--json", "one JSON document on stdout", false)
     .addHelpText("after", "\nThe first 1,000 records.\n\nExample:\n  proteus fs log /mnt/home")
     .action((mountpoint, options) => log(mountpoint, options));
+  fs.command("history")
+    .description("show earlier versions of a file on a mount, or of what a folder has and had")
+    .argument("[path]", "the file or folder (default: where you are)")
+    .option("--json", "one JSON document on stdout", false)
+    .addHelpText("after", historyHelp)
+    .action((path, options) => history(path, options));
   withCalling(
     fs
       .command("conflicts")

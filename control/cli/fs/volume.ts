@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Capability } from "../../capability/capability.js";
 import { capabilityHex, parseCapability } from "../../capability/capability.js";
 import { objectOf } from "../../capability/private-part.js";
+import { HISTORY_SECONDS_MAX } from "../../interface/file-history.js";
 import { policies, semantics, type VolumeDocument, viceTable, volumeSchema } from "../../interface/vice.js";
 import type { Transact } from "../../kernel/calls.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
@@ -14,9 +15,13 @@ import { stub } from "../../stub/client.js";
 import { type CallingOptions, calling, locateTimeout } from "../calling.js";
 import { emit } from "../output.js";
 import { offlineKernel } from "../package-files.js";
-import { parseCount, parseSize, sizeText } from "../quantity.js";
+import { parseCount, parseDuration, parseSize, sizeText } from "../quantity.js";
 import { table } from "../table.js";
 import { parseTarget } from "../target.js";
+
+/** Whole seconds of a duration; "0": none. Throws a usage error. */
+export const historySeconds = (text: string): number =>
+  text === "0" ? 0 : Math.ceil(parseDuration(text, HISTORY_SECONDS_MAX * 1000) / 1000);
 
 const listSchema = z.array(volumeSchema);
 
@@ -24,6 +29,7 @@ export interface CreateOptions extends CallingOptions {
   readonly semantics: string;
   readonly owner: string;
   readonly conflicts: string;
+  readonly history?: string | undefined;
 }
 
 const calls = (via: Kernel | Transact, capability: Capability, options: CallingOptions) =>
@@ -38,10 +44,14 @@ export async function createVolume(vice: string, name: string, options: CreateOp
   if (!(policies as readonly string[]).includes(policy))
     throw usageError(`"${policy}" is no policy for conflicts`, `it is one of ${policies.join(", ")}`);
   const owner = options.owner === "0" ? 0 : parseCount(options.owner, 0xffffffff);
+  const history = options.history === undefined ? undefined : historySeconds(options.history);
   const server = await parseTarget(vice, "vice", options);
-  const { volume } = await calling(options, (via) =>
-    calls(via, server, options).make({ name, semantics: options.semantics, policy, owner }),
-  );
+  const volume = await calling(options, async (via) => {
+    const { semantics: wanted } = options;
+    const made = (await calls(via, server, options).make({ name, semantics: wanted, policy, owner })).volume;
+    if (history !== undefined) await calls(via, made, options).remember({ seconds: history });
+    return made;
+  });
   const capability = capabilityHex(volume);
   emit("fs volume create", options.json, { name, capability }, () => capability);
 }

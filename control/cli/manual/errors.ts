@@ -182,6 +182,8 @@ const own: Readonly<Record<string, string>> = {
   ETHERNET_UNAVAILABLE: "the native driver is not there",
   FRAME_INCOMPLETE: "a frame to be written lacks something",
   FS_CONFLICT_UNKNOWN: "the volume has no conflict of that number",
+  FS_HISTORY_AWAY: "the mount cannot ask its server for earlier versions now",
+  FS_HISTORY_UNKNOWN: "nothing is known to have been at that path",
   FS_MOUNT_SILENT: "the program of a mount does not answer",
   FS_NOT_MOUNTED: "no volume is mounted at that place",
   FS_PATH_MISSING: "there is nothing of that name on the volume, or no such pin",

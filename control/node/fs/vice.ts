@@ -53,7 +53,7 @@ export function startVice({ kernel, state, threads, merge, failed }: NodeViceOpt
     ...{ kernel, getPort, key, own, folderFor, discard, failed, after, merge, random: randomBytes },
     volumes: numbers.map((name) => [Number(name), folderFor(Number(name))] as const),
     newDigest: () => createHash("sha256"),
-    time: () => Math.floor(Date.now() / 1000),
+    time: () => Date.now() / 1000,
     now: () => performance.now(),
     ...(threads === undefined ? {} : { threads }),
   });

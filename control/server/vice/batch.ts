@@ -10,9 +10,10 @@ import { errno } from "../../../drivers/file-system.js";
 import { type FileRecord, type Outcome, RECORDS_MAX, type RecordOf } from "../../interface/file-records.js";
 import type { Change } from "../../recoverable/tables.js";
 import { Draft } from "./draft.js";
+import { pastOf } from "./past.js";
 import { replay } from "./replay.js";
 import type { Readied } from "./replaying.js";
-import type { OldRow, VenusRow, VolumeState } from "./state.js";
+import type { ObjectRow, OldRow, VenusRow, VolumeState } from "./state.js";
 
 export interface BatchGiven {
   readonly state: VolumeState;
@@ -22,8 +23,8 @@ export interface BatchGiven {
   readonly ready: ReadonlyMap<number, Readied>;
   /** The time here, seconds since 1970. */
   readonly seconds: number;
-  /** How long contents stay that are not the newest. */
-  readonly historySeconds: number;
+  /** The moment of the step (past.ts). */
+  readonly at: number;
 }
 
 export interface Batch {
@@ -39,15 +40,14 @@ export interface Batch {
 }
 
 export function batch(given: BatchGiven, records: readonly FileRecord[]): Batch {
-  const { state, venus, row, ready, seconds } = given;
+  const { state, venus, row, ready, seconds, at } = given;
   const draft = new Draft(state);
   const installs = new Map<string, readonly [id: number, version: number]>();
-  const until = seconds + given.historySeconds;
-  const outlived = (id: number, version: number): void =>
-    draft.also(["old", `${id}.${version}`, { id, version, until } satisfies OldRow]);
+  const outlived = (id: number, { version, size }: ObjectRow): void =>
+    draft.also(["old", `${id}.${version}`, { id, version, size, at: seconds } satisfies OldRow]);
   const machineOf = (number: number): string => state.venuses.get(number)?.machine ?? "vice";
   const readied = (n: number): Readied | undefined => ready.get(n);
-  const common = { draft, venus, machine: row.machine, machineOf, seconds, readied, outlived };
+  const common = { draft, venus, machine: row.machine, machineOf, seconds, at, readied, outlived };
   const outcomes: Outcome[] = [];
   for (const record of records) {
     if (record.op === "store" && !hasRoom(draft, record)) {
@@ -64,7 +64,7 @@ export function batch(given: BatchGiven, records: readonly FileRecord[]): Batch 
   draft.settleAll();
   for (const id of draft.touched) {
     const after = draft.object(id);
-    if (after?.gone !== undefined && state.objects.get(id)?.gone === undefined) outlived(id, after.version);
+    if (after?.gone !== undefined && state.objects.get(id)?.gone === undefined) outlived(id, after);
   }
   const last = row.last + outcomes.length;
   const kept = outcomes.slice(-RECORDS_MAX);
@@ -72,7 +72,9 @@ export function batch(given: BatchGiven, records: readonly FileRecord[]): Batch 
   const came = records.slice(0, outcomes.length).filter(({ op }) => op === "store");
   const names = [...came.map(({ n }) => `${venus}.${n}`), ...[...ready.values()].map(({ name }) => name)];
   const unused = names.filter((name) => !installs.has(name));
-  return { outcomes, changes: [...draft.changes(), own], touched: draft.touched, installs, unused };
+  const past = pastOf(draft, state, at);
+  const changes = [...draft.changes(), own, ...(past === null ? [] : [past])];
+  return { outcomes, changes, touched: draft.touched, installs, unused };
 }
 
 function hasRoom(draft: Draft, { id, size }: RecordOf<"store">): boolean {

@@ -154,6 +154,14 @@ export class Draft {
     return [...this.#objects.keys()];
   }
 
+  /** Names that it gives or takes, with what will have them; 0: nothing. */
+  get renamed(): readonly (readonly [directory: number, name: string, id: number])[] {
+    return [...this.#names].map(([key, id]) => {
+      const slash = key.indexOf("/");
+      return [Number(key.slice(0, slash)), key.slice(slash + 1), id] as const;
+    });
+  }
+
   /** The step. */
   changes(): Change[] {
     return [

@@ -32,7 +32,7 @@ export class Naming extends Replaying {
     const isFolder = isDirectoryMode(mode);
     const row: ObjectRow = {
       ...{ mode, uid, gid, links: 0, size: target?.length ?? 0 },
-      ...{ version: this.draft.stamp(), changed: 0, mtime: time, ctime: time },
+      ...{ version: this.draft.stamp(), changed: 0, mtime: time, ctime: time, since: this.given.at },
       ...{ home: [directory, name] as const, by: [this.given.venus, record.n] as const },
       ...(isFolder ? { parent: directory, entries: 0 } : {}),
       ...(target === undefined ? {} : { target }),

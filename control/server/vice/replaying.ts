@@ -35,12 +35,14 @@ export interface ReplayGiven {
   readonly machineOf: (venus: number) => string;
   /** The time here, seconds since 1970. */
   readonly seconds: number;
+  /** The moment of the step (past.ts). */
+  readonly at: number;
   /** Has the content that a store names installed for an object and version. */
   readonly install: (id: number, version: number, from?: string) => string;
   /** What was made ready for a record that was to meet another content. */
   readonly readied: (record: number) => Readied | undefined;
   /** A content that is not the newest any more. */
-  readonly outlived: (id: number, version: number) => void;
+  readonly outlived: (id: number, row: ObjectRow) => void;
 }
 
 export type Became = Omit<Outcome, "n">;

@@ -159,6 +159,18 @@ export class ViceServer {
           return {};
         },
         conflicts: ({ value }, { after }) => ({ conflicts: conflictsOf(value.state, after) }),
+        remember: async ({ value }, { seconds }) => {
+          await value.remember(seconds);
+          return {};
+        },
+        past: ({ value }, { session: given, moment, object, after }) => {
+          session(value, given);
+          return { past: value.past(moment, object, latin1Of(after)) };
+        },
+        versions: ({ value }, { session: given, directory, name, after }) => {
+          session(value, given);
+          return { versions: value.versions(directory, latin1Of(name), after) };
+        },
         settle: async ({ value }, { conflict }) => {
           await value.settle(conflict);
           return {};
@@ -190,6 +202,7 @@ export class ViceServer {
         }),
         keep: ({ value }, given) => {
           session(value, given.session);
+          value.sweep(); // also when nobody writes
           return {};
         },
         giveup: ({ value }, given) => {

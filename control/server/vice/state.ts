@@ -1,4 +1,5 @@
-// The rows of a volume: objects, names, clients, conflicts. Changed by steps alone (control/recoverable).
+// The rows of a volume: objects, names, clients, conflicts, and what they were. Changed by steps alone
+// (control/recoverable).
 //
 // - An object that lost its last name stays as a row that says so (`gone`) for the volume's history time:
 //   what comes back has to be known.
@@ -7,6 +8,7 @@
 
 import type { Outcome } from "../../interface/file-records.js";
 import {
+  attributesBytes,
   EMPTY_HASH,
   type FileAttributes,
   type FileStatus,
@@ -16,6 +18,7 @@ import {
 import type { Policy, Semantics } from "../../interface/vice.js";
 import { NameRows, putRow } from "../../recoverable/rows.js";
 import type { Change, Rows } from "../../recoverable/tables.js";
+import { type PastFrom, type PastRow, PastRows } from "./past.js";
 
 export interface ObjectRow {
   readonly mode: number;
@@ -47,6 +50,8 @@ export interface ObjectRow {
   readonly rival?: readonly [directory: number, name: string];
   /** The content came as this file of `incoming`. */
   readonly content?: string;
+  /** The moment at which its content came (past.ts). */
+  readonly since?: number;
   /** Seconds since 1970 when it lost its last name. */
   readonly gone?: number;
 }
@@ -62,6 +67,8 @@ export interface VolumeRow {
   readonly policy?: Policy;
   /** Bytes that its contents may take; without one: no bound. */
   readonly quota?: number;
+  /** Seconds for which is kept what it was; without: an hour. */
+  readonly history?: number;
   readonly stamp: number;
   /** Of vice's own objects. */
   readonly counter: number;
@@ -99,8 +106,9 @@ export interface Kept {
 export interface OldRow {
   readonly id: number;
   readonly version: number;
-  /** Seconds since 1970 when it may go. */
-  readonly until: number;
+  readonly size: number;
+  /** Seconds since 1970 when it was replaced, or its object removed. */
+  readonly at: number;
 }
 
 const S_IFMT = 0o170000;
@@ -119,6 +127,7 @@ export class VolumeState implements Rows {
   readonly ofKept = new Map<number, Set<number>>();
   readonly aliases = new Map<number, number>();
   readonly old = new Map<string, OldRow>();
+  readonly past = new PastRows();
   /** Bytes of the newest contents of all objects that have a name. */
   bytes = 0;
   live = 0;
@@ -147,6 +156,9 @@ export class VolumeState implements Rows {
         this.old.delete(String(key)); // the map is in the order of their times
         putRow(this.old, String(key), row as OldRow | null);
         return;
+      case "past":
+        this.past.put(Number(key), row as PastRow | PastFrom | null);
+        return;
       default:
         throw new Error(`a volume has no table ${table}`);
     }
@@ -160,6 +172,7 @@ export class VolumeState implements Rows {
     for (const [number, row] of this.conflicts) yield ["conflict", number, row];
     for (const [id, to] of this.aliases) yield ["alias", id, { to }];
     for (const [key, row] of this.old) yield ["old", key, row];
+    yield* this.past.all();
   }
 
   #putObject(id: number, row: ObjectRow | null): void {
@@ -197,6 +210,14 @@ export class VolumeState implements Rows {
     return this.aliases.get(id) ?? id;
   }
 }
+
+/** Names of one page: about as many as fit into an answer. */
+export const ENTRIES_MAX = 500;
+const statusBytes = 420;
+
+/** What a status takes as JSON, at most. */
+export const statusBytesOf = (row: ObjectRow | undefined): number =>
+  statusBytes + 2 * (row?.target?.length ?? 0) + 6 * attributesBytes(row?.attributes);
 
 /** What clients are told of an object. */
 export function statusOf(id: number, row: ObjectRow): FileStatus {
@@ -236,5 +257,6 @@ export function newVolume(
   return [
     ["volume", 0, { ...facts, stamp: 1, counter: ROOT_ID, venuses: 0, conflicts: 0 } satisfies VolumeRow],
     ["object", ROOT_ID, root],
+    ["past", 0, { at: time[0] * 1000 } satisfies PastFrom],
   ];
 }

@@ -68,7 +68,7 @@ export class Storing extends Naming {
     const content = size === 0 ? undefined : install(copy, version, ready?.name);
     this.draft.put(copy, {
       ...(this.draft.object(copy) ?? now),
-      ...{ size, hash, mtime, version, changed: version },
+      ...{ size, hash, mtime, version, changed: version, since: this.given.at },
       ...(content === undefined ? {} : { content }),
       ...(by === undefined ? {} : { by }),
     });
@@ -142,11 +142,12 @@ export class Storing extends Naming {
     from?: string,
   ): void {
     const version = this.draft.stamp();
-    if (row.size > 0) this.given.outlived(id, row.version);
+    if (row.size > 0) this.given.outlived(id, row);
     const content = size === 0 ? undefined : this.given.install(id, version, from);
     const { content: _, ...rest } = row;
     this.draft.put(id, {
-      ...{ ...rest, size, hash, mtime, ctime: time, version, changed: version, by: [this.given.venus, n] },
+      ...{ ...rest, size, hash, mtime, ctime: time, version, changed: version, since: this.given.at },
+      by: [this.given.venus, n],
       ...(content === undefined ? {} : { content }),
     });
   }

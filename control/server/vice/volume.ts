@@ -9,13 +9,14 @@
 import { STD_ARGBAD, STD_NOSPACE, STD_NOTFOUND, STD_NOTNOW, STD_SYSERR } from "../../../core-wasm/status.js";
 import { type Folder, FolderError } from "../../../drivers/folder.js";
 import { type Check, type Findings, noCheck } from "../../interface/file-check.js";
+import { HISTORY_SECONDS_MAX, type Past, type Versions } from "../../interface/file-history.js";
 import {
   type FileRecord,
   type Outcome,
   RECORDS_MAX,
   type Reintegrated,
 } from "../../interface/file-records.js";
-import { attributesBytes, type FileStatus, VENUS_MAX } from "../../interface/file-status.js";
+import { type FileStatus, VENUS_MAX } from "../../interface/file-status.js";
 import {
   type Entries,
   type HelloDocument,
@@ -29,15 +30,16 @@ import { type Change, RecoverableTables } from "../../recoverable/tables.js";
 import { refuse } from "../../stub/refused.js";
 import { type Batch, type BatchGiven, batch } from "./batch.js";
 import { Contents, type NewDigest } from "./contents.js";
+import { History } from "./history.js";
 import { type Merge, readied } from "./readying.js";
 import { onFolder, refusal } from "./refusals.js";
 import { Lie } from "./replay.js";
 import type { Readied } from "./replaying.js";
 import { type Session, Sessions, type SessionsOptions } from "./sessions.js";
 import {
+  ENTRIES_MAX,
   isDirectoryMode,
-  type ObjectRow,
-  type OldRow,
+  statusBytesOf,
   statusOf,
   type VenusRow,
   VolumeState,
@@ -53,24 +55,13 @@ export interface ViceVolumeOptions extends Omit<SessionsOptions, "leaseMs"> {
   readonly time: () => number;
   /** How long promises hold without a word; default 10 s. */
   readonly leaseMs?: number;
-  /** How long contents stay that are not the newest; default an hour. */
-  readonly historySeconds?: number;
   /** Merges contents, for volumes whose policy is `program`. */
   readonly merge?: Merge | undefined;
 }
 
 const leaseDefault = 10_000;
-const historyDefault = 3600;
-const sweptMax = 64;
-/** Names of one page: about as many as fit into an answer. */
-const entriesMax = 500;
-const statusBytes = 420;
 /** Beside outcomes. */
 const toldBytesMax = VICE_PIECE_BYTES - 64 * 1024;
-
-/** What a status takes as JSON, at most. */
-const bytesOf = (row: ObjectRow | undefined): number =>
-  statusBytes + 2 * (row?.target?.length ?? 0) + 6 * attributesBytes(row?.attributes);
 
 export class ViceVolume {
   readonly number: number;
@@ -78,6 +69,7 @@ export class ViceVolume {
   readonly #state: VolumeState;
   readonly #tables: RecoverableTables;
   readonly #contents: Contents;
+  readonly #history: History;
   readonly #sessions: Sessions;
   readonly #leaseMs: number;
   readonly #epoch: string;
@@ -104,6 +96,7 @@ export class ViceVolume {
       throw new FolderError("FOLDER_FAILED", "there is no volume in the folder");
     this.#contents = new Contents(folder, newDigest);
     this.#contents.mend(this.#state);
+    this.#history = new History(this.#state);
     this.#sessions = new Sessions({ ...options, leaseMs });
     this.#epoch = toHex(random(8));
   }
@@ -132,6 +125,7 @@ export class ViceVolume {
     return {
       ...{ name, number: this.number, semantics, policy, stamp, objects: live, bytes, quota },
       ...{ venuses: venuses.size, sessions: this.#sessions.count, conflicts: conflicts.size },
+      ...{ history: this.#history.seconds, historyBytes: this.#history.bytes },
     };
   }
 
@@ -139,6 +133,12 @@ export class ViceVolume {
   async limit(quota: number): Promise<void> {
     const { quota: _, ...row } = this.#volume;
     await this.#step([["volume", 0, quota === 0 ? row : { ...row, quota }]]);
+  }
+
+  /** For how many seconds is kept what was replaced or removed, also before now. */
+  async remember(history: number): Promise<void> {
+    if (history > HISTORY_SECONDS_MAX) refuse(STD_ARGBAD);
+    await this.#step([["volume", 0, { ...this.#volume, history }]]);
   }
 
   /** Takes a conflict off the list. */
@@ -216,7 +216,7 @@ export class ViceVolume {
     const gone: number[] = [];
     let bytes = 0;
     for (const id of ids) {
-      bytes += bytesOf(this.#state.objects.get(id));
+      bytes += statusBytesOf(this.#state.objects.get(id));
       if (bytes > toldBytesMax) break;
       const status = this.#promised(session, id);
       if (status === null) gone.push(id);
@@ -236,12 +236,12 @@ export class ViceVolume {
       else last = middle;
     }
     const names: [string, FileStatus][] = [];
-    let bytes = bytesOf(this.#state.objects.get(directory));
+    let bytes = statusBytesOf(this.#state.objects.get(directory));
     let next = first;
-    for (; next < all.length && names.length < entriesMax; next++) {
+    for (; next < all.length && names.length < ENTRIES_MAX; next++) {
       const name = all[next] ?? "";
       const id = this.#state.names.get(directory)?.get(name) ?? 0;
-      bytes += bytesOf(this.#state.objects.get(id)) + 6 * name.length;
+      bytes += statusBytesOf(this.#state.objects.get(id)) + 6 * name.length;
       if (bytes > VICE_PIECE_BYTES) break;
       const child = this.#promised(session, id);
       if (child === null) continue;
@@ -266,6 +266,15 @@ export class ViceVolume {
     const row = this.#state.objects.get(id);
     if (row?.version === version && row.size === 0) return new Uint8Array(0);
     return this.#contents.read(id, version, position, length) ?? refuse(STD_NOTFOUND);
+  }
+
+  /** An object and its names as of a moment, or as all that ever was (control/interface/file-history.ts). */
+  past(at: number, object: number, after: string): Past {
+    return this.#history.past(this.#options.time(), at, object, after);
+  }
+
+  versions(directory: number, name: string, after: number): Versions {
+    return this.#history.versions(directory, name, after);
   }
 
   // ---- changing ------------------------------------------------------------------------
@@ -336,10 +345,10 @@ export class ViceVolume {
     records: readonly FileRecord[],
   ): Pick<Batch, "outcomes" | "touched"> {
     const seconds = this.#options.time();
-    const { historySeconds = historyDefault } = this.#options;
-    const step = this.#batch({ ...given, state: this.#state, seconds, historySeconds }, records);
+    const at = this.#history.next(seconds);
+    const step = this.#batch({ ...given, state: this.#state, seconds, at }, records);
     if (step.outcomes.length === 0) return refuse(STD_NOSPACE);
-    const swept = this.#sweep(seconds);
+    const swept = this.#history.swept(seconds);
     onFolder(() => {
       for (const [name, [id, version]] of step.installs) this.#contents.install(name, id, version);
       this.#tables.commit([...step.changes, ...swept.changes]);
@@ -349,6 +358,17 @@ export class ViceVolume {
     return step;
   }
 
+  /** Lets go what has had its time, a part of it; whether there was something. Batches do it too. */
+  sweep(): boolean {
+    const { changes, contents } = this.#history.swept(this.#options.time());
+    if (changes.length === 0) return false;
+    onFolder(() => {
+      this.#tables.commit(changes);
+      for (const { id, version } of contents) this.#contents.remove(id, version);
+    });
+    return true;
+  }
+
   #batch(given: BatchGiven, records: readonly FileRecord[]): Batch {
     try {
       return batch(given, records);
@@ -356,23 +376,6 @@ export class ViceVolume {
       if (error instanceof Lie) return refuse(STD_ARGBAD);
       throw error;
     }
-  }
-
-  /** Contents that have outlived their time, and objects that are gone for as long. */
-  #sweep(seconds: number): { readonly changes: Change[]; readonly contents: OldRow[] } {
-    const changes: Change[] = [];
-    const contents: OldRow[] = [];
-    let count = 0;
-    for (const [key, row] of this.#state.old) {
-      if (row.until > seconds || count++ >= sweptMax) break; // in the order in which they were replaced
-      changes.push(["old", key, null]);
-      const object = this.#state.objects.get(row.id);
-      const isNewest = object?.version === row.version;
-      if (isNewest && object.gone === undefined) continue; // it came back
-      if (isNewest) changes.push(["object", row.id, null]);
-      contents.push(row);
-    }
-    return { changes, contents };
   }
 
   #answer(session: Session, outcomes: Outcome[], touched: readonly number[]): Reintegrated {

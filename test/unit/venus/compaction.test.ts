@@ -35,7 +35,7 @@ function replayed(records: readonly FileRecord[], state = emptyVolume(), first =
     const draft = new Draft(state);
     const install = () => "content";
     const others = { machineOf: () => "vice", readied: () => undefined, outlived: () => undefined };
-    const given = { draft, venus, machine: "m", seconds: 1, install, ...others };
+    const given = { draft, venus, machine: "m", seconds: 1, at: 1000, install, ...others };
     const outcome = replay(given, { ...record, n: first + index });
     expect(outcome, JSON.stringify(records)).toMatchObject({ became: expect.stringMatching(/done|same/) });
     for (const change of draft.changes()) state.apply(...change);

@@ -107,6 +107,16 @@ export class FilesWorld {
         const [object, version] = [Number(given.object), Number(given.version)];
         return { data: volume.fetch(object, version, Number(given.position), Number(given.length)) };
       }
+      case "past": {
+        session();
+        const after = new TextDecoder().decode(bytesOf("after"));
+        return { past: json(volume.past(Number(given.moment), Number(given.object), after)) };
+      }
+      case "versions": {
+        session();
+        const name = new TextDecoder().decode(bytesOf("name"));
+        return { versions: json(volume.versions(Number(given.directory), name, Number(given.after))) };
+      }
       case "send":
         return {
           next: volume.send(session(), Number(given.record), Number(given.position), bytesOf("data")),

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { passingSecrets } from "../../../../control/capability/secrets.js";
+import { pastSchema, versionsSchema } from "../../../../control/interface/file-history.js";
 import { idOf, ROOT_ID } from "../../../../control/interface/file-status.js";
 import { venusTable } from "../../../../control/interface/venus.js";
 import { entriesSchema, helloSchema, viceTable, volumeSchema } from "../../../../control/interface/vice.js";
@@ -188,6 +189,18 @@ describe("vice over RPC", () => {
     const touch = { ...base, n: 3, op: "setattr", id, base: 0, mode: 0o600 };
     await vice.end(writer.calls.reintegrate({ session: writer.session, records: { records: [touch] } }));
     expect(vice.broken).toEqual([[id]]);
+    const { session } = reader;
+    const name = new TextEncoder().encode("f\xff");
+    const { versions } = versionsSchema.parse(
+      (await vice.end(reader.calls.versions({ session, directory, name, after: 0 }))).versions,
+    );
+    expect(versions).toMatchObject([{ machine: "m", until: 0, status: { id, version, size: 5 } }]);
+    const asked = { session, moment: versions[0]?.from ?? 0, object: ROOT_ID, after: new Uint8Array(0) };
+    const past = pastSchema.parse((await vice.end(reader.calls.past(asked))).past);
+    expect(past.names).toMatchObject([["f\xff", { id, mode: 0o100644 }]]);
+    await vice.end(reader.calls.remember({ seconds: 60 }));
+    expect(volumeSchema.parse((await vice.end(reader.calls.describe())).volume).history).toBe(60);
+    expect(await vice.refused(reader.calls.remember({ seconds: 2 ** 31 }))).toBe("STD_ARGBAD");
     expect(
       await vice.refused(
         writer.calls.reintegrate({ session: writer.session, records: { records: [{ n: 4 }] } }),
@@ -196,6 +209,7 @@ describe("vice over RPC", () => {
     expect(await vice.refused(reader.calls.keep({ session: new Uint8Array(8) }))).toBe("STD_NOTNOW");
     const readOnly = await vice.end(stub(vice.near, viceTable, volume).restrict({ mask: 1 }));
     const denied = stub(vice.near, viceTable, readOnly.capability);
+    expect(await vice.refused(denied.remember({ seconds: 1 }))).toBe("STD_DENIED");
     expect(await vice.refused(denied.reintegrate({ session: reader.session, records }))).toBe("STD_DENIED");
     expect(vice.failures).toEqual([]);
   });
