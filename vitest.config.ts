@@ -53,8 +53,9 @@ const longOnly =
 const quickOnly =
   tier === "long"
     ? [
-        ...["bad-input", "calls", "completion", "deploy", "ethernet", "failover", "lab", "lab-crash"],
-        ...["lab-demo", "node-service", "router", "table"],
+        ...["apply", "bad-input", "calls", "capture", "completion", "control", "deploy", "dissector"],
+        ...["ethernet", "failover", "impair", "lab", "lab-crash", "lab-demo", "lab-pool", "node-service"],
+        ...["remote", "router", "table", "tap"],
         ...["raw-ip", "wires"], // raw-socket is built for the quick tier's Node.js
       ].map(path)
     : [];

@@ -6,65 +6,28 @@
 //   that turns up later is told of.
 // - Its folder (leases, files for TFTP) is made anew and removed in the end.
 
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { exitCodes, ProteusError } from "../../control/kernel/errors.js";
 import { openRaw } from "../../drivers/ethernet/raw.js";
-import { withLine } from "../formats.js";
-import { biosLoader, dnsmasqSaid, dnsmasqSettings, startDnsmasq, uefiIpxe, uefiLoader } from "./dnsmasq.js";
+import { dnsmasqSaid, dnsmasqSettings, startDnsmasq } from "./dnsmasq.js";
+import { BootFiles, type BootFilesOptions } from "./files.js";
 import { noRouter, understand } from "./frames.js";
 import { type HttpFile, serveHttp } from "./http.js";
 import { lookForServer } from "./look.js";
-import {
-  type BootSystem,
-  initramfsFile,
-  ipxeLinuxScript,
-  ipxeScript,
-  type Known,
-  linuxKernelFile,
-  type Machines,
-  toldTo,
-} from "./machines.js";
+import type { BootSystem } from "./machines.js";
 import { type BootNetwork, neighbourNow, networkOf } from "./network.js";
-import { type BootStep, machinesMax, Progress } from "./progress.js";
+import { type BootStep, Progress } from "./progress.js";
 
-export interface LinuxFiles {
-  readonly kernel: string;
-  readonly initramfs: string;
-  readonly words: readonly string[];
-}
-
-export interface ServeOptions {
+export interface ServeOptions extends BootFilesOptions {
   readonly interface: string;
   /** Another DHCP server may be there, and stays the one that gives addresses away. */
   readonly beside: boolean;
-  readonly machines: Machines;
   /** Only machines that an option names are answered. */
   readonly only: boolean;
-  /** By MAC address the machines that the pool knows; asked anew for each machine. */
-  readonly registry: () => ReadonlyMap<string, Known>;
-  /** What those get of whom nothing is said. */
-  readonly system: BootSystem;
-  /** Kernel, initramfs and first words of Linux machines; left out: there are none. */
-  readonly linux?: LinuxFiles | undefined;
-  /** Words for every machine. */
-  readonly words: readonly string[];
-  /** The usual images. */
-  readonly elf: string;
-  readonly efi: string;
   readonly httpPort: number;
-  /** The folder of iPXE's loaders; without it a BIOS without iPXE gets none. */
-  readonly loaders: string;
   readonly step: (step: BootStep, name: string, system: BootSystem) => void;
   readonly say: (line: string) => void;
   readonly serving: (network: BootNetwork, http: string) => void;
@@ -89,7 +52,7 @@ function otherServer(name: string, server: string): ProteusError {
 
 /** Serves until `abort`. `began` gets what the caller tells of the pool to. */
 export async function bootServe(options: ServeOptions, began: (served: Served) => void): Promise<void> {
-  const { interface: name, machines, registry, words, say, abort } = options;
+  const { interface: name, machines, say, abort } = options;
   const network = await networkOf(name);
   const other = await lookForServer(name, abort);
   abort.throwIfAborted();
@@ -98,45 +61,20 @@ export async function bootServe(options: ServeOptions, began: (served: Served) =
   const folder = mkdtempSync(join(tmpdir(), "proteus-boot-"));
   const closing: (() => void)[] = [() => rmSync(folder, { recursive: true, force: true })];
   try {
-    const elf = readFileSync(options.elf);
-    const efi = readFileSync(options.efi);
-    const { linux } = options;
-    const told = (mac: string) => toldTo(mac, machines, registry(), words, options.system);
-    const isLinux = (mac: string): boolean => linux !== undefined && told(mac).system === "linux";
+    const files = new BootFiles(options);
     const nameOf = new Map<string, string>();
     const progress = new Progress((step) => {
-      if (step.state === "asked") nameOf.set(step.mac, told(step.mac).name);
-      const system = isLinux(step.mac) ? "linux" : "metal";
+      if (step.state === "asked") nameOf.set(step.mac, files.told(step.mac).name);
+      const system = files.isLinux(step.mac) ? "linux" : "metal";
       options.step(step, nameOf.get(step.mac) ?? step.mac, system);
     });
     const now = (): number => performance.now();
     const macs = new Map<string, string>(); // by IP address
     const macOf = (ip: string): string | undefined => macs.get(ip) ?? neighbourNow(ip, name);
-    const application = (mac: string): Uint8Array => {
-      const own = machines.get(mac)?.efi;
-      if (own === undefined && isLinux(mac)) return readFileSync(join(options.loaders, uefiIpxe));
-      return own === undefined ? withLine(efi, told(mac).line) : readFileSync(own);
-    };
     let http = "";
     const file = (asked: string, ip: string): HttpFile | undefined => {
       const mac = macOf(ip);
-      if (mac === undefined) return undefined;
-      const binary = (bytes: Uint8Array): HttpFile => ({ type: "application/octet-stream", bytes });
-      if (asked === "boot.ipxe") {
-        const { line } = told(mac);
-        const first = isLinux(mac) ? [...(linux?.words ?? []), line].join(" ") : line;
-        const script = isLinux(mac) ? ipxeLinuxScript(http, first) : ipxeScript(http, line);
-        return { type: "text/plain", bytes: Buffer.from(script) };
-      }
-      if (linux !== undefined && (asked === linuxKernelFile || asked === initramfsFile))
-        return {
-          type: "application/octet-stream",
-          path: asked === initramfsFile ? linux.initramfs : linux.kernel,
-        };
-      if (asked === "proteus.elf") return binary(readOr(machines.get(mac)?.elf, elf));
-      // iPXE gives the command line too; what is called with it comes first.
-      if (asked === uefiLoader) return { type: "application/efi", bytes: application(mac) };
-      return undefined;
+      return mac === undefined ? undefined : files.overHttp(asked, mac, http);
     };
     const begun = new Map<string, number>();
     const loading = (asked: string, ip: string, done: boolean): void => {
@@ -153,24 +91,10 @@ export async function bootServe(options: ServeOptions, began: (served: Served) =
     closing.push(() => web.server.closeAllConnections());
     http = `http://${network.address}:${web.port}`;
 
-    const prepared = new Set<string>();
-    /** What TFTP gives a machine: in a folder that is called after its MAC address. */
-    const prepare = (mac: string, into = join(folder, "files", mac.replaceAll(":", "-"))): void => {
-      if (prepared.has(mac) && progress.state(mac) !== "asked") return;
-      if (!prepared.has(mac) && prepared.size >= machinesMax) return;
-      prepared.add(mac);
-      mkdirSync(into, { recursive: true, mode: 0o755 });
-      writeFileSync(join(into, uefiLoader), application(mac), { mode: 0o644 });
-      try {
-        copyFileSync(join(options.loaders, biosLoader), join(into, biosLoader));
-      } catch {
-        // Without the package ipxe: told of by the caller.
-      }
-    };
     const settings = join(folder, "dnsmasq.conf");
     const only = options.only ? [...machines.keys()] : undefined;
-    mkdirSync(join(folder, "files"), { mode: 0o755 });
-    writeFileSync(join(folder, "files", uefiLoader), withLine(efi, words.join(" ")), { mode: 0o644 });
+    const tftp = join(folder, "files");
+    files.prepareFolder(tftp);
     const shape = { ...network, interface: name, beside: options.beside, only, folder, http };
     writeFileSync(settings, dnsmasqSettings(shape), { mode: 0o644 });
     chmodSync(folder, 0o755); // dnsmasq becomes another user before it reads there
@@ -181,7 +105,7 @@ export async function bootServe(options: ServeOptions, began: (served: Served) =
       const said = dnsmasqSaid(line);
       if (said?.kind === "asked") {
         progress.asked(said.mac, now());
-        prepare(said.mac);
+        files.prepare(tftp, said.mac, progress.state(said.mac) === "asked");
         if (said.address !== undefined) macs.set(said.address, said.mac);
       } else if (said?.kind === "sent") {
         const mac = macOf(said.address);
@@ -229,6 +153,3 @@ export async function bootServe(options: ServeOptions, began: (served: Served) =
     for (const close of closing.reverse()) close();
   }
 }
-
-const readOr = (path: string | undefined, usual: Uint8Array): Uint8Array =>
-  path === undefined ? usual : readFileSync(path);
