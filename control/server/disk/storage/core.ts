@@ -79,6 +79,8 @@ export class Core {
   isCacheLost = false;
   /** Another generation has to begin before the next write. */
   isTurnDue = false;
+  /** What an earlier server's users have written may be in caches alone, until a flush of this one has ended. */
+  isInherited = false;
   /** Requests of users under way, and when the last one ended. */
   #users = 0;
   #usedAt = Number.NEGATIVE_INFINITY;
@@ -277,10 +279,11 @@ export class Core {
 
   /** Some write that has ended may be in caches alone. */
   get isUnflushed(): boolean {
-    return this.#volatile > this.#flushedTo;
+    return this.isInherited || this.#volatile > this.#flushedTo;
   }
 
   flushed(done: number): void {
+    this.isInherited = false;
     this.#flushedTo = Math.max(this.#flushedTo, done - 1);
   }
 

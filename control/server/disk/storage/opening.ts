@@ -16,7 +16,7 @@ import { LEASE_MS, type MemberFound } from "../member/port.js";
 import type { MemberEntry, MemberRecord } from "../member/record.js";
 import type { Core } from "./core.js";
 import { type Decision, decide, entryOf, type Seen } from "./decision.js";
-import { runsOf, union } from "./extents.js";
+import { isEmptyMap, runsOf, union } from "./extents.js";
 import type { MemberLink } from "./member-link.js";
 import { inTime, keep } from "./returning.js";
 import { keepScrubbed } from "./scrubbing.js";
@@ -171,6 +171,7 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
     return [...bound.values()].flatMap(({ record }) => (id && sameBytes(record.member, id) ? [record] : []));
   });
   let isTurnDue = false;
+  let isCopyAway = false;
   chief.members.forEach((entry, place) => {
     const member = core.members.find((each) => sameBytes(each.entry.id, entry.id));
     if (member === undefined) return;
@@ -178,10 +179,13 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
     const binding = bound.get(member);
     member.generation =
       binding?.record.generation ?? (entry.state === "in-sync" ? chief.generation : entry.since);
-    if (binding !== undefined) member.renewedAt = binding.sentAt;
     // Whoever does not answer may have a generation that nobody else has heard of: a later one has to begin
-    // before anything is acknowledged, or that one would win.
-    else isTurnDue = true;
+    // before anything is acknowledged, or that one would win. So would a copy that has lost with its cache
+    // what others have brought to their media, where no bit tells of it any more.
+    if (binding === undefined) {
+      isTurnDue = true;
+      isCopyAway ||= entry.state === "in-sync" && !entry.isWitness;
+    } else member.renewedAt = binding.sentAt;
     const isIn = inSync.includes(place) || entry.isWitness;
     if (isIn) {
       member.entry = { ...entry, state: "in-sync", lacks: null };
@@ -197,8 +201,11 @@ async function begin(core: Core, decision: Serve, bound: ReadonlyMap<MemberLink,
     const since = entry.state === "out" ? entry.since : member.generation;
     member.entry = { ...entry, state: "out", since, lacks: null };
   });
-  core.turnSoon(decision.isTurning);
-  core.isTurnDue = isTurnDue && !decision.isTurning;
+  core.isInherited = isCopyAway || !isEmptyMap(decision.unsure);
+  // Where any copy may serve, two that only look would be two histories: there the first flush turns.
+  const isTurning = decision.isTurning || (isCopyAway && core.facts.serve === "majority");
+  core.turnSoon(isTurning);
+  core.isTurnDue = isTurnDue && !isTurning;
   core.phase = "serving";
   for (const member of core.members) void keep(core, member);
   core.changed.fire();

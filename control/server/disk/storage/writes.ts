@@ -223,7 +223,8 @@ export function zero(core: Core, block: number, blocks: number, options: ZeroOpt
 /** What has ended before is on the media of those that have to have it. */
 export function flush(core: Core): Promise<void> {
   return core.request(async () => {
-    await core.gate();
+    // What an absent copy may have lost is not said to be kept while that copy would still be taken for valid.
+    await (core.isUnflushed ? readyToWrite(core) : core.gate());
     const { done } = core;
     const parts = core.algorithm.parts(core.entries, 0, core.facts.blocks);
     const { acked, ended } = spread(
