@@ -6,7 +6,7 @@
 //   takes it off first. Other file systems are left alone.
 // - Nothing here touches what lies behind the mount: who serves it might be waiting for us.
 
-import { closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { type FuseCalls, fuseCalls } from "./calls.js";
 import { FuseError } from "./errors.js";
 
@@ -40,11 +40,11 @@ export function mountsAt(
   return here.map(([, , type = ""]) => type).reverse();
 }
 
-/** True when a mount of ours is there whose program is gone. */
+/** True when a mount of ours is there whose program is gone. Its root's attributes the kernel may still know. */
 export function isAbandoned(target: string): boolean {
   if (mountsAt(target)[0] !== fuseType) return false;
   try {
-    statSync(target);
+    statfsSync(target);
     return false;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
