@@ -53,9 +53,8 @@ const longOnly =
 const quickOnly =
   tier === "long"
     ? [
-        ...["apply", "bad-input", "calls", "capture", "completion", "control", "deploy", "dissector"],
-        ...["ethernet", "failover", "impair", "lab", "lab-crash", "lab-demo", "lab-pool", "node-service"],
-        ...["remote", "router", "table", "tap"],
+        ...["bad-input", "calls", "capture", "completion", "deploy", "ethernet", "failover", "files"],
+        ...["lab", "lab-crash", "lab-demo", "lab-pool", "node-service", "router", "table", "tap"],
         ...["raw-ip", "wires"], // raw-socket is built for the quick tier's Node.js
       ].map(path)
     : [];
