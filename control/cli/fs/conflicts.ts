@@ -15,6 +15,7 @@ import { emit } from "../output.js";
 import { parseCount } from "../quantity.js";
 import { table } from "../table.js";
 import { parseTarget } from "../target.js";
+import { shownName } from "./names.js";
 import { findVolume } from "./volume.js";
 
 export type Conflict = Conflicts["conflicts"][number];
@@ -26,8 +27,6 @@ export interface ResolveOptions extends CallingOptions {
 /** More are not listed: somebody has to look at each. */
 const listedMax = 100_000;
 
-const asText = (name: string): string => Buffer.from(name, "latin1").toString("utf8");
-
 async function conflictsOf(
   via: Kernel | Transact,
   capability: Capability,
@@ -38,7 +37,11 @@ async function conflictsOf(
   for (let after = 0; found.length < listedMax; ) {
     const { conflicts, more } = conflictsSchema.parse((await calls.conflicts({ after })).conflicts);
     for (const { kept, path, ...each } of conflicts)
-      found.push({ ...each, path: asText(path), ...(kept === undefined ? {} : { kept: asText(kept) }) });
+      found.push({
+        ...each,
+        path: shownName(path),
+        ...(kept === undefined ? {} : { kept: shownName(kept) }),
+      });
     after = conflicts.at(-1)?.number ?? Number.MAX_SAFE_INTEGER;
     if (!more) break;
   }

@@ -1,11 +1,11 @@
 // `proteus fs history` and `fs volume history`: earlier versions at a mount, and how long they are kept.
 //
-// - Reads the hidden folder .history of the mount that a path is on, as any program can: what is named here
+// - Reads the hidden folder .history of the mount that a path is on, as programs do: what is named here
 //   can be copied from there. A path that is gone by now is known too.
 // - There is no command that brings a version back: cp does.
 
 import { lstatSync, readdirSync, type Stats } from "node:fs";
-import { basename, join, relative } from "node:path";
+import { basename, join } from "node:path";
 import { HISTORY_NAME, VERSIONS_NAME } from "../../interface/file-history.js";
 import { viceTable } from "../../interface/vice.js";
 import { exitCodes, ProteusError } from "../../kernel/errors.js";
@@ -14,7 +14,7 @@ import { type CallingOptions, calling, locateTimeout } from "../calling.js";
 import { emit } from "../output.js";
 import { table } from "../table.js";
 import { parseTarget } from "../target.js";
-import { mountsHere, requireMount, targetOf } from "./mounts.js";
+import { requireMountOf, targetOf } from "./mounts.js";
 import { findVolume, historySeconds } from "./volume.js";
 
 /** Of more names than this the versions are not counted. */
@@ -57,21 +57,13 @@ function read(folder: string, path: string): readonly Found[] {
   }
 }
 
-/** The mount that a path is on: the innermost one. Throws FS_NOT_MOUNTED. */
-function mountOf(path: string): string {
-  const around = mountsHere()
-    .map(({ target }) => target)
-    .filter((target) => path === target || path.startsWith(`${target}/`));
-  return around.sort((one, other) => other.length - one.length)[0] ?? requireMount(path).target;
-}
-
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
 /** Versions of a file, or the names that a folder has and had. */
 export function history(given: string | undefined, { json }: { readonly json: boolean }): void {
   const path = targetOf(given ?? ".");
-  const target = mountOf(path);
-  const found = read(join(target, HISTORY_NAME, VERSIONS_NAME, relative(target, path)), path);
+  const { mount, below } = requireMountOf(path);
+  const found = read(join(mount.target, HISTORY_NAME, VERSIONS_NAME, below), path);
   // Names are folders there, of names or of versions; versions are none.
   const isFolder = found.length === 0 || found[0]?.stats?.isDirectory() === true;
   if (!isFolder) {

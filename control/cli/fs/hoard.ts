@@ -12,13 +12,11 @@ import { sizeText } from "../quantity.js";
 import { table } from "../table.js";
 import { askedFor } from "./asking.js";
 import { requireMountOf } from "./mounts.js";
+import { nameBytes, shownName } from "./names.js";
 
 interface Options {
   readonly json: boolean;
 }
-
-const asBytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
-const asText = (name: string): string => Buffer.from(name, "latin1").toString("utf8");
 
 const pinnedSchema = z.object({ became: z.enum(["done", "same", "missing", "unknown", "full"]) });
 const pinsSchema = z.object({
@@ -54,7 +52,7 @@ export function hoardLines(target: string, hoard: unknown): readonly string[] {
 async function pin(word: "add" | "remove", path: string, { json }: Options): Promise<void> {
   const { mount, below } = requireMountOf(path);
   const { target } = mount;
-  const { became } = await askedFor(pinnedSchema, target, `hoard-${word}`, asBytes(below));
+  const { became } = await askedFor(pinnedSchema, target, `hoard-${word}`, nameBytes(below));
   const shown = { target, path: resolve(path), became };
   if (became === "done" || became === "same") {
     const is = word === "add" ? "is pinned" : "is not pinned any more";
@@ -93,7 +91,7 @@ async function list(path: string, { json }: Options): Promise<void> {
   const { pins } = await askedFor(pinsSchema, target, "hoard-list");
   const shown = pins.map((each) => ({
     ...each,
-    path: each.path === null ? null : `${target}${asText(each.path)}`,
+    path: each.path === null ? null : `${target}${shownName(each.path)}`,
   }));
   emit("fs hoard list", json, { target, pins: shown }, () =>
     shown.length === 0

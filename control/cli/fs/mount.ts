@@ -24,6 +24,7 @@ import { parseTarget } from "../target.js";
 import { asked } from "./asking.js";
 import { hoardLines } from "./hoard.js";
 import { mountsHere, removeMount, requireMount, socketOf, targetOf, writeMount } from "./mounts.js";
+import { shownName } from "./names.js";
 import { verifyAskedSchema } from "./verify.js";
 import { findVolume } from "./volume.js";
 
@@ -170,9 +171,6 @@ const logSchema = z.object({
     }),
   ),
 });
-
-/** Names are bytes: shown as the text that they are, where they are one. */
-const shownName = (name: string): string => Buffer.from(name, "latin1").toString();
 
 /** The records of a mount that vice has not taken. */
 export async function log(mountpoint: string, { json }: { readonly json: boolean }): Promise<void> {

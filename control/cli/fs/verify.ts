@@ -17,6 +17,7 @@ import { table } from "../table.js";
 import { parseTarget } from "../target.js";
 import { askedFor } from "./asking.js";
 import { requireMount } from "./mounts.js";
+import { shownName } from "./names.js";
 import { findVolume } from "./volume.js";
 
 /** What the socket of a mount is asked. */
@@ -52,11 +53,9 @@ const ended = (why: string): ProteusError =>
     hint: "try again",
   });
 
-const asText = (name: string): string => Buffer.from(name, "latin1").toString("utf8");
-
 function show(command: string, facts: Readonly<Record<string, unknown>>, check: Check, json: boolean): void {
   const { problems, found, left, isRepair, files, objects, bytes, isCompared } = check;
-  const shown = problems.map((each) => ({ ...each, name: asText(each.name) }));
+  const shown = problems.map((each) => ({ ...each, name: shownName(each.name) }));
   const report = { ...facts, objects, files, bytes, isCompared, isRepair, found, left, clean: left === 0 };
   const compared = `${isCompared ? "" : "not "}compared with the server's rows`;
   emit(command, json, { ...report, problems: shown }, () =>
