@@ -28,11 +28,6 @@ export class Kept {
     this.#names = names;
   }
 
-  /** Objects that are kept. */
-  get size(): number {
-    return this.#counts.size;
-  }
-
   /** Something waits for `settle`. */
   get isLoose(): boolean {
     return this.#loose.size > 0;

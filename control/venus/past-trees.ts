@@ -2,7 +2,7 @@
 //
 // - Directories as of a moment never change: kept in memory, the least recently used go. Those of all that
 //   ever was, and versions, are asked for each time.
-// - `done` gets null with why: no connection, or vice has it no more.
+// - `done` gets an errno where there is none: no connection, or vice has it no more.
 
 import { errno } from "../../drivers/file-system.js";
 import { EVER, pastSchema, type Versions, versionsSchema } from "../interface/file-history.js";

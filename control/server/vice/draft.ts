@@ -5,6 +5,7 @@
 // - What was touched is known afterwards: whose promises break, and what the client is told.
 
 import type { FileTime } from "../../interface/file-status.js";
+import { nameOfKey } from "../../recoverable/rows.js";
 import type { Change } from "../../recoverable/tables.js";
 import {
   type ConflictRow,
@@ -156,10 +157,7 @@ export class Draft {
 
   /** Names that it gives or takes, with what will have them; 0: nothing. */
   get renamed(): readonly (readonly [directory: number, name: string, id: number])[] {
-    return [...this.#names].map(([key, id]) => {
-      const slash = key.indexOf("/");
-      return [Number(key.slice(0, slash)), key.slice(slash + 1), id] as const;
-    });
+    return [...this.#names].map(([key, id]) => [...nameOfKey(key), id] as const);
   }
 
   /** The step. */

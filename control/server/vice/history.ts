@@ -13,6 +13,7 @@ import { VICE_PIECE_BYTES } from "../../interface/vice.js";
 import type { Change } from "../../recoverable/tables.js";
 import { refuse } from "../../stub/refused.js";
 import { everNames, lastSeen, lastWith, nameAt, namesAt, objectAt, versionsOf } from "./past.js";
+import { firstBehind } from "./sorted.js";
 import {
   ENTRIES_MAX,
   isDirectoryMode,
@@ -88,7 +89,7 @@ export class History {
     if (!isDirectoryMode(row.mode)) return { status: statusOf(id, row), names, more: false };
     const all = this.#names(id, at, stamp);
     let bytes = statusBytesOf(row);
-    let next = firstAfter(all, after);
+    let next = firstBehind(all, after);
     for (; next < all.length && names.length < ENTRIES_MAX; next++) {
       const name = all[next] ?? "";
       const child = at === EVER ? lastWith(state, id, name) : nameAt(state, id, name, stamp);
@@ -167,14 +168,4 @@ export class History {
     }
     return changes.length === 0 ? [] : [...changes, ["past", 0, { at: from }]];
   }
-}
-
-function firstAfter(names: readonly string[], after: string): number {
-  let first = 0;
-  for (let last = names.length; first < last; ) {
-    const middle = (first + last) >> 1;
-    if ((names[middle] ?? "") <= after) first = middle + 1;
-    else last = middle;
-  }
-  return first;
 }

@@ -8,6 +8,7 @@
 
 import type { Change } from "../../recoverable/tables.js";
 import type { Draft } from "./draft.js";
+import { firstBehind } from "./sorted.js";
 import type { ObjectRow, VolumeState } from "./state.js";
 
 export interface PastRow {
@@ -33,18 +34,6 @@ interface Until<Value> {
 }
 
 const none: readonly never[] = [];
-
-/** The first that is behind a number, in what rises. */
-function firstBehind<Item>(items: readonly Item[], number: number, of: (item: Item) => number): number {
-  let first = 0;
-  for (let last = items.length; first < last; ) {
-    const middle = (first + last) >> 1;
-    const item = items[middle];
-    if (item !== undefined && of(item) <= number) first = middle + 1;
-    else last = middle;
-  }
-  return first;
-}
 
 const stampOf = ({ stamp }: { readonly stamp: number }): number => stamp;
 

@@ -36,6 +36,7 @@ import { onFolder, refusal } from "./refusals.js";
 import { Lie } from "./replay.js";
 import type { Readied } from "./replaying.js";
 import { type Session, Sessions, type SessionsOptions } from "./sessions.js";
+import { firstBehind } from "./sorted.js";
 import {
   ENTRIES_MAX,
   isDirectoryMode,
@@ -229,15 +230,9 @@ export class ViceVolume {
     const status = this.#promised(session, directory);
     if (status === null || !isDirectoryMode(status.mode)) return refuse(STD_NOTFOUND);
     const all = this.#sortedNames(directory, status.version);
-    let first = 0;
-    for (let last = all.length; first < last; ) {
-      const middle = (first + last) >> 1;
-      if ((all[middle] ?? "") <= after) first = middle + 1;
-      else last = middle;
-    }
     const names: [string, FileStatus][] = [];
     let bytes = statusBytesOf(this.#state.objects.get(directory));
-    let next = first;
+    let next = firstBehind(all, after);
     for (; next < all.length && names.length < ENTRIES_MAX; next++) {
       const name = all[next] ?? "";
       const id = this.#state.names.get(directory)?.get(name) ?? 0;
