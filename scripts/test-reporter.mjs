@@ -6,7 +6,7 @@
 // - A test file that does not load, and an error outside of any test, count as failed:
 //   vitest's own totals leave them out.
 
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 
 const reasonBytes = 600;
 
@@ -56,6 +56,9 @@ export default class TestReporter {
         else report.skipped.push({ name, reason: result.note ?? "" });
       }
     }
-    if (process.env.PROTEUS_REPORT) writeFileSync(process.env.PROTEUS_REPORT, JSON.stringify(report));
+    const path = process.env.PROTEUS_REPORT;
+    if (!path) return;
+    writeFileSync(`${path}.new`, JSON.stringify(report));
+    renameSync(`${path}.new`, path); // whole, whenever this is stopped
   }
 }
