@@ -9,27 +9,18 @@ import { ECHO_EXECUTIONS } from "../../../control/interface/echo.js";
 import { fromHex } from "../../../control/kernel/bytes.js";
 import { trans } from "../../../control/kernel/calls.js";
 import { STD_OK } from "../../../core-wasm/status.js";
-import type { Faults } from "../../../drivers/fault/faults.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
 import { perTier } from "../../simulation/seeds.js";
+import { faultGrid } from "../rpc/fault-grid.js";
 import { made, until } from "./metal-room.js";
 
 const ECHO = 1004;
 const callsEach = perTier({ quick: 6, long: 30, nightly: 300 });
 const bytesMax = 20_000;
 
-const shares = { loss: [0, 0.05, 0.2], duplicate: [0, 0.2], reorder: [0, 0.2], corrupt: [0, 0.03] };
-const grid: Partial<Faults>[] = shares.loss.flatMap((loss) =>
-  shares.duplicate.flatMap((duplicate) =>
-    shares.reorder.flatMap((reorder) =>
-      shares.corrupt.map((corrupt): Partial<Faults> => ({ loss, duplicate, reorder, corrupt })),
-    ),
-  ),
-);
-
 describe("a metal machine behind a bad link", () => {
-  it.each(grid)("executes each call once and answers what it was sent: %j", async (faults) => {
-    const seed = 1 + grid.indexOf(faults);
+  it.each(faultGrid)("executes each call once and answers what it was sent: %j", async (faults) => {
+    const seed = 1 + faultGrid.indexOf(faults);
     const there = made({ version: 2 }, {}, { seed, in: faults, out: faults });
     const random = new SeededRandom(seed);
     const port = fromHex(there.machine.served().servers.echo) ?? new Uint8Array(6);

@@ -11,9 +11,10 @@ import { compact } from "../../../control/venus/compaction.js";
 import { effectOf, isDirectory } from "../../../control/venus/effect.js";
 import { CacheState, nameChange } from "../../../control/venus/state.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
+import { perTier } from "../../simulation/seeds.js";
 import { sha256 } from "../server/vice/world.js";
 
-const seeds = { quick: 400, long: 4000, nightly: 100_000 }[process.env.PROTEUS_TIER ?? "quick"] ?? 400;
+const seeds = perTier({ quick: 400, long: 4000, nightly: 100_000 });
 type Fresh = FileRecord extends infer R
   ? R extends FileRecord
     ? Omit<R, "n" | "checked" | "time">

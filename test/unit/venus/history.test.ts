@@ -4,9 +4,10 @@
 import { describe, expect, it } from "vitest";
 import { momentName } from "../../../control/interface/file-history.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
+import { perTier } from "../../simulation/seeds.js";
 import { FilesWorld, type Mount } from "./world.js";
 
-const seeds = { quick: 10, long: 100, nightly: 2000 }[process.env.PROTEUS_TIER ?? "quick"] ?? 10;
+const seeds = perTier({ quick: 10, long: 100, nightly: 2000 });
 const [ENOENT, EROFS, ETIMEDOUT] = [2, 30, 110];
 
 /** Now, as a name: steps of one millisecond have later moments each. */

@@ -6,9 +6,10 @@ import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../drivers/fault/random.js";
 import type { FileAnswer, FileRequest, FileSystem } from "../../../drivers/file-system.js";
 import { MemoryFileSystem } from "../../../drivers/memory/file-system.js";
+import { perTier } from "../../simulation/seeds.js";
 import { FilesWorld, KernelSide, type Mount } from "./world.js";
 
-const seeds = { quick: 40, long: 400, nightly: 20_000 }[process.env.PROTEUS_TIER ?? "quick"] ?? 40;
+const seeds = perTier({ quick: 40, long: 400, nightly: 20_000 });
 
 class Model extends KernelSide {
   protected readonly fileSystem: FileSystem = new MemoryFileSystem({

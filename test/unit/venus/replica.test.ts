@@ -3,9 +3,10 @@
 
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../drivers/fault/random.js";
+import { perTier } from "../../simulation/seeds.js";
 import { FilesWorld, type Mount } from "./world.js";
 
-const seeds = { quick: 20, long: 200, nightly: 10_000 }[process.env.PROTEUS_TIER ?? "quick"] ?? 20;
+const seeds = perTier({ quick: 20, long: 200, nightly: 10_000 });
 const folders = ["", "d", "d/e"];
 const names = ["a", "b", "c"];
 

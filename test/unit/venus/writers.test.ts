@@ -4,9 +4,10 @@
 
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../drivers/fault/random.js";
+import { perTier } from "../../simulation/seeds.js";
 import { FilesWorld, type Mount } from "./world.js";
 
-const seeds = { quick: 30, long: 300, nightly: 20_000 }[process.env.PROTEUS_TIER ?? "quick"] ?? 30;
+const seeds = perTier({ quick: 30, long: 300, nightly: 20_000 });
 const names = ["a", "b", "d/a", "d/b"];
 
 async function play(seed: number): Promise<void> {

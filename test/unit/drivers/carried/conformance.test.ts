@@ -12,10 +12,10 @@ import { Service } from "../../../../control/kernel/service.js";
 import { STD_OK } from "../../../../core-wasm/status.js";
 import { decodeMessage, encodeMessage, frameOf } from "../../../../drivers/carried/message.js";
 import { FaultDevice } from "../../../../drivers/fault/fault.js";
-import type { Faults } from "../../../../drivers/fault/faults.js";
 import { SeededRandom } from "../../../../drivers/fault/random.js";
 import { getPort } from "../../../simulation/pairs.js";
 import { perTier } from "../../../simulation/seeds.js";
+import { faultGrid } from "../../rpc/fault-grid.js";
 import { messages, Replay, recording, type Wire } from "../../rpc/recordings.js";
 import { type CarriedWire, deviceAt, type End, joined, until, type WireName, wires } from "./carried-room.js";
 
@@ -23,15 +23,6 @@ const farewell = 999;
 const callsEach = perTier({ quick: 3, long: 12, nightly: 120 });
 const bytesMax = 8000;
 const names = Object.keys(wires) as WireName[];
-
-const shares = { loss: [0, 0.05, 0.2], duplicate: [0, 0.2], reorder: [0, 0.2], corrupt: [0, 0.03] };
-const grid: Partial<Faults>[] = shares.loss.flatMap((loss) =>
-  shares.duplicate.flatMap((duplicate) =>
-    shares.reorder.flatMap((reorder) =>
-      shares.corrupt.map((corrupt): Partial<Faults> => ({ loss, duplicate, reorder, corrupt })),
-    ),
-  ),
-);
 
 /** An echo that counts, and answers as the recorded server did. */
 function echoOn(kernel: Kernel): { readonly port: Uint8Array; readonly executions: () => number } {
@@ -46,9 +37,9 @@ function echoOn(kernel: Kernel): { readonly port: Uint8Array; readonly execution
 }
 
 describe.each(names)("a call over %s", (name) => {
-  it.each(grid)("is executed once and answered with what it was sent: %j", async (faults) => {
+  it.each(faultGrid)("is executed once and answered with what it was sent: %j", async (faults) => {
     const { room, wire } = joined(name);
-    const seed = 1 + grid.indexOf(faults);
+    const seed = 1 + faultGrid.indexOf(faults);
     const [client, server] = [room.kernel(), room.kernel()];
     const bad = { seed, in: faults, out: faults, schedule: room.clock.schedule };
     client.attach(new FaultDevice(deviceAt(wire, wire.ends[0]), bad));

@@ -8,10 +8,11 @@ import { VolumeState } from "../../../../control/server/vice/state.js";
 import { Refused } from "../../../../control/stub/refused.js";
 import { STD_ARGBAD, STD_NOTFOUND } from "../../../../core-wasm/status.js";
 import { SeededRandom } from "../../../../drivers/fault/random.js";
-import { MemoryFolder, PowerCut } from "../../../../drivers/memory/folder.js";
-import { Client, ViceWorld } from "./world.js";
+import { MemoryFolder } from "../../../../drivers/memory/folder.js";
+import { perTier } from "../../../simulation/seeds.js";
+import { Client, mustBeCut, ViceWorld } from "./world.js";
 
-const seeds = { quick: 15, long: 150, nightly: 5000 }[process.env.PROTEUS_TIER ?? "quick"] ?? 15;
+const seeds = perTier({ quick: 15, long: 150, nightly: 5000 });
 
 type Tree = Record<string, string>;
 
@@ -255,8 +256,7 @@ describe("what a volume was", () => {
       try {
         await steps(new ViceWorld(folder), answered);
       } catch (error) {
-        const isCut = error instanceof PowerCut || (error as Error).message === new PowerCut().message;
-        if (!isCut && !(error instanceof Refused)) throw error;
+        mustBeCut(error);
         cuts++;
       }
       folder.restart();

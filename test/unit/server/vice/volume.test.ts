@@ -6,8 +6,8 @@ import { idOf, ROOT_ID } from "../../../../control/interface/file-status.js";
 import { Refused } from "../../../../control/stub/refused.js";
 import { STD_ARGBAD, STD_NOSPACE, STD_NOTFOUND, STD_NOTNOW } from "../../../../core-wasm/status.js";
 import { SeededRandom } from "../../../../drivers/fault/random.js";
-import { MemoryFolder, PowerCut } from "../../../../drivers/memory/folder.js";
-import { Client, ViceWorld } from "./world.js";
+import { MemoryFolder } from "../../../../drivers/memory/folder.js";
+import { Client, mustBeCut, ViceWorld } from "./world.js";
 
 const statusOf = async (work: () => unknown): Promise<number> => {
   try {
@@ -309,8 +309,7 @@ describe("a volume whose power ends", () => {
         try {
           await steps(new ViceWorld(folder), answered);
         } catch (error) {
-          const isCut = error instanceof PowerCut || (error as Error).message === new PowerCut().message;
-          if (!isCut && !(error instanceof Refused)) throw error;
+          mustBeCut(error);
           cuts++;
         }
         folder.restart();

@@ -8,14 +8,21 @@ import { fromHex } from "../../../../control/kernel/bytes.js";
 import type { Merge } from "../../../../control/server/vice/readying.js";
 import { newVolume } from "../../../../control/server/vice/state.js";
 import { ViceVolume } from "../../../../control/server/vice/volume.js";
+import { Refused } from "../../../../control/stub/refused.js";
 import { SeededRandom } from "../../../../drivers/fault/random.js";
-import { MemoryFolder } from "../../../../drivers/memory/folder.js";
+import { MemoryFolder, PowerCut } from "../../../../drivers/memory/folder.js";
 
 export const sha256 = (text: string): string =>
   text === "" ? EMPTY_HASH : createHash("sha256").update(text, "latin1").digest("hex");
 
 type Given<R> = R extends unknown ? Omit<R, "n" | "time" | "checked"> : never;
 type Loose = Given<FileRecord> & { readonly checked?: boolean };
+
+/** An error is what the power's end looks like, to the volume or to its clients; others are thrown on. */
+export function mustBeCut(error: unknown): void {
+  const isCut = error instanceof PowerCut || (error as Error).message === new PowerCut().message;
+  if (!isCut && !(error instanceof Refused)) throw error;
+}
 
 export class ViceWorld {
   readonly random = new SeededRandom(5);
