@@ -9,8 +9,7 @@
 // - The medium is open twice: what goes through the second opening (O_DSYNC) is on the medium when
 //   the write ends. One call of the system instead of two, and one wait for a thread.
 // - A small write goes to the system's cache at once, without a thread, as long as that is quick: the
-//   two waits for a thread cost ten times as much. One that had to wait sends the next ones to threads,
-//   for so long that waiting stays a small part of the time.
+//   two waits for a thread cost ten times as much. One that had to wait sends the next ones to threads.
 // - A flush that fails leaves open what the medium has, and the kernel may have forgotten what it
 //   should have written: from then on the device is gone (BLOCK_GONE) until it is opened again.
 // - No checksums: what is above has them. Opening throws the system's errors, or FileBlockError.
@@ -44,8 +43,8 @@ const smallBytes = 256 * 1024;
 const atOnceBytes = 32 * 1024;
 /** one that took longer than this, milliseconds, */
 const slowMs = 2;
-/** has the others go to threads for so many times as long, but no longer than that. */
-const [threadsTimes, threadsMs] = [20, 1000];
+/** has the others go to threads for so long. */
+const threadsMs = 1000;
 const zeros = Buffer.alloc(pieceBytes);
 const lockTimeoutMs = 5000;
 /** errno of a medium that is not there any more. */
@@ -192,8 +191,7 @@ export class FileBlockDevice implements BlockDevice {
     if (begun < this.#threadsUntil) return 0;
     const written = writeSync(this.#file.fd, data, 0, data.length, from);
     const ended = performance.now();
-    const took = ended - begun;
-    if (took > slowMs) this.#threadsUntil = ended + Math.min(threadsMs, took * threadsTimes);
+    if (ended - begun > slowMs) this.#threadsUntil = ended + threadsMs;
     return written;
   }
 
