@@ -18,7 +18,7 @@ const running = await startKernel({ wasm: kernelBytes(), interfaces: ["eth0"], s
 const root = setOf(capabilityOf(Uint8Array.from(Buffer.from(rootText, "hex"))));
 const names = new Directories(running.kernel, root, {
   pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-  patienceMs: 20_000,
+  patienceMs: 60_000,
 });
 const now = () => Number(process.hrtime.bigint() / 1000n);
 const setFor = (value) => {

@@ -56,7 +56,8 @@ describe("names on three directory servers", () => {
     const running = ["n4", "n5"].map((node) =>
       lab.start(["lab", "exec", node, "--", process.execPath, writer, dist, root, node, String(count)]),
     );
-    for (const victim of servers.slice(0, perTier({ quick: 1, long: 3, nightly: 3 }))) {
+    const victims = servers.slice(0, perTier({ quick: 1, long: 3, nightly: 3 }));
+    for (const victim of victims) {
       await lab.must(["lab", "kill", victim]);
       await serving(2);
       await lab.must(["lab", "start", victim]);
@@ -73,9 +74,13 @@ describe("names on three directory servers", () => {
         .map((line) => JSON.parse(line) as Seen),
     );
     expect(history).toHaveLength(2 * count);
-    expect(
-      history.flatMap(({ code, input }) => (code === undefined ? [] : [`${input.do}: ${code}`])),
-    ).toEqual([]);
+    // Of an update that was under way in a server that died the outcome may stay open, when the other
+    // machine has the name meanwhile: it counts as one that may have been done. Nothing else fails.
+    const failures = history.flatMap(({ code, input }) =>
+      code === undefined ? [] : [`${input.do}: ${code}`],
+    );
+    expect(failures.filter((each) => each !== "swap: NAME_UNCERTAIN")).toEqual([]);
+    expect(failures.length).toBeLessThanOrEqual(4 * victims.length);
     expect(byObject(history, register())).toBe("yes");
   });
 
