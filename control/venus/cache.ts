@@ -13,7 +13,7 @@ import { type Change, RecoverableTables } from "../recoverable/tables.js";
 import { CacheContents, type Incoming, type NewDigest } from "./contents.js";
 import { isDirectory } from "./effect.js";
 import type { Link } from "./link.js";
-import { type CachedObject, type CacheRow, CacheState, nameChange } from "./state.js";
+import { type CachedObject, type CacheRow, CacheState, inBoot, nameChange } from "./state.js";
 
 export type Lack =
   | { readonly kind: "status"; readonly id: number }
@@ -38,6 +38,8 @@ export interface CacheOptions {
   readonly now: () => FileTime;
   /** Contents take about so many bytes at most; what is open or was changed here stays. Default: no bound. */
   readonly bytesMax?: number;
+  /** Differs after the machine was without power; default: it never was. */
+  readonly boot?: string;
 }
 
 /** Told that a lack was filled as far as it could be, or which step of it found no room. */
@@ -64,7 +66,8 @@ export class Cache {
   /** The same of those that are pinned. */
   readonly #kept = new Map<number, number>();
 
-  constructor({ folder, newDigest, random, bytesMax = Number.POSITIVE_INFINITY }: CacheOptions) {
+  constructor(options: CacheOptions) {
+    const { folder, newDigest, random, bytesMax = Number.POSITIVE_INFINITY, boot = "" } = options;
     this.bytesMax = bytesMax;
     this.tables = RecoverableTables.open(folder, this.state);
     this.contents = new CacheContents(folder, newDigest);
@@ -72,9 +75,9 @@ export class Cache {
       const first: CacheRow = {
         ...{ uuid: toHex(random(16)), identity: "", volume: "", venus: 0, counter: 0, sequence: 0 },
       };
-      this.tables.commit([["cache", 0, first]]);
+      this.tables.commit([["cache", 0, inBoot(first, boot)]]);
       this.tables.syncNow();
-    }
+    } else if (this.row.boot !== boot) this.tables.commit([["cache", 0, inBoot(this.row, boot)]]);
     for (const [id, { status, content, own }] of this.state.objects)
       if (content > 0 || own > 0) this.#note(id, status.size);
     this.state.kept.told.push((id) => {
@@ -347,7 +350,7 @@ export class Cache {
     }
     this.tables.commit([["object", id, { ...now, content: 0 }]]);
     this.contents.install(id);
-    this.tables.commit([["object", id, { ...now, content: version }]]);
+    this.tables.commit([["object", id, { ...now, content: version, boot: this.row.boots ?? 0 }]]);
     this.used(id);
   }
 

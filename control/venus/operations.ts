@@ -17,6 +17,7 @@ import {
 import { idOf, ROOT_ID } from "../interface/file-status.js";
 import { Attributes, ended } from "./attributes.js";
 import { isDirectory } from "./effect.js";
+import { isProved } from "./proof.js";
 import { fail, nameBytesMax, type RequestOf } from "./reading.js";
 import type { FreshRecord } from "./shipping.js";
 import type { CachedObject } from "./state.js";
@@ -287,7 +288,7 @@ export class Operations extends Attributes {
     const { size } = changes;
     if (size !== undefined) {
       if (isDirectory(row.status)) fail(errno.EISDIR);
-      if (size > 0 && !this.cache.hasContent(row)) this.lackContent(node);
+      if (size > 0 && !isProved(this.cache, node, row)) this.lackContent(node);
     }
     const { files } = this.options;
     const time = this.time();

@@ -16,6 +16,7 @@ import { type FileTime, ROOT_ID } from "../interface/file-status.js";
 import { type Cache, Lacking } from "./cache.js";
 import { isDirectory, isFile } from "./effect.js";
 import { laterOf, type OpenFiles } from "./files.js";
+import { isProved } from "./proof.js";
 import type { Shipper } from "./shipping.js";
 import type { CachedObject } from "./state.js";
 
@@ -189,7 +190,7 @@ export class Reading {
     if (isDirectory(row.status)) fail(errno.EISDIR);
     if (!isFile(row.status)) fail(errno.ENXIO);
     const truncates = (flags & O_TRUNC) !== 0;
-    if (!truncates && !this.cache.hasContent(row)) this.lackContent(node);
+    if (!truncates && !isProved(this.cache, node, row)) this.lackContent(node);
     return { kind: "opened", ...this.opened(node, (flags & O_ACCMODE) !== 0 || truncates, truncates) };
   }
 

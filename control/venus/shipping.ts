@@ -359,11 +359,11 @@ export class Shipper {
 
   /** A log entry is over: what was its own content is that of vice's version now. */
   #settle(record: FileRecord, sequence: number, version: number | undefined, isDone: boolean): Change[] {
-    const row = this.#options.cache.state.objects.get(record.id);
+    const { cache } = this.#options;
+    const row = cache.state.objects.get(record.id);
     if (row?.own !== sequence) return [];
-    return [
-      ["object", record.id, { ...row, own: 0, content: isDone && version !== undefined ? version : 0 }],
-    ];
+    const content = isDone && version !== undefined ? version : 0;
+    return [["object", record.id, { ...row, own: 0, content, boot: cache.row.boots ?? 0 }]];
   }
 
   /** What is here of an object does not count: vice is asked when somebody wants it. */

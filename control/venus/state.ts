@@ -26,13 +26,22 @@ export interface CacheRow {
   readonly counter: number;
   /** Of log entries. */
   readonly sequence: number;
+  /** The machine's boot in which the cache was opened last, and how many there were (proof.ts). */
+  readonly boot?: string;
+  readonly boots?: number;
 }
+
+/** The row of a cache that is opened in a boot; boots are counted, as their names would fill each row. */
+export const inBoot = (row: CacheRow, boot: string): CacheRow =>
+  row.boot === boot ? row : { ...row, boot, boots: (row.boots ?? 0) + 1 };
 
 export interface CachedObject {
   readonly status: FileStatus;
   readonly content: number;
   readonly own: number;
   readonly whole: boolean;
+  /** In which boot the content was known to be what the status says. */
+  readonly boot?: number;
 }
 
 /** `record.n` is 0 until it is offered. */

@@ -12,7 +12,7 @@ import { LabRunner, mainPath, type Outcome, type Running } from "./lab-runner.js
 export const isRoot = process.getuid?.() === 0;
 /** Tests must run on real frames here: what passed in memory does not count. */
 export const mustBeReal = isRoot || process.env.CI === "true";
-const deadlineMs = 20_000;
+const deadlineMs = 45_000;
 
 /** What `call --json` says. */
 export interface CallReport {

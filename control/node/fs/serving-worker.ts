@@ -4,6 +4,7 @@
 // - Blocks until the mount ends; then everything is durable, and it says so.
 
 import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { FuseDevice } from "../../../drivers/fuse/device.js";
@@ -32,6 +33,9 @@ function now(): FileTime {
   return [Math.floor(milliseconds / 1000), Math.floor((milliseconds % 1000) * 1e6)];
 }
 
+/** What the kernel calls the time since this machine was started. */
+const bootOf = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+
 const files = HostFolder.open(folder);
 const venus = new Venus({
   ...{
@@ -39,7 +43,7 @@ const venus = new Venus({
     newDigest: () => createHash("sha256"),
     random: randomBytes,
   },
-  ...{ machine, port, failed, now, bytesMax },
+  ...{ machine, port, failed, now, bytesMax, boot: bootOf() },
   ...(mode === undefined ? {} : { mode }),
   clock: () => performance.now(),
   call(operation, given, done) {

@@ -273,6 +273,7 @@ export class Mount extends KernelSide {
   /** The next answer of vice is lost, after it was done. */
   loseAnswer = "";
   readonly invalidated: Invalidation[] = [];
+  #boots = 1;
   /** Calls that are not answered, and the most that there were. */
   underWay = 0;
   mostUnderWay = 0;
@@ -340,7 +341,7 @@ export class Mount extends KernelSide {
       ...{ folder: this.folder, newDigest, random: world.bytes, call: this.#call, port: this.port },
       now: () => [5000 + Math.floor(world.milliseconds / 1000), world.milliseconds % 1000],
       clock: () => world.milliseconds,
-      machine: `m${this.number}`,
+      ...{ machine: `m${this.number}`, boot: `boot ${this.#boots}` },
       bytesMax: this.bytesMax,
       ...(this.mode === undefined ? {} : { mode: this.mode }),
       invalidate: (what, done) => {
@@ -354,7 +355,10 @@ export class Mount extends KernelSide {
   /** kill -9, or the end of the power. */
   restart(how: "kill" | "cut" = "kill"): void {
     if (how === "kill") this.folder.kill();
-    else this.folder.cut();
+    else {
+      this.folder.cut();
+      this.#boots++;
+    }
     this.folder.restart();
     this.venus = this.#open();
   }
