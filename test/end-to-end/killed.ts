@@ -2,8 +2,9 @@
 // kinds, for every N until a run comes to its end.
 //
 // - `isWanted`: strace works here, or must (CI=true). Without it such tests are skipped.
-// - strace counts each thread's calls of each kind by themselves: UV_THREADPOOL_SIZE=1 gives all work
-//   on files to one thread. Of several kinds in one injection the first to reach N counts.
+// - strace counts each thread's calls of each kind by themselves: UV_THREADPOOL_SIZE=1 leaves
+//   two that work on files, the program's own and the pool's. Of several kinds in one injection the
+//   first to reach N counts.
 // - What the killed program leaves is for the caller to judge, after each kill and after the end.
 
 import { spawn, spawnSync } from "node:child_process";

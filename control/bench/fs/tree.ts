@@ -66,6 +66,8 @@ export async function makeTree(folder: string, files: number, hasGit: boolean): 
   await must(["tar", "-C", tree, "-cf", archive, "."], folder);
   if (!hasGit) return { archive, repository: null };
   await must(["git", "init", "--quiet", "--initial-branch=main"], tree);
+  // A commit would begin one of its own, in the background, and only one at a time may run.
+  await must(["git", "config", "gc.auto", "0"], tree);
   await must(["git", "add", "--all"], tree);
   await must(["git", "commit", "--quiet", "--no-verify", "--message=tree"], tree);
   await must(["git", "gc", "--quiet"], tree);
