@@ -1,16 +1,14 @@
-// `proteus fs mount` and what is done to a mount: umount, status, disconnect, connect.
+// `proteus fs mount` of one volume, and what is done to a mount: status, log, disconnect, connect.
 //
 // - A mount's program runs in the foreground until it is told to stop or the mount is taken off; its
 //   cache stays, and the next mount begins warm.
 
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { z } from "zod";
 import { FolderError } from "../../../drivers/folder.js";
-import { unmount as takeOff } from "../../../drivers/fuse/mount.js";
-import { capabilityHex } from "../../capability/capability.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { type MountWord, serveMount } from "../../node/fs/control-socket.js";
+import { knownCell, knownCellsFolder } from "../../node/fs/known-cells.js";
 import { mountVolume } from "../../node/fs/mount.js";
 import { startKernel } from "../../node/start.js";
 import type { MountMode } from "../../venus/venus.js";
@@ -20,13 +18,21 @@ import { emit, fail, narrate } from "../output.js";
 import { kernelBytes } from "../package-files.js";
 import { parseSize } from "../quantity.js";
 import { table } from "../table.js";
-import { parseTarget } from "../target.js";
 import { asked } from "./asking.js";
+import { rootsText, statusOfRoots } from "./cells-status.js";
 import { hoardLines } from "./hoard.js";
-import { mountsHere, removeMount, requireMount, socketOf, targetOf, writeMount } from "./mounts.js";
+import {
+  mountsHere,
+  removeMount,
+  requireMount,
+  rootsHere,
+  socketOf,
+  targetOf,
+  writeMount,
+} from "./mounts.js";
 import { shownName } from "./names.js";
 import { verifyAskedSchema } from "./verify.js";
-import { findVolume } from "./volume.js";
+import { whichVolume } from "./which.js";
 
 export interface MountOptions extends CallingOptions {
   readonly volume?: string | undefined;
@@ -36,11 +42,14 @@ export interface MountOptions extends CallingOptions {
   readonly machine?: string | undefined;
 }
 
-const cacheRoot = "/var/cache/proteus/fs";
 const memoryBytes = 64 * 1024 * 1024;
 const cacheBytesDefault = 10 * 1024 ** 3;
 const modes = ["replica", "on-demand"] as const satisfies readonly MountMode[];
 const machineForm = /[^A-Za-z0-9._-]/g;
+
+/** What a machine is called, as conflict copies can be. */
+export const machineOf = ({ machine }: Pick<MountOptions, "machine">): string =>
+  (machine ?? process.env.PROTEUS_NODE ?? hostname()).replace(machineForm, "-").slice(0, 32);
 
 export async function mount(vice: string, mountpoint: string, options: MountOptions): Promise<void> {
   const target = targetOf(mountpoint);
@@ -50,19 +59,15 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
   const bound = mode === "replica" ? Number.POSITIVE_INFINITY : cacheBytesDefault;
   const cacheBytes = options.cacheSize === undefined ? bound : parseSize(options.cacheSize, 2 ** 53);
   const stopped = untilStopped();
-  const given = await parseTarget(vice, "vice", options);
   const running = await startKernel({
     ...{ wasm: kernelBytes(), interfaces: options.interface, say: narrate, failed: stopped.fail },
     ...{ endHost: true, limits: { memoryBytes } },
   });
   running.spin(false); // most of what it waits for are the programs on the mount
   try {
-    const { capability, document } = await findVolume(running.kernel, given, options.volume, options);
-    const { name } = document;
-    const cache = options.cache ?? join(cacheRoot, `${name}-${capabilityHex(capability).slice(0, 18)}`);
-    const machine = (options.machine ?? process.env.PROTEUS_NODE ?? hostname())
-      .replace(machineForm, "-")
-      .slice(0, 32);
+    const known = (name: string) => knownCell(knownCellsFolder(), name);
+    const { capability, name, cache } = await whichVolume(running.kernel, vice, known, options);
+    const machine = machineOf(options);
     const mounted = await mountVolume({
       ...{ kernel: running.kernel, capability, source: name, target, cache, machine, cacheBytes, mode },
       failed: (error) => fail(error),
@@ -113,18 +118,18 @@ const unusable = (error: FolderError): ProteusError =>
     cause: error,
   });
 
-export async function umount(mountpoint: string, { json }: { readonly json: boolean }): Promise<void> {
-  const { target, volume } = requireMount(mountpoint);
-  await takeOff(target);
-  await asked(target, "end"); // it may have ended already
-  emit("fs umount", json, { target, volume }, () => `${volume} is not mounted at ${target} any more`);
-}
-
 export async function status(
   mountpoint: string | undefined,
   { json }: { readonly json: boolean },
 ): Promise<void> {
-  const mounts = mountpoint === undefined ? mountsHere() : [requireMount(mountpoint)];
+  const at = mountpoint === undefined ? undefined : targetOf(mountpoint);
+  const roots = rootsHere().filter(({ target }) => at === undefined || target === at);
+  const mounts =
+    mountpoint === undefined
+      ? mountsHere()
+      : roots.length > 0
+        ? mountsHere().filter(({ target }) => target.startsWith(`${at}/`))
+        : [requireMount(mountpoint)];
   const shown = await Promise.all(
     mounts.map(async ({ target, volume, cache }) => ({
       target,
@@ -133,7 +138,11 @@ export async function status(
       ...(await asked(target, "status")),
     })),
   );
-  emit("fs status", json, { mounts: shown }, () => (shown.length === 0 ? "" : statusText(shown)));
+  const cells = await statusOfRoots(roots);
+  const shownRoots = cells.length === 0 ? {} : { roots: cells };
+  emit("fs status", json, { mounts: shown, ...shownRoots }, () =>
+    [...(shown.length === 0 ? [] : [statusText(shown)]), ...rootsText(cells)].join("\n"),
+  );
 }
 
 function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): string {
