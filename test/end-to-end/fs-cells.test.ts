@@ -22,6 +22,11 @@ interface Shown {
   }[];
 }
 
+interface Status {
+  readonly mounts: readonly { readonly volume: string; readonly cache: string }[];
+  readonly roots: readonly object[];
+}
+
 describe.runIf(isRoot)("cells under one root", () => {
   const pool = new Programs();
   const running: Running[] = [];
@@ -178,8 +183,12 @@ describe.runIf(isRoot)("cells under one root", () => {
     expect(tried("echo x > $M/math/notes/x").stderr).toMatch(/Read-only file system/);
     expect(tried("mkdir $M/chemistry").status).not.toBe(0);
     expect(await refused("n3", "fs", "log", at("m"))).toEqual([3, "FS_NOT_MOUNTED"]);
-    const status = await json<{ mounts: object[]; roots: object[] }>("n3", "fs", "status", at("m"));
+    const status = await json<Status>("n3", "fs", "status", at("m"));
     expect(status.mounts).toHaveLength(3);
+    const cache = status.mounts.find(({ volume }) => volume === "home")?.cache ?? "";
+    const inode = Number(sh("stat -c %i $M/math/home/f"));
+    const hex = (inode % 256).toString(16).padStart(2, "0");
+    expect(readFileSync(join(cache, "content", hex, String(inode)), "utf8")).toBe("one\n");
     expect(status.roots).toMatchObject([{ target: at("m"), state: "mounted", cells: [{}, {}] }]);
   });
 
@@ -231,6 +240,10 @@ describe.runIf(isRoot)("cells under one root", () => {
     );
     await killed(ready.pid);
     expect(tried("ls $ONE").status).not.toBe(0);
+    const again = await mount("math", at("one")); // what the killed one has left is not in its way
+    expect(again.cells[0]?.volumes.map(({ state }) => state)).toEqual(["mounted", "mounted", "mounted"]);
+    expect(sh("cat $ONE/home/f5")).toBe("five\n");
+    await killed(again.pid);
     await json("n3", "fs", "umount", at("one"));
     expect(mountsBelow("one")).toEqual([]);
     expect(programOf(at("one/home"))).toBeNaN();

@@ -19,6 +19,7 @@ const againMsMax = 30_000;
 /** One that was there so long failed for another reason than the one before. */
 const steadyMs = 10_000;
 const endMs = 8000;
+const hexOfObject = 18;
 const program = fileURLToPath(new URL("../main.js", import.meta.url));
 
 export interface ProgramVolume {
@@ -89,8 +90,10 @@ class Program {
     this.#changed = changed;
   }
 
+  /** Another one of the same volume; a folder never becomes another volume's while it is mounted. */
   capability(now: string): void {
-    if (now === this.#capability) return;
+    if (now === this.#capability || now.slice(0, hexOfObject) !== this.#capability.slice(0, hexOfObject))
+      return;
     this.#capability = now;
     this.#isStale = this.#child !== null;
     this.#child?.kill("SIGTERM");

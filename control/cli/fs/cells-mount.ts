@@ -20,8 +20,9 @@ import { emit, fail, narrate } from "../output.js";
 import { kernelBytes } from "../package-files.js";
 import { CellPrograms, programsMax } from "./cell-programs.js";
 import type { RootStatus } from "./cells-status.js";
-import { type MountOptions, machineOf } from "./mount.js";
+import { cachingOf, type MountOptions, machineOf } from "./mount.js";
 import { removeMount, socketOf, targetOf, writeMount } from "./mounts.js";
+import { clearAbandoned } from "./umount.js";
 import { cacheOf, cellUnknown } from "./which.js";
 
 const memoryBytes = 32 * 1024 * 1024;
@@ -166,6 +167,7 @@ export async function mountCells(
   options: MountOptions,
 ): Promise<void> {
   const target = targetOf(mountpoint);
+  cachingOf(options); // or each volume's program would refuse it, again and again
   if (only === undefined && options.volume !== undefined)
     throw usageError(
       "--all and --volume do not go together",
@@ -181,6 +183,7 @@ export async function mountCells(
     const mounted = new MountedCells(running.kernel, only, target, options);
     await mounted.find(Math.min(locateTimeout(options), 2000));
     if (only !== undefined && !mounted.cells.has(only)) throw cellUnknown(only);
+    await clearAbandoned(target);
     let root: CellsRoot | null = null;
     root = await mountCellsRoot({
       ...{ target, source: only ?? "cells", failed: (error: unknown) => void fail(error) },

@@ -116,9 +116,11 @@ Examples:
 
 const statusHelp = `
 RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes, BYTES
-what the contents in the cache take, OF what they may. When the server refuses the records as a whole, they
-wait longer each time, up to a minute; what to do about it is said below the table, and in "stuck". So is
-how far the fetching of what is pinned has come ("hoard").
+what the contents in the cache take, OF what they may. CACHE is a folder of ordinary files: the content of
+a file whose inode number is N (ls -i) is content/HH/N there, HH its last two hex digits. When the server
+refuses the records as a whole, they wait longer each time, up to a minute; what to do about it is said
+below the table, and in "stuck". So is how far the fetching of what is pinned has come ("hoard"), and which
+cells a root has ("roots").
 
 Example:
   proteus fs status --json`;

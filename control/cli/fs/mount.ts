@@ -51,13 +51,21 @@ const machineForm = /[^A-Za-z0-9._-]/g;
 export const machineOf = ({ machine }: Pick<MountOptions, "machine">): string =>
   (machine ?? process.env.PROTEUS_NODE ?? hostname()).replace(machineForm, "-").slice(0, 32);
 
+/** How a mount caches, as its options say. Throws a usage error. */
+export function cachingOf({ mode: wanted, cacheSize }: Pick<MountOptions, "mode" | "cacheSize">): {
+  readonly mode: MountMode | undefined;
+  readonly cacheBytes: number;
+} {
+  const mode = modes.find((each) => each === wanted);
+  if (wanted !== undefined && mode === undefined)
+    throw usageError(`"${wanted}" is no mode of a mount`, `it is one of ${modes.join(", ")}`);
+  const bound = mode === "replica" ? Number.POSITIVE_INFINITY : cacheBytesDefault;
+  return { mode, cacheBytes: cacheSize === undefined ? bound : parseSize(cacheSize, 2 ** 53) };
+}
+
 export async function mount(vice: string, mountpoint: string, options: MountOptions): Promise<void> {
   const target = targetOf(mountpoint);
-  const mode = modes.find((each) => each === options.mode);
-  if (options.mode !== undefined && mode === undefined)
-    throw usageError(`"${options.mode}" is no mode of a mount`, `it is one of ${modes.join(", ")}`);
-  const bound = mode === "replica" ? Number.POSITIVE_INFINITY : cacheBytesDefault;
-  const cacheBytes = options.cacheSize === undefined ? bound : parseSize(options.cacheSize, 2 ** 53);
+  const { mode, cacheBytes } = cachingOf(options);
   const stopped = untilStopped();
   const running = await startKernel({
     ...{ wasm: kernelBytes(), interfaces: options.interface, say: narrate, failed: stopped.fail },
@@ -150,6 +158,7 @@ function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): strin
   const rows = mounts.map((each) => [
     ...[each.target, each.volume, each.state, each.records].map(cell),
     ...[each.promises, each.objects, each.bytes, each.bytesMax ?? undefined, each.open].map(cell),
+    cell(each.cache),
   ]);
   const notes = mounts.flatMap(({ target, notes: own, reason, stuck, hoard }) => [
     ...(typeof reason === "string" && reason !== "" ? [`${cell(target)}: ${reason}`] : []),
@@ -157,7 +166,18 @@ function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): strin
     ...hoardLines(cell(target), hoard),
     ...(Array.isArray(own) ? own.map((note) => `${cell(target)}: ${cell(note)}`) : []),
   ]);
-  const heads = ["MOUNT", "VOLUME", "STATE", "RECORDS", "PROMISES", "OBJECTS", "BYTES", "OF", "OPEN"];
+  const heads = [
+    "MOUNT",
+    "VOLUME",
+    "STATE",
+    "RECORDS",
+    "PROMISES",
+    "OBJECTS",
+    "BYTES",
+    "OF",
+    "OPEN",
+    "CACHE",
+  ];
   return [table(heads, rows), ...notes].join("\n");
 }
 

@@ -22,17 +22,30 @@ export async function umount(mountpoint: string, { json }: { readonly json: bool
     await umountVolume(requireMount(mountpoint), json);
     return;
   }
-  const below = mountsHere().filter((each) => each.target.startsWith(`${target}/`));
+  const below = mountsBelow(target);
   if (root !== undefined) {
     await asked(target, "end");
     await waitGone([root.process], rootMs);
   }
-  if (mountsAt(target)[0] === fuseType) await takeOff(target); // with all that is mounted below
-  await Promise.all(below.map(endProgram));
+  await clear(target, below);
   removeMount(target);
   const volumes = below.map((each) => ({ target: each.target, volume: each.volume }));
   emit("fs umount", json, { target, volumes }, () => `nothing is mounted at ${target} any more`);
 }
+
+/** Takes off what is mounted at a place, with all below it, and ends those programs. */
+async function clear(target: string, below: readonly MountState[]): Promise<void> {
+  if (mountsAt(target)[0] === fuseType) await takeOff(target);
+  await Promise.all(below.map(endProgram));
+}
+
+/** Before something is mounted: what a root that was killed has left there. */
+export async function clearAbandoned(target: string): Promise<void> {
+  if (isAbandoned(target)) await clear(target, mountsBelow(target));
+}
+
+const mountsBelow = (target: string): readonly MountState[] =>
+  mountsHere().filter((each) => each.target.startsWith(`${target}/`));
 
 async function umountVolume({ target, volume }: MountState, json: boolean): Promise<void> {
   await takeOff(target);
