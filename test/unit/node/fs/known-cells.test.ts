@@ -4,7 +4,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import {
   forgetCell,
   keepCell,
@@ -16,6 +16,7 @@ import {
 const above = mkdtempSync(join(tmpdir(), "cells-"));
 const folder = join(above, "proteus", "cells");
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(above, { recursive: true }));
 
 const server = "010203040506";
 const cell = (name: string) => ({
