@@ -45,7 +45,7 @@ const longOnly =
         ...["bench", "bench-boot", "bench-group", "boot-formats", "boot-serve"],
         ...["bullet", "capabilities", "directory-crash", "disk", "gc", "group", "group-crashes", "isolation"],
         ...["disk-scenarios", "disk-split", "disk-upkeep", "metal", "nbd", "nbd-server", "replication"],
-        ...["fs", "fs-posix", "fuse", "metal-console", "metal-disk", "metal-group", "metal-pc"],
+        ...["fs", "fs-cells", "fs-posix", "fuse", "metal-console", "metal-disk", "metal-group", "metal-pc"],
         ...["segment-map", "side-by-side", "store-etcd"],
       ].map(path)
     : [];

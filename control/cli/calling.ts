@@ -20,13 +20,13 @@ export interface CallingOptions extends Access {
   readonly json: boolean;
 }
 
-/** Adds those options. */
-export function withCalling(command: Command): Command {
+/** Adds those options; `timeout` is what --timeout is when nothing is said. */
+export function withCalling(command: Command, timeout = "5s"): Command {
   command
     .option("--interface <name>", "network to call on, without a daemon; may be repeated", collect, [])
     .option("--root <capability>", "where a path begins: its capability; several of one set with commas");
   return withAccess(command)
-    .option("--timeout <duration>", "how long to look for the server", "5s")
+    .option("--timeout <duration>", "how long to look for the server", timeout)
     .option("--json", "one JSON document on stdout", false) as unknown as Command;
 }
 

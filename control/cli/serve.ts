@@ -6,8 +6,10 @@ import { join, resolve } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { capabilityHex } from "../capability/capability.js";
 import { parsePort, portHex } from "../capability/port.js";
+import { cellNameForm } from "../interface/cell.js";
 import { ECHO_BYTES_MAX } from "../interface/echo.js";
 import { VICE_PIECE_BYTES } from "../interface/vice.js";
+import { usageError } from "../kernel/errors.js";
 import { replaceDurably } from "../node/durable-file.js";
 import { mergeBy } from "../node/fs/merge.js";
 import { startVice } from "../node/fs/vice.js";
@@ -35,12 +37,16 @@ Serves the volumes in the state folder; docs/FILES.md draws what is there. Write
 capability to STATE/vice.capability, for its owner only: whoever has it can make and mount volumes.
 Ends with Ctrl-C or SIGTERM. Needs the right to open raw sockets.
 
+With --cell it belongs to a cell, of which there may be several servers: who asks the network for cells hears
+of it, and of the volumes that are shared (proteus fs volume share); nothing is shared by itself.
+
 The program of --merge is for volumes with --conflicts program. It is called with four files: the
 common base (empty when it is not kept any more), the server's, the client's, and the one that it has
 to write; it has 10 s. Unless it ends with 0 both contents are kept.
 
 Examples:
   proteus serve vice --state /var/lib/proteus-vice
+  proteus serve vice --state /var/lib/proteus-vice --cell math
   proteus lab exec n1 -- proteus serve vice --state /tmp/vice --json`;
 
 /** The file of a state folder with vice's capability. */
@@ -87,11 +93,17 @@ export function registerServe(program: Command): void {
     .requiredOption("--state <folder>", "folder of its volumes and secrets; it is made when it is missing")
     .option("--interface <name>", "network to serve on: eth0, serial:…, ip:…; may be repeated", collect, [])
     .option("--threads <count>", "requests taken at the same time", "16")
+    .option("--cell <name>", "the cell that it belongs to: everybody on the network finds what it shares")
     .option("--merge <program>", "merges two contents of one file, for volumes that want it")
     .option("--json", "one JSON document when it listens", false)
     .addHelpText("after", viceHelp)
-    .action(async ({ state, interface: interfaces, threads, merge, json }) => {
+    .action(async ({ state, interface: interfaces, threads, cell, merge, json }) => {
       const served = parseCount(threads, threadsMax);
+      if (cell !== undefined && !cellNameForm.test(cell))
+        throw usageError(
+          `"${cell}" is no name of a cell`,
+          "it has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
+        );
       const stopped = untilStopped();
       mkdirSync(state, { recursive: true, mode: 0o700 });
       const running = await startKernel({
@@ -103,13 +115,17 @@ export function registerServe(program: Command): void {
           kernel: running.kernel,
           state,
           threads: served,
+          cell,
           merge: merge === undefined ? undefined : mergeBy(resolve(merge)),
           failed: (error) => fail(error),
         });
         const file = join(state, viceCapability);
         replaceDurably(file, `${capabilityHex(server.capability())}\n`);
         const ready = { putPort: portHex(server.putPort), capability: file, pid: process.pid };
-        emit("serve vice", json, ready, () => `put-port ${ready.putPort}\ncapability @${file}`);
+        const named = cell === undefined ? "" : `\ncell ${cell}`;
+        emit("serve vice", json, { ...ready, ...(cell === undefined ? {} : { cell }) }, () => {
+          return `put-port ${ready.putPort}\ncapability @${file}${named}`;
+        });
         await stopped.promise;
         server.close();
         await running.finish();

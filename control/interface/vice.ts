@@ -32,6 +32,10 @@ export type Semantics = (typeof semantics)[number];
 export const policies = ["both", "server", "client", "newest", "program"] as const;
 export type Policy = (typeof policies)[number];
 
+/** How a volume can be shared with everybody on the network: the rights of the table, in words. */
+export const sharedRights = ["read", "read,write"] as const;
+export type SharedRights = (typeof sharedRights)[number];
+
 export const volumeSchema = z.object({
   name: z.string(),
   number: z.int(),
@@ -51,6 +55,8 @@ export const volumeSchema = z.object({
   historyBytes: z.int(),
   /** Its last change. */
   stamp: z.int(),
+  /** What everybody on the network may do with it; without: nothing. */
+  shared: z.enum(sharedRights).optional(),
   /** With it, for those who may. */
   capability: z.string().optional(),
 });
@@ -280,6 +286,15 @@ export const viceTable = defineServer({
       errors: { STD_NOTFOUND: "there is no such conflict, or not any more" },
       example: "VOLUME --conflict 1",
     }),
+    shared: operation({
+      number: 2917,
+      summary: "the volumes that the cell shares, each with a capability of the rights that are shared",
+      subject: "server",
+      rights: "anyone",
+      reply: { shared: inBuffer(document, "the cell's name and its volumes") },
+      errors: { STD_NOTNOW: "the server belongs to no cell" },
+      example: "n1",
+    }),
     remember: operation({
       number: 2920,
       summary: "how long is kept what was replaced or removed, also before now",
@@ -317,6 +332,27 @@ export const viceTable = defineServer({
       },
       reply: { versions: inBuffer(document, "up to 200 of them") },
       errors: over,
+    }),
+    share: operation({
+      number: 2923,
+      summary: "share a volume with everybody on the network, or end that",
+      rights: ["admin"],
+      arguments: { rights: inBuffer(uint32, "1: read; 3: read and write; 0: it is not shared") },
+      errors: {
+        STD_ARGBAD: "those are no rights that can be shared",
+        STD_NOTNOW: "the server belongs to no cell",
+        STD_NOSPACE: "it shares as many as it can",
+      },
+      example: "VOLUME --rights 1",
+    }),
+    cell: operation({
+      number: 2924,
+      summary: "which cell the server belongs to, and its put-port",
+      subject: "server",
+      rights: "anyone",
+      reply: { cell: inBuffer(document, "a document") },
+      errors: { STD_NOTNOW: "the server belongs to no cell" },
+      example: "n1",
     }),
     verify: operation({
       number: 2928,

@@ -13,11 +13,13 @@ import { FuseError } from "./errors.js";
 const device = "/dev/fuse";
 /** As /proc/mounts shows it. */
 export const fuseType = "fuse.proteus";
+const MS_RDONLY = 1;
 const MS_NOSUID = 2;
 const MS_NODEV = 4;
 const MNT_DETACH = 2;
 const EBUSY = 16;
-const EINVAL = 22;
+/** Nothing is mounted there (EINVAL), or the mount that it was on is gone (ENOENT) or dead (ENOTCONN). */
+const notThere: readonly number[] = [22, 2, 107];
 
 export interface MountOptions {
   /** An absolute path of a folder that is there. */
@@ -26,6 +28,8 @@ export interface MountOptions {
   readonly source: string;
   /** Set-id bits and special files count, as on a local disk; default false. */
   readonly trusted?: boolean;
+  /** The kernel lets nobody change anything; default false. */
+  readonly readOnly?: boolean;
 }
 
 /** What is mounted at a place, from the top; escapes of the file undone. */
@@ -55,7 +59,7 @@ export function isAbandoned(target: string): boolean {
 /** Takes a mount off, also one in use: it is gone from the tree at once, and ends with its last user. */
 export async function unmount(target: string, calls: FuseCalls = fuseCalls()): Promise<void> {
   const status = await calls.unmount(target, MNT_DETACH);
-  if (status < 0 && status !== -EINVAL)
+  if (status < 0 && !notThere.includes(-status))
     throw new FuseError(
       "FUSE_SYSTEM",
       `${target} cannot be unmounted (errno ${-status})`,
@@ -64,7 +68,8 @@ export async function unmount(target: string, calls: FuseCalls = fuseCalls()): P
 }
 
 /** Opens the device and mounts it; answers its descriptor, which does not block. Throws FuseError. */
-export async function mountFuse({ target, source, trusted = false }: MountOptions): Promise<number> {
+export async function mountFuse(options: MountOptions): Promise<number> {
+  const { target, source, trusted = false, readOnly = false } = options;
   const calls = fuseCalls();
   if (isAbandoned(target)) await unmount(target, calls);
   if (mountsAt(target)[0] === fuseType)
@@ -86,7 +91,8 @@ export async function mountFuse({ target, source, trusted = false }: MountOption
     `rootmode=${(facts.mode & 0o170000).toString(8)}`,
     ...["user_id=0", "group_id=0", "default_permissions", "allow_other"],
   ].join(",");
-  const status = calls.mount(source, target, fuseType, trusted ? 0 : MS_NOSUID | MS_NODEV, data);
+  const flags = (trusted ? 0 : MS_NOSUID | MS_NODEV) | (readOnly ? MS_RDONLY : 0);
+  const status = calls.mount(source, target, fuseType, flags, data);
   if (status >= 0) return descriptor;
   closeSync(descriptor);
   if (status === -EBUSY) throw new FuseError("FUSE_MOUNTED", `${target} is in use`, "use another folder");

@@ -122,6 +122,7 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "disk show --wait": words(["in-sync"]),
   "disk export --nbd": words(["unix:", "tcp:"]),
   "fs volume create --conflicts": words(["both", "server", "client", "newest", "program"]),
+  "fs volume share --rights": words(["read", "read,write"]),
   "serve vice --merge": file,
   "fs mount --mode": words(["replica", "on-demand"]),
   "fs volume create --semantics": words(["session", "strict"]),

@@ -3,12 +3,17 @@
 // - What each command does is beside this file: volume.ts, mount.ts, conflicts.ts, history.ts.
 
 import type { Command } from "@commander-js/extra-typings";
+import { usageError } from "../../kernel/errors.js";
 import type { CallingOptions } from "../calling.js";
 import { withCalling } from "../calling.js";
+import { registerCells } from "./cells.js";
+import { mountCells } from "./cells-mount.js";
 import { listConflicts, type ResolveOptions, resolveConflicts } from "./conflicts.js";
 import { history, historyOf } from "./history.js";
 import { registerHoard } from "./hoard.js";
-import { change, log, type MountOptions, mount, status, umount } from "./mount.js";
+import { change, log, type MountOptions, mount, status } from "./mount.js";
+import { registerShare } from "./share.js";
+import { umount } from "./umount.js";
 import { registerVerify } from "./verify.js";
 import {
   type CreateOptions,
@@ -18,6 +23,7 @@ import {
   quotaOf,
   showVolume,
 } from "./volume.js";
+import { isCellWord } from "./which.js";
 
 const viceHelp = `
 VICE is the capability of a vice server: @STATE/vice.capability, as \`proteus serve vice\` has
@@ -94,25 +100,51 @@ Examples:
 
 const mountHelp = `
 Runs in the foreground until Ctrl-C, SIGTERM or \`proteus fs umount\`. VICE is the capability of a vice
-server, with --volume, or of a volume. Needs root's rights. Files that were used stay in the cache's
-folder, and work goes on there without the server; what was changed is brought back when it is there
-again.
+server, with --volume, or of a volume, or the name of a cell: of that all volumes are mounted that it
+shares, each at MOUNTPOINT/VOLUME; with --all those of every cell, at MOUNTPOINT/CELL/VOLUME. Cells and
+volumes that come later appear there. Needs root's rights. Files that were used stay in the cache's folder,
+and work goes on there without the server; what was changed is brought back when it is there again.
 
   --mode  on-demand: what was used is kept, and what proteus fs hoard has pinned
           replica: everything is kept; the whole volume is fetched in the background
 
 Examples:
   proteus fs mount @/var/lib/proteus-vice/vice.capability /mnt/home --volume home
-  proteus fs mount e4b2c2985455010000ff1125f2c66632 /mnt/home --cache /srv/cache --mode replica`;
+  proteus fs mount e4b2c2985455010000ff1125f2c66632 /mnt/home --cache /srv/cache --mode replica
+  proteus fs mount math /mnt/math
+  proteus fs mount --all /cells`;
 
 const statusHelp = `
 RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes, BYTES
-what the contents in the cache take, OF what they may. When the server refuses the records as a whole, they
-wait longer each time, up to a minute; what to do about it is said below the table, and in "stuck". So is
-how far the fetching of what is pinned has come ("hoard").
+what the contents in the cache take, OF what they may. CACHE is a folder of ordinary files: the content of
+a file whose inode number is N (ls -i) is content/HH/N there, HH its last two hex digits. When the server
+refuses the records as a whole, they wait longer each time, up to a minute; what to do about it is said
+below the table, and in "stuck". So is how far the fetching of what is pinned has come ("hoard"), and which
+cells a root has ("roots").
 
 Example:
   proteus fs status --json`;
+
+interface AnyMountOptions extends MountOptions {
+  readonly all: boolean;
+}
+
+/** Mounts a volume, a cell, or all cells. */
+async function mountAny(
+  what: string,
+  mountpoint: string | undefined,
+  options: AnyMountOptions,
+): Promise<void> {
+  const { all, volume } = options;
+  if (all !== (mountpoint === undefined))
+    throw usageError(
+      all ? "--all takes one argument, the folder" : "it is not said where",
+      "proteus fs mount --all FOLDER, or proteus fs mount VICE FOLDER",
+    );
+  if (mountpoint === undefined) await mountCells(undefined, what, options);
+  else if (volume === undefined && isCellWord(what)) await mountCells(what, mountpoint, options);
+  else await mount(what, mountpoint, options);
+}
 
 /** Adds `fs` and its subcommands to the program. */
 export function registerFs(program: Command): void {
@@ -207,10 +239,14 @@ export function registerFs(program: Command): void {
     fs
       .command("mount")
       .description("mount a volume at a folder of this machine")
-      .argument("<vice>", "the server, or a volume's capability")
-      .argument("<mountpoint>", "a folder")
-      .option("--volume <name>", "which volume of the server")
-      .option("--cache <folder>", "where the cache is (default: below /var/cache/proteus/fs)")
+      .argument("<vice>", "the server, a volume's capability, or a cell's name; with --all: the mountpoint")
+      .argument("[mountpoint]", "a folder")
+      .option("--all", "all cells of the network", false)
+      .option("--volume <name>", "which volume of the server, or of the cell")
+      .option(
+        "--cache <folder>",
+        "where the cache is, of cells: where the caches are (default: below /var/cache/proteus/fs)",
+      )
       .option(
         "--cache-size <bytes>",
         "what its contents take, about; what is open or changed stays (default: 10G; a replica: no bound)",
@@ -223,10 +259,10 @@ export function registerFs(program: Command): void {
   )
     .addHelpText("after", mountHelp)
     .action((...given: readonly unknown[]) =>
-      mount(String(given[0]), String(given[1]), given[2] as MountOptions),
+      mountAny(String(given[0]), given[1] as string | undefined, given[2] as AnyMountOptions),
     );
   fs.command("umount")
-    .description("take a mounted volume off")
+    .description("take a mounted volume off, or cells with all of their volumes")
     .argument("<mountpoint>", "where it is")
     .option("--json", "one JSON document on stdout", false)
     .addHelpText(
@@ -281,6 +317,8 @@ export function registerFs(program: Command): void {
         given[3] as ResolveOptions,
       ),
     );
+  registerCells(fs);
+  registerShare(volume);
   registerHoard(fs);
   registerVerify(fs, volume);
   for (const [word, about] of [

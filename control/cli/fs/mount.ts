@@ -1,16 +1,14 @@
-// `proteus fs mount` and what is done to a mount: umount, status, disconnect, connect.
+// `proteus fs mount` of one volume, and what is done to a mount: status, log, disconnect, connect.
 //
 // - A mount's program runs in the foreground until it is told to stop or the mount is taken off; its
 //   cache stays, and the next mount begins warm.
 
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { z } from "zod";
 import { FolderError } from "../../../drivers/folder.js";
-import { unmount as takeOff } from "../../../drivers/fuse/mount.js";
-import { capabilityHex } from "../../capability/capability.js";
 import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { type MountWord, serveMount } from "../../node/fs/control-socket.js";
+import { knownCell, knownCellsFolder } from "../../node/fs/known-cells.js";
 import { mountVolume } from "../../node/fs/mount.js";
 import { startKernel } from "../../node/start.js";
 import type { MountMode } from "../../venus/venus.js";
@@ -20,13 +18,21 @@ import { emit, fail, narrate } from "../output.js";
 import { kernelBytes } from "../package-files.js";
 import { parseSize } from "../quantity.js";
 import { table } from "../table.js";
-import { parseTarget } from "../target.js";
 import { asked } from "./asking.js";
+import { rootsText, statusOfRoots } from "./cells-status.js";
 import { hoardLines } from "./hoard.js";
-import { mountsHere, removeMount, requireMount, socketOf, targetOf, writeMount } from "./mounts.js";
+import {
+  mountsHere,
+  removeMount,
+  requireMount,
+  rootsHere,
+  socketOf,
+  targetOf,
+  writeMount,
+} from "./mounts.js";
 import { shownName } from "./names.js";
 import { verifyAskedSchema } from "./verify.js";
-import { findVolume } from "./volume.js";
+import { whichVolume } from "./which.js";
 
 export interface MountOptions extends CallingOptions {
   readonly volume?: string | undefined;
@@ -36,33 +42,40 @@ export interface MountOptions extends CallingOptions {
   readonly machine?: string | undefined;
 }
 
-const cacheRoot = "/var/cache/proteus/fs";
 const memoryBytes = 64 * 1024 * 1024;
 const cacheBytesDefault = 10 * 1024 ** 3;
 const modes = ["replica", "on-demand"] as const satisfies readonly MountMode[];
 const machineForm = /[^A-Za-z0-9._-]/g;
 
+/** What a machine is called, as conflict copies can be. */
+export const machineOf = ({ machine }: Pick<MountOptions, "machine">): string =>
+  (machine ?? process.env.PROTEUS_NODE ?? hostname()).replace(machineForm, "-").slice(0, 32);
+
+/** How a mount caches, as its options say. Throws a usage error. */
+export function cachingOf({ mode: wanted, cacheSize }: Pick<MountOptions, "mode" | "cacheSize">): {
+  readonly mode: MountMode | undefined;
+  readonly cacheBytes: number;
+} {
+  const mode = modes.find((each) => each === wanted);
+  if (wanted !== undefined && mode === undefined)
+    throw usageError(`"${wanted}" is no mode of a mount`, `it is one of ${modes.join(", ")}`);
+  const bound = mode === "replica" ? Number.POSITIVE_INFINITY : cacheBytesDefault;
+  return { mode, cacheBytes: cacheSize === undefined ? bound : parseSize(cacheSize, 2 ** 53) };
+}
+
 export async function mount(vice: string, mountpoint: string, options: MountOptions): Promise<void> {
   const target = targetOf(mountpoint);
-  const mode = modes.find((each) => each === options.mode);
-  if (options.mode !== undefined && mode === undefined)
-    throw usageError(`"${options.mode}" is no mode of a mount`, `it is one of ${modes.join(", ")}`);
-  const bound = mode === "replica" ? Number.POSITIVE_INFINITY : cacheBytesDefault;
-  const cacheBytes = options.cacheSize === undefined ? bound : parseSize(options.cacheSize, 2 ** 53);
+  const { mode, cacheBytes } = cachingOf(options);
   const stopped = untilStopped();
-  const given = await parseTarget(vice, "vice", options);
   const running = await startKernel({
     ...{ wasm: kernelBytes(), interfaces: options.interface, say: narrate, failed: stopped.fail },
     ...{ endHost: true, limits: { memoryBytes } },
   });
   running.spin(false); // most of what it waits for are the programs on the mount
   try {
-    const { capability, document } = await findVolume(running.kernel, given, options.volume, options);
-    const { name } = document;
-    const cache = options.cache ?? join(cacheRoot, `${name}-${capabilityHex(capability).slice(0, 18)}`);
-    const machine = (options.machine ?? process.env.PROTEUS_NODE ?? hostname())
-      .replace(machineForm, "-")
-      .slice(0, 32);
+    const known = (name: string) => knownCell(knownCellsFolder(), name);
+    const { capability, name, cache } = await whichVolume(running.kernel, vice, known, options);
+    const machine = machineOf(options);
     const mounted = await mountVolume({
       ...{ kernel: running.kernel, capability, source: name, target, cache, machine, cacheBytes, mode },
       failed: (error) => fail(error),
@@ -113,18 +126,18 @@ const unusable = (error: FolderError): ProteusError =>
     cause: error,
   });
 
-export async function umount(mountpoint: string, { json }: { readonly json: boolean }): Promise<void> {
-  const { target, volume } = requireMount(mountpoint);
-  await takeOff(target);
-  await asked(target, "end"); // it may have ended already
-  emit("fs umount", json, { target, volume }, () => `${volume} is not mounted at ${target} any more`);
-}
-
 export async function status(
   mountpoint: string | undefined,
   { json }: { readonly json: boolean },
 ): Promise<void> {
-  const mounts = mountpoint === undefined ? mountsHere() : [requireMount(mountpoint)];
+  const at = mountpoint === undefined ? undefined : targetOf(mountpoint);
+  const roots = rootsHere().filter(({ target }) => at === undefined || target === at);
+  const mounts =
+    mountpoint === undefined
+      ? mountsHere()
+      : roots.length > 0
+        ? mountsHere().filter(({ target }) => target.startsWith(`${at}/`))
+        : [requireMount(mountpoint)];
   const shown = await Promise.all(
     mounts.map(async ({ target, volume, cache }) => ({
       target,
@@ -133,7 +146,11 @@ export async function status(
       ...(await asked(target, "status")),
     })),
   );
-  emit("fs status", json, { mounts: shown }, () => (shown.length === 0 ? "" : statusText(shown)));
+  const cells = await statusOfRoots(roots);
+  const shownRoots = cells.length === 0 ? {} : { roots: cells };
+  emit("fs status", json, { mounts: shown, ...shownRoots }, () =>
+    [...(shown.length === 0 ? [] : [statusText(shown)]), ...rootsText(cells)].join("\n"),
+  );
 }
 
 function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): string {
@@ -141,6 +158,7 @@ function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): strin
   const rows = mounts.map((each) => [
     ...[each.target, each.volume, each.state, each.records].map(cell),
     ...[each.promises, each.objects, each.bytes, each.bytesMax ?? undefined, each.open].map(cell),
+    cell(each.cache),
   ]);
   const notes = mounts.flatMap(({ target, notes: own, reason, stuck, hoard }) => [
     ...(typeof reason === "string" && reason !== "" ? [`${cell(target)}: ${reason}`] : []),
@@ -148,7 +166,18 @@ function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): strin
     ...hoardLines(cell(target), hoard),
     ...(Array.isArray(own) ? own.map((note) => `${cell(target)}: ${cell(note)}`) : []),
   ]);
-  const heads = ["MOUNT", "VOLUME", "STATE", "RECORDS", "PROMISES", "OBJECTS", "BYTES", "OF", "OPEN"];
+  const heads = [
+    "MOUNT",
+    "VOLUME",
+    "STATE",
+    "RECORDS",
+    "PROMISES",
+    "OBJECTS",
+    "BYTES",
+    "OF",
+    "OPEN",
+    "CACHE",
+  ];
   return [table(heads, rows), ...notes].join("\n");
 }
 

@@ -16,6 +16,8 @@ const schema = z.object({
   target: z.string(),
   volume: z.string(),
   cache: z.string(),
+  /** It is the root of mounted cells; volumes below have programs of their own. */
+  isRoot: z.boolean().optional(),
   process: programSchema,
 });
 export type MountState = z.infer<typeof schema>;
@@ -36,11 +38,20 @@ export function writeMount(facts: Omit<MountState, "schema" | "process">): void 
 }
 
 export function removeMount(target: string): void {
-  for (const end of ["json", "sock"]) rmSync(join(folder(), `${nameOf(target)}.${end}`), { force: true });
+  for (const end of ["json", "sock", "capability"])
+    rmSync(join(folder(), `${nameOf(target)}.${end}`), { force: true });
 }
 
-/** The mounts whose programs live. */
-export const mountsHere = (): readonly MountState[] => programsHere(folder(), schema);
+/** A file of the mounts' folder for the capability that a mount's program is started with. */
+export const capabilityFileOf = (target: string): string => join(folder(), `${nameOf(target)}.capability`);
+
+/** The mounts of volumes whose programs live. */
+export const mountsHere = (): readonly MountState[] =>
+  programsHere(folder(), schema).filter(({ isRoot }) => isRoot !== true);
+
+/** The roots of mounted cells whose programs live. */
+export const rootsHere = (): readonly MountState[] =>
+  programsHere(folder(), schema).filter(({ isRoot }) => isRoot === true);
 
 /** The mount at a place. Throws FS_NOT_MOUNTED. */
 export function requireMount(path: string): MountState {

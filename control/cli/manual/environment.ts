@@ -61,7 +61,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "XDG_CONFIG_HOME",
-    meaning: "The folder of a user's own config file, and of the private file proteus/root.",
+    meaning: "The folder of a user's own config file, and of the private proteus/root and proteus/cells.",
   },
   { name: "XDG_CONFIG_DIRS", meaning: "The folders of the system's config files." },
   { name: "NO_COLOR", meaning: "A node's log and `proteus status` have no colours." },

@@ -9,8 +9,10 @@ import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { mountFuse, unmount } from "../../../drivers/fuse/mount.js";
 import { Wake } from "../../../drivers/fuse/wake.js";
 import type { Capability } from "../../capability/capability.js";
+import { claims } from "../../capability/private-part.js";
 import { passingSecrets } from "../../capability/secrets.js";
 import type { Check } from "../../interface/file-check.js";
+import { rightsMask } from "../../interface/table.js";
 import { venusTable } from "../../interface/venus.js";
 import { idsSchema, viceTable } from "../../interface/vice.js";
 import { ProteusError } from "../../kernel/errors.js";
@@ -114,7 +116,9 @@ class Mounted {
 /** Mounts a volume. Rejects with FuseError, FolderError. */
 export async function mountVolume(options: MountVolumeOptions): Promise<MountedVolume> {
   const { kernel, target, source, cache, machine, failed } = options;
-  const descriptor = await mountFuse({ target, source });
+  const { rights } = claims(options.capability.private);
+  const readOnly = (rights & rightsMask(viceTable, ["write"])) === 0;
+  const descriptor = await mountFuse({ target, source, readOnly });
   const wake = new Wake();
   const [main, nodes, names] = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
   const mounted = new Mounted(options, main.port1, wake);

@@ -22,11 +22,13 @@ export interface NodeViceOptions {
   readonly threads?: number;
   /** Merges contents, for volumes whose policy is `program`. */
   readonly merge?: Merge | undefined;
+  /** The cell that it belongs to. */
+  readonly cell?: string | undefined;
   readonly failed: (error: unknown) => void;
 }
 
 /** Opens the volumes and begins to serve. Throws SECRET_FILE, FolderError, RecoverableError. */
-export function startVice({ kernel, state, threads, merge, failed }: NodeViceOptions): ViceServer {
+export function startVice({ kernel, state, threads, merge, cell, failed }: NodeViceOptions): ViceServer {
   const { getPort, key, own } = openSecrets(secretsFolder(state), "vice", randomBytes);
   const volumes = join(state, "volumes");
   mkdirSync(volumes, { recursive: true, mode: 0o700 });
@@ -50,7 +52,7 @@ export function startVice({ kernel, state, threads, merge, failed }: NodeViceOpt
     };
   };
   return new ViceServer({
-    ...{ kernel, getPort, key, own, folderFor, discard, failed, after, merge, random: randomBytes },
+    ...{ kernel, getPort, key, own, folderFor, discard, failed, after, merge, cell, random: randomBytes },
     volumes: numbers.map((name) => [Number(name), folderFor(Number(name))] as const),
     newDigest: () => createHash("sha256"),
     time: () => Date.now() / 1000,

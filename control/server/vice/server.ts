@@ -30,6 +30,7 @@ import { stub } from "../../stub/client.js";
 import type { ObjectTable } from "../../stub/objects.js";
 import { refuse } from "../../stub/refused.js";
 import { Server } from "../../stub/serving.js";
+import { CellSide, sharedOf } from "./cell.js";
 import { conflictsOf } from "./conflicts.js";
 import type { NewDigest } from "./contents.js";
 import type { Merge } from "./readying.js";
@@ -61,6 +62,8 @@ export interface ViceServerOptions extends ServerIdentity {
   readonly breakMs?: number;
   /** Merges contents, for volumes whose policy is `program`. */
   readonly merge?: Merge | undefined;
+  /** The cell that it belongs to; without: nobody finds it who has no capability. */
+  readonly cell?: string | undefined;
 }
 
 const generationBytes = 8;
@@ -128,6 +131,7 @@ export class ViceServer {
   readonly #options: ViceServerOptions;
   readonly #table: VolumeTable;
   readonly #server: Server<typeof viceTable.operations, ViceVolume>;
+  readonly #cell: CellSide;
   #last = 0;
 
   /** Begins to serve. Throws what opening a volume throws, and ProteusError when a table is full. */
@@ -149,7 +153,7 @@ export class ViceServer {
       handlers: {
         make: async (_asked, given) => ({ volume: await this.#make(given) }),
         volumes: () => ({ volumes: this.#list() }),
-        describe: ({ value }) => ({ volume: value.describe() }),
+        describe: ({ value }) => ({ volume: this.#describe(value) }),
         change: async ({ value }, { quota }) => {
           await value.limit(quota);
           return {};
@@ -158,6 +162,12 @@ export class ViceServer {
           await this.#erase(value, force !== 0);
           return {};
         },
+        share: async ({ value }, { rights }) => {
+          await this.#cell.share(value, rights);
+          return {};
+        },
+        shared: () => ({ shared: this.#cell.shared() }),
+        cell: () => ({ cell: this.#cell.document() }),
         conflicts: ({ value }, { after }) => ({ conflicts: conflictsOf(value.state, after) }),
         remember: async ({ value }, { seconds }) => {
           await value.remember(seconds);
@@ -210,6 +220,11 @@ export class ViceServer {
           return {};
         },
       },
+    });
+    this.#cell = new CellSide({
+      ...{ kernel, putPort: this.#server.putPort, cell: options.cell, random, failed },
+      ...{ after: options.after, volumes: this.#table.volumes },
+      capabilityOf: (number, rights) => this.#server.capability(number, rights),
     });
   }
 
@@ -291,20 +306,26 @@ export class ViceServer {
 
   #list(): object {
     return [...this.#table.volumes].map(([number, volume]) => ({
-      ...volume.describe(),
+      ...this.#describe(volume),
       capability: capabilityHex(this.#server.capability(number)),
     }));
   }
 
+  #describe(volume: ViceVolume): object {
+    const shared = sharedOf(volume);
+    return { ...volume.describe(), ...(shared === undefined ? {} : { shared }) };
+  }
+
   #status(volume: ViceVolume | undefined): string {
     if (volume === undefined) return `volumes ${this.#table.count}`;
-    return Object.entries(volume.describe())
+    return Object.entries(this.#describe(volume))
       .map(([name, value]) => `${name} ${String(value)}`)
       .join("\n");
   }
 
   /** Stops serving. */
   close(): void {
+    this.#cell.close();
     this.#server.close();
     for (const volume of this.#table.volumes.values()) volume.close();
   }

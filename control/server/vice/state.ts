@@ -69,6 +69,8 @@ export interface VolumeRow {
   readonly quota?: number;
   /** Seconds for which is kept what it was; without: an hour. */
   readonly history?: number;
+  /** Rights that everybody on the network has; without: none. */
+  readonly shared?: number;
   readonly stamp: number;
   /** Of vice's own objects. */
   readonly counter: number;

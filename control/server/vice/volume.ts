@@ -142,6 +142,11 @@ export class ViceVolume {
     await this.#step([["volume", 0, { ...this.#volume, history }]]);
   }
 
+  /** What everybody on the network may do with it; 0: nothing. */
+  async share(shared: number): Promise<void> {
+    await this.#step([["volume", 0, { ...this.#volume, shared }]]);
+  }
+
   /** Takes a conflict off the list. */
   async settle(conflict: number): Promise<void> {
     if (!this.#state.conflicts.has(conflict)) refuse(STD_NOTFOUND);
