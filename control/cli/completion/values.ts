@@ -124,6 +124,7 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "fs volume create --conflicts": words(["both", "server", "client", "newest", "program"]),
   "serve vice --merge": file,
   "fs mount --mode": words(["replica", "on-demand"]),
+  "fs mount --permit": words(["auto", "never"]),
   "fs volume create --semantics": words(["session", "strict"]),
   "gc --server": { kind: "object" },
   "gc --also": { kind: "object" },

@@ -13,6 +13,7 @@ import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import { type MountWord, serveMount } from "../../node/fs/control-socket.js";
 import { mountVolume } from "../../node/fs/mount.js";
 import { startKernel } from "../../node/start.js";
+import { permitModes } from "../../venus/permit.js";
 import type { MountMode } from "../../venus/venus.js";
 import type { CallingOptions } from "../calling.js";
 import { untilStopped } from "../foreground.js";
@@ -33,6 +34,7 @@ export interface MountOptions extends CallingOptions {
   readonly cache?: string | undefined;
   readonly cacheSize?: string | undefined;
   readonly mode?: string | undefined;
+  readonly permit: string;
   readonly machine?: string | undefined;
 }
 
@@ -47,6 +49,9 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
   const mode = modes.find((each) => each === options.mode);
   if (options.mode !== undefined && mode === undefined)
     throw usageError(`"${options.mode}" is no mode of a mount`, `it is one of ${modes.join(", ")}`);
+  const permit = permitModes.find((each) => each === options.permit);
+  if (permit === undefined)
+    throw usageError(`"${options.permit}" is no word of --permit`, `it is one of ${permitModes.join(", ")}`);
   const bound = mode === "replica" ? Number.POSITIVE_INFINITY : cacheBytesDefault;
   const cacheBytes = options.cacheSize === undefined ? bound : parseSize(options.cacheSize, 2 ** 53);
   const stopped = untilStopped();
@@ -64,7 +69,17 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
       .replace(machineForm, "-")
       .slice(0, 32);
     const mounted = await mountVolume({
-      ...{ kernel: running.kernel, capability, source: name, target, cache, machine, cacheBytes, mode },
+      ...{
+        kernel: running.kernel,
+        capability,
+        source: name,
+        target,
+        cache,
+        machine,
+        cacheBytes,
+        mode,
+        permit,
+      },
       failed: (error) => fail(error),
     });
     const socket = serveMount(socketOf(target), async (word: MountWord, argument: unknown) => {
@@ -139,17 +154,44 @@ export async function status(
 function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): string {
   const cell = (value: unknown): string => (value === undefined ? "-" : String(value));
   const rows = mounts.map((each) => [
-    ...[each.target, each.volume, each.state, each.records].map(cell),
+    ...[each.target, each.volume, each.state, permitOf(each.permit)?.state, each.records].map(cell),
     ...[each.promises, each.objects, each.bytes, each.bytesMax ?? undefined, each.open].map(cell),
   ]);
-  const notes = mounts.flatMap(({ target, notes: own, reason, stuck, hoard }) => [
+  const notes = mounts.flatMap(({ target, notes: own, reason, stuck, hoard, permit }) => [
     ...(typeof reason === "string" && reason !== "" ? [`${cell(target)}: ${reason}`] : []),
+    ...permitLines(cell(target), permit),
     ...stuckLines(cell(target), stuck),
     ...hoardLines(cell(target), hoard),
     ...(Array.isArray(own) ? own.map((note) => `${cell(target)}: ${cell(note)}`) : []),
   ]);
-  const heads = ["MOUNT", "VOLUME", "STATE", "RECORDS", "PROMISES", "OBJECTS", "BYTES", "OF", "OPEN"];
+  const heads = [
+    "MOUNT",
+    "VOLUME",
+    "STATE",
+    "PERMIT",
+    "RECORDS",
+    "PROMISES",
+    "OBJECTS",
+    "BYTES",
+    "OF",
+    "OPEN",
+  ];
   return [table(heads, rows), ...notes].join("\n");
+}
+
+const permitSchema = z.object({
+  state: z.enum(["none", "held", "yielding"]),
+  fence: z.number(),
+  seconds: z.number(),
+  mode: z.enum(permitModes),
+});
+const permitOf = (permit: unknown) => permitSchema.safeParse(permit).data;
+
+/** Which permit a mount holds. */
+function permitLines(target: string, permit: unknown): readonly string[] {
+  const { state = "none", fence = 0, seconds = 0 } = permitOf(permit) ?? {};
+  const how = state === "held" ? "" : ", somebody else asks for it";
+  return state === "none" ? [] : [`${target}: permit ${fence}, held for ${seconds} s${how}`];
 }
 
 const stuckSchema = z.object({ code: z.string(), hint: z.string(), times: z.number(), nextMs: z.number() });

@@ -200,6 +200,9 @@ export class ViceServer {
             checked(recordsSchema, records).records,
           ),
         }),
+        permit: async ({ value }, { session: given, fence }) => ({
+          fence: await value.permits.answer(session(value, given), fence),
+        }),
         keep: ({ value }, given) => {
           session(value, given.session);
           value.sweep(); // also when nobody writes
@@ -233,17 +236,24 @@ export class ViceServer {
       {
         ...{ number, folder, newDigest, random, time, now, after, merge },
         ...(leaseMs === undefined ? {} : { leaseMs }),
-        tell: (port, ids) => this.#tell(port, ids),
+        tell: (port, ids) =>
+          this.#venus(port)
+            .break({ ids: { ids } })
+            .then(() => true),
+        hurry: (port, fence) =>
+          this.#venus(port)
+            .hurry({ fence })
+            .then(() => true),
       },
       first === null ? [] : newVolume(...first),
     );
   }
 
-  async #tell(port: Uint8Array, ids: readonly number[]): Promise<boolean> {
+  /** A client's own server. */
+  #venus(port: Uint8Array) {
     const { kernel, breakMs = 1000 } = this.#options;
     const within = { locateTimeoutMs: breakMs, pollMs: Math.ceil(breakMs / 4), deadMs: breakMs };
-    await stub(kernel, venusTable, portOnly(port), within).break({ ids: { ids } });
-    return true;
+    return stub(kernel, venusTable, portOnly(port), within);
   }
 
   async #make({

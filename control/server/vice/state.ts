@@ -69,6 +69,8 @@ export interface VolumeRow {
   readonly quota?: number;
   /** Seconds for which is kept what it was; without: an hour. */
   readonly history?: number;
+  /** Its last permit (permits.ts), and the client that has it; 0: nobody. */
+  readonly permit?: { readonly venus: number; readonly fence: number };
   readonly stamp: number;
   /** Of vice's own objects. */
   readonly counter: number;

@@ -24,6 +24,7 @@ class Vice extends Pool {
   readonly secrets = passingSecrets(this.random);
   server = this.serve();
   readonly broken: number[][] = [];
+  readonly hurried: number[] = [];
   readonly #objects = new Objects<never>({ random: this.random });
   readonly venus = new Server({
     ...{ ...this.given(this.near), key: this.random(32), table: venusTable, objects: this.#objects },
@@ -34,6 +35,10 @@ class Vice extends Pool {
         return {};
       },
       probe: () => ({}),
+      hurry: (_, { fence }) => {
+        this.hurried.push(fence);
+        return {};
+      },
     },
   });
 
