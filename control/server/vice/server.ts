@@ -285,7 +285,8 @@ export class ViceServer {
   }
 
   async #erase(volume: ViceVolume, force: boolean): Promise<void> {
-    if (!force && volume.describe().objects > 1) refuse(STD_NOTNOW);
+    const isEmpty = volume.describe().objects === 1 && volume.permits.recall(); // who has it may have made some
+    if (!force && !isEmpty) refuse(STD_NOTNOW);
     const { discard, failed } = this.#options;
     let remove: () => Promise<void>;
     try {
