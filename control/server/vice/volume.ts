@@ -281,11 +281,7 @@ export class ViceVolume {
   async reintegrate(session: Session, records: readonly FileRecord[]): Promise<Reintegrated> {
     if (records.length === 0 || records.length > RECORDS_MAX) refuse(STD_ARGBAD);
     const changed = this.permits.change(session);
-    try {
-      return await this.#reintegrate(session, records);
-    } finally {
-      changed();
-    }
+    return this.#reintegrate(session, records).finally(changed);
   }
 
   async #reintegrate(session: Session, records: readonly FileRecord[]): Promise<Reintegrated> {
