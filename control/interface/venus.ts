@@ -3,11 +3,14 @@
 // - The port is new at every start and known to vice alone; whoever knows it can make venus ask again,
 //   and no more.
 // - BREAK is answered when nothing older than the break is shown to anybody on the machine.
+// - HURRY is answered when it was heard: from then on nothing is changed without asking vice. The permit
+//   comes back by vice's operation PERMIT, when the log is shipped.
 
 import { inBuffer } from "./fields.js";
 import { operation } from "./operation.js";
 import { defineServer } from "./table.js";
 import { document } from "./types.js";
+import { uint53 } from "./uint53.js";
 
 export const venusTable = defineServer({
   name: "venus",
@@ -17,7 +20,7 @@ export const venusTable = defineServer({
   operations: {
     break: operation({
       number: 2930,
-      summary: "these objects are not as they were told",
+      summary: "these objects are not as they were told; without ids: none is",
       subject: "server",
       rights: "anyone",
       arguments: { ids: inBuffer(document, '{"ids": [...]}') },
@@ -27,6 +30,13 @@ export const venusTable = defineServer({
       summary: "whether it is there",
       subject: "server",
       rights: "anyone",
+    }),
+    hurry: operation({
+      number: 2932,
+      summary: "somebody else asks: ship the log, and give the permit back",
+      subject: "server",
+      rights: "anyone",
+      arguments: { fence: inBuffer(uint53, "the permit's number") },
     }),
   },
 });

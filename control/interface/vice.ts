@@ -74,6 +74,8 @@ export const helloSchema = z.object({
   /** Names the volume for good, whatever it is called. */
   identity: z.string(),
   semantics: z.enum(semantics),
+  /** The fence of the volume's permit, when this client has it still; 0: it has none. */
+  permit: z.int(),
 });
 export type HelloDocument = z.infer<typeof helloSchema>;
 
@@ -117,6 +119,7 @@ export const contentSchema = z.object({ hash: hashSchema });
 
 const session = () => inBuffer(raw(SESSION_BYTES, "session"), "the session, as HELLO gave it");
 const over = { STD_NOTNOW: "the session is over: say HELLO again" };
+const shared = { STD_INTR: "another client gives the volume's permit back: ask again" };
 const asked = { ...over, STD_NOTFOUND: "there is no such object in the volume" };
 
 export const viceTable = defineServer({
@@ -199,7 +202,7 @@ export const viceTable = defineServer({
       rights: ["read"],
       arguments: { session: session(), ids: inBuffer(document, `{"ids": up to ${STATUS_MAX} of them}`) },
       reply: { statuses: inBuffer(document, "those that there are, and those that are gone") },
-      errors: over,
+      errors: { ...over, ...shared },
     }),
     entries: operation({
       number: 2907,
@@ -211,7 +214,7 @@ export const viceTable = defineServer({
         after: inBuffer(bytes, "names behind this one, as UTF-8 of its latin1; nothing: from the first on"),
       },
       reply: { entries: inBuffer(document, "a page of them") },
-      errors: asked,
+      errors: { ...asked, ...shared },
     }),
     fetch: operation({
       number: 2908,
@@ -252,6 +255,7 @@ export const viceTable = defineServer({
       reply: { reintegrated: inBuffer(document, "what became of each") },
       errors: {
         ...over,
+        ...shared,
         STD_ARGBAD: "a record is none, is not the next one, or names an object that is not the client's",
         STD_NOSPACE: "the server has no room for it",
       },
@@ -285,6 +289,17 @@ export const viceTable = defineServer({
       arguments: { conflict: inBuffer(uint53, "its number") },
       errors: { STD_NOTFOUND: "there is no such conflict, or not any more" },
       example: "VOLUME --conflict 1",
+    }),
+    permit: operation({
+      number: 2915,
+      summary: "ask for the permit to change the volume without asking, or give it back",
+      rights: ["write"],
+      arguments: {
+        session: session(),
+        fence: inBuffer(uint53, "0: it is asked for; else the number of the one that is given back"),
+      },
+      reply: { fence: inBuffer(uint53, "the permit's number; 0: this client has none") },
+      errors: over,
     }),
     shared: operation({
       number: 2917,

@@ -46,6 +46,8 @@ export class CacheContents {
   readonly #newDigest: NewDigest;
   readonly #open = new Map<number, OpenContent>();
   readonly #buffer = new Uint8Array(pieceBytes);
+  /** Those whose names are durable, as far as that is known. */
+  readonly #named = new Set<number>();
   /** Null until the kernel has agreed to passthrough. */
   backings: Backings | null = null;
 
@@ -99,9 +101,18 @@ export class CacheContents {
     }
   }
 
+  /** Has a content outlive the power's end, its name too. */
+  sync(id: number): void {
+    this.with(id, (file) => file.syncNow());
+    if (this.#named.has(id)) return;
+    this.#folder.syncNamesNow(folderOf(id));
+    this.#named.add(id);
+  }
+
   remove(id: number): void {
     if (this.#open.has(id)) return;
     this.#folder.remove(pathOf(id));
+    this.#named.delete(id);
   }
 
   /** Opens a content as it is, to be looked at; null: there is none. */
@@ -154,6 +165,7 @@ export class CacheContents {
     const open = this.#open.get(id);
     if (open === undefined) {
       this.#folder.rename(unfinished, pathOf(id));
+      this.#named.delete(id);
       return;
     }
     const from = this.#folder.open(unfinished, "read");

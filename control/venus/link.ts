@@ -5,6 +5,7 @@
 //   session is over, connecting.
 // - The lease counts from when something was asked. When it is over, or the session, no promise holds.
 // - A break that crosses a question: the answer's promise does not count.
+// - STD_INTR: somebody else gives the volume's permit back; the question is asked again, a moment later.
 
 import { type HelloDocument, helloSchema } from "../interface/vice.js";
 import { fromHex } from "../kernel/bytes.js";
@@ -32,6 +33,14 @@ export type LinkState = "connecting" | "connected" | "disconnected";
 
 const retryMs = 1000;
 const keepMs = 3000;
+const againMs = 5;
+const againMsMax = 100;
+
+/** A question that is to be asked again. */
+interface Waiting {
+  readonly at: number;
+  readonly ask: () => void;
+}
 
 export class Link {
   state: LinkState = "connecting";
@@ -44,6 +53,9 @@ export class Link {
   readonly #promised = new Set<number>();
   readonly #broken = new Map<number, number>();
   #breaks = 0;
+  /** The last break of all promises. */
+  #allBroken = 0;
+  #waiting: Waiting[] = [];
   #session: Uint8Array = new Uint8Array(8);
   #generation = 0;
   #leaseUntil = 0;
@@ -64,6 +76,16 @@ export class Link {
 
   isPromised(id: number): boolean {
     return this.#promised.has(id);
+  }
+
+  /** Whether the lease is not over, whatever `tick` has found. */
+  get isLeased(): boolean {
+    return this.isConnected && this.#options.now() < this.#leaseUntil;
+  }
+
+  /** Questions that are to be asked again. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** Says HELLO. */
@@ -109,6 +131,15 @@ export class Link {
     if (this.state === state) return;
     this.state = state;
     this.#options.changed(state);
+    this.#again(Number.POSITIVE_INFINITY);
+  }
+
+  /** Asks again what is due; without a connection those who wait are told. */
+  #again(now: number): void {
+    const due = this.#waiting.filter(({ at }) => at <= now);
+    if (due.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ at }) => at > now);
+    for (const { ask } of due) ask();
   }
 
   /**
@@ -120,7 +151,20 @@ export class Link {
       done(null);
       return;
     }
-    const generation = this.#generation;
+    this.#call(operation, given, this.#generation, 0, done);
+  }
+
+  #call(
+    operation: string,
+    given: Values,
+    generation: number,
+    tries: number,
+    done: (came: Came | null) => void,
+  ): void {
+    if (generation !== this.#generation) {
+      done(null);
+      return;
+    }
     const began = this.#options.now();
     this.#askedAt = began;
     this.#options.call(operation, { session: this.#session, ...given }, (came) => {
@@ -141,7 +185,10 @@ export class Link {
         }
       }
       if (this.hello !== null) this.#leaseUntil = Math.max(this.#leaseUntil, began + this.hello.leaseMs);
-      done(came);
+      if ("code" in came && came.code === "STD_INTR") {
+        const at = this.#options.now() + Math.min(againMsMax, againMs * 2 ** Math.min(tries, 10));
+        this.#waiting.push({ at, ask: () => this.#call(operation, given, generation, tries + 1, done) });
+      } else done(came);
     });
   }
 
@@ -152,13 +199,20 @@ export class Link {
 
   /** Takes a promise, unless it was broken since the question. */
   promise(id: number, mark: number): boolean {
-    if ((this.#broken.get(id) ?? 0) > mark || this.state !== "connected") return false;
+    if (Math.max(this.#broken.get(id) ?? 0, this.#allBroken) > mark || this.state !== "connected")
+      return false;
     this.#promised.add(id);
     return true;
   }
 
+  /** Promises are broken; without ids all. */
   break(ids: readonly number[]): void {
     this.#breaks++;
+    if (ids.length === 0) {
+      this.#promised.clear();
+      this.#broken.clear();
+      this.#allBroken = this.#breaks;
+    }
     for (const id of ids) {
       this.#promised.delete(id);
       this.#broken.set(id, this.#breaks);
@@ -174,12 +228,14 @@ export class Link {
   /** Milliseconds until `tick` is due. */
   nextMs(): number {
     const now = this.#options.now();
-    if (this.state === "connected") return Math.min(this.#askedAt + keepMs, this.#leaseUntil) - now;
+    const again = this.#waiting.reduce((next, { at }) => Math.min(next, at), Number.POSITIVE_INFINITY);
+    if (this.state === "connected") return Math.min(again, this.#askedAt + keepMs, this.#leaseUntil) - now;
     return this.isHeld ? Number.POSITIVE_INFINITY : this.#retryAt - now;
   }
 
   tick(): void {
     const now = this.#options.now();
+    this.#again(now);
     if (this.state === "connected") {
       if (now >= this.#leaseUntil) this.begin();
       else if (now - this.#askedAt >= keepMs) this.call("keep", {}, () => undefined);

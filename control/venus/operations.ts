@@ -69,7 +69,7 @@ export class Operations extends Attributes {
         return { kind: "done" };
       case "fsync": {
         const { id } = files.handle(request.handle) ?? fail(errno.EBADF);
-        cache.contents.with(id, (file) => file.syncNow());
+        cache.contents.sync(id);
         cache.tables.syncNow();
         return { kind: "done" };
       }

@@ -1,8 +1,8 @@
 // The log on its way to vice: records in order, contents before them, outcomes taken over.
 //
 // - With a connection and nothing done without vice (`isThrough`), a record is offered first: its change
-//   is made here when vice has taken it, and the program is answered then. Otherwise the change is made in
-//   the step that has the record, and vice hears of it later.
+//   is made here when vice has taken it, and the program is answered then. Otherwise, and under a permit
+//   (permit.ts), the change is made in the step that has the record, and vice hears of it later.
 // - A connection that ends while records are offered: they become records of disconnected work. Vice
 //   knows by their numbers which of them it has received.
 // - Numbers are given when records are offered; those that vice has not received are numbered anew.
@@ -19,7 +19,9 @@ import { compact } from "./compaction.js";
 import { timeOf } from "./contents.js";
 import { effectOf } from "./effect.js";
 import type { Came, Link } from "./link.js";
+import type { Permit } from "./permit.js";
 import { idsOf, type LogRow, nameChange } from "./state.js";
+import { errnoOf, hintOf, type Stuck } from "./stuck.js";
 
 /** What became of a record: vice's outcome, or that it was done here and vice will hear of it. */
 export type Became = Outcome | "applied";
@@ -27,6 +29,7 @@ export type Became = Outcome | "applied";
 export interface ShipperOptions {
   readonly cache: Cache;
   readonly link: Link;
+  readonly permit: Permit;
   /** Milliseconds that never go back. */
   readonly now: () => number;
   /** Whether an object is open, or known to the kernel. */
@@ -43,23 +46,6 @@ export type FreshRecord = Fresh;
 const batchMax = 64;
 const stuckMs = 250;
 const stuckMsMax = 60_000;
-/** What a person can do about a log that vice does not take. */
-const advice: Readonly<Record<string, string>> = {
-  STD_NOSPACE: "make room at the server, or raise the volume's quota",
-  STD_DENIED: "mount again, with the same cache and a capability that may write",
-  STD_ARGBAD: "copy what you need elsewhere, keep the cache's folder and report this",
-};
-
-/** Vice refuses the first records as a whole. */
-export interface Stuck {
-  readonly code: string;
-  readonly hint: string;
-  /** How often they were refused, one time after the other. */
-  readonly times: number;
-  /** Until the next try. */
-  readonly nextMs: number;
-}
-
 export class Shipper {
   /** Records that vice has taken since the start. */
   taken = 0;
@@ -100,12 +86,17 @@ export class Shipper {
     const { cache } = this.#options;
     const sequence = cache.row.sequence + 1;
     const own: Change = ["cache", 0, { ...cache.row, sequence }];
-    const record = { ...fresh, n: 0, checked: this.isThrough } as FileRecord;
-    if (record.checked) {
+    const { permit } = this.#options;
+    const made = { ...fresh, n: 0, checked: false } as FileRecord;
+    const fence = permit.fenceFor(made);
+    const isAsked = permit.isHeld || permit.isYielding ? fence === 0 : this.isThrough;
+    const record = { ...made, checked: isAsked };
+    if (isAsked) {
       cache.tables.commit([own, ["log", sequence, { record, applied: false } satisfies LogRow]]);
       this.#waiting.set(sequence, (became) => done(became, sequence));
     } else {
-      const entry: Change = ["log", sequence, { record, applied: true } satisfies LogRow];
+      const row: LogRow = { record, applied: true, ...(fence === 0 ? {} : { fence }) };
+      const entry: Change = ["log", sequence, row];
       cache.tables.commit([own, entry, ...effectOf(cache.state, record, sequence, this.#options.isHeld)]);
       this.#compact(sequence);
       done("applied", sequence);
@@ -118,8 +109,12 @@ export class Shipper {
     const { cache } = this.#options;
     const lost = new Set<number>();
     compact(cache.state, sequence, (changes) => {
-      for (const [, key] of changes) lost.add(cache.state.log.get(Number(key))?.record.id ?? 0);
-      cache.tables.commit(changes);
+      const under = changes.map(([table, key, row]): Change => {
+        const { fence, record } = cache.state.log.get(Number(key)) ?? {};
+        lost.add(record?.id ?? 0);
+        return [table, key, row === null || fence === undefined ? row : { ...row, fence }];
+      });
+      cache.tables.commit(under);
     });
     for (const id of lost) cache.tidy(id);
   }
@@ -248,12 +243,14 @@ export class Shipper {
     const isFull = this.#code === "STD_NOSPACE";
     const why = isFull ? "the volume's quota or its server is full" : `vice says ${this.#code}`;
     this.#note(`${why}: the log waits`);
+    this.#options.permit.yield();
+    this.#options.permit.shipped();
   }
 
   /** Why nothing goes on, if vice refuses the log; null: it does not. */
   get stuck(): Stuck | null {
     if (this.#refusals === 0 || this.#log.size === 0) return null;
-    const hint = advice[this.#code] ?? "see what the server says; proteus fs connect tries again at once";
+    const hint = hintOf(this.#code);
     const nextMs = Math.max(0, Math.ceil(this.#stuckUntil - this.#options.now()));
     return { code: this.#code, hint, times: this.#refusals, nextMs };
   }
@@ -284,13 +281,8 @@ export class Shipper {
 
   /** Vice takes none of a batch: those who wait for one are told; what was done here stays in the log. */
   #refused(came: Came, sequences: readonly number[]): void {
-    const errno =
-      "code" in came && came.code === "STD_NOSPACE"
-        ? 28
-        : "code" in came && came.code === "STD_DENIED"
-          ? 30
-          : 5;
     this.#stuck(came);
+    const errno = errnoOf(this.#code);
     const answers: (() => void)[] = [];
     for (const sequence of sequences) {
       const done = this.#waiting.get(sequence);
@@ -319,13 +311,16 @@ export class Shipper {
       readonly mark: number;
     },
   ): void {
-    const { cache, link, isHeld, changed } = this.#options;
+    const { cache, link, permit, isHeld, changed } = this.#options;
     const versions = new Map(told.statuses.map(({ id, version }) => [id, version]));
     const doubtful = new Set<number>();
     const answers: (() => void)[] = [];
     const named = new Set<number>();
     // What was done without vice may meet what others have done meanwhile.
-    const isAlone = sequences.every((sequence) => this.#log.get(sequence)?.applied === false);
+    const isAlone = sequences.every((sequence) => {
+      const row = this.#log.get(sequence);
+      return row?.applied === false || permit.covers(row?.fence);
+    });
     for (const [index, outcome] of outcomes.entries()) {
       const sequence = sequences[index];
       const row = sequence === undefined ? undefined : this.#log.get(sequence);
@@ -342,6 +337,7 @@ export class Shipper {
         this.#note(`${what}: ${outcome.became} ${outcome.why ?? outcome.name ?? ""}`);
         for (const id of idsOf(record)) doubtful.add(id);
       }
+      if (isDone && !applied) permit.counted();
       const done = this.#waiting.get(sequence);
       this.#waiting.delete(sequence);
       if (done !== undefined) answers.push(() => done(outcome));
@@ -355,6 +351,7 @@ export class Shipper {
     if (told.statuses.length === 0) for (const id of told.gone) link.doubt(id);
     for (const answer of answers) answer();
     for (const id of named) cache.tidy(id);
+    permit.shipped();
   }
 
   /** A log entry is over: what was its own content is that of vice's version now. */

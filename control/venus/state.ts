@@ -48,6 +48,8 @@ export interface CachedObject {
 export interface LogRow {
   readonly record: FileRecord;
   readonly applied: boolean;
+  /** Of the permit under which it was done (permit.ts); without: by nobody's leave. */
+  readonly fence?: number;
 }
 
 /** The file as it was when it was last known not to be changed. */
@@ -69,6 +71,9 @@ export class CacheState implements Rows {
   readonly names = new NameRows();
   /** In order. */
   readonly log = new Map<number, LogRow>();
+  /** Entries that wait for vice's answer, and bytes of all contents in the log. */
+  unapplied = 0;
+  logBytes = 0;
   readonly open = new Map<number, OpenRow>();
   readonly pins = new Map<string, PinRow>();
   readonly kept = new Kept(this.names);
@@ -122,7 +127,13 @@ export class CacheState implements Rows {
   }
 
   #index(sequence: number, row: LogRow | null | undefined, isThere: boolean): void {
-    if (row === null || row === undefined || !row.applied) return;
+    if (row === null || row === undefined) return;
+    const by = isThere ? 1 : -1;
+    if (row.record.op === "store") this.logBytes += by * row.record.size;
+    if (!row.applied) {
+      this.unapplied += by;
+      return;
+    }
     for (const id of idsOf(row.record)) {
       const own = this.entries.get(id) ?? new Set();
       if (isThere) this.entries.set(id, own.add(sequence));

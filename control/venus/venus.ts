@@ -30,9 +30,11 @@ import { ROOT_PIN } from "./kept.js";
 import { type CallVice, Link, type LinkState } from "./link.js";
 import { Operations } from "./operations.js";
 import { PastContents } from "./past-contents.js";
+import { Permit, type PermitMode, type PermitStatus } from "./permit.js";
 import { type PinEntry, type Pinned, pin, pinsOf, setPin } from "./pins.js";
 import { Failure } from "./reading.js";
-import { Shipper, type Stuck } from "./shipping.js";
+import { Shipper } from "./shipping.js";
+import type { Stuck } from "./stuck.js";
 import { Verification } from "./verify.js";
 
 /** A replica keeps the whole volume, otherwise what was used and what is pinned is kept. */
@@ -41,6 +43,8 @@ export type MountMode = "replica" | "on-demand";
 export interface VenusOptions extends CacheOptions {
   /** Without one: as it was before. */
   readonly mode?: MountMode;
+  /** Default: auto. */
+  readonly permit?: PermitMode;
   readonly call: CallVice;
   /** Milliseconds that never go back. */
   readonly clock: () => number;
@@ -70,6 +74,7 @@ export interface VenusStatus {
   readonly calls: number;
   readonly notes: readonly string[];
   readonly hoard: HoardStatus;
+  readonly permit: PermitStatus;
 }
 
 /** What `fs log` shows of a record. */
@@ -95,6 +100,7 @@ export class Venus implements FileSystem {
   readonly cache: Cache;
   readonly link: Link;
   readonly shipper: Shipper;
+  readonly permit: Permit;
   readonly #options: VenusOptions;
   readonly #files: OpenFiles;
   readonly #operations: Operations;
@@ -121,8 +127,12 @@ export class Venus implements FileSystem {
       changed: (state) => this.#changed(state),
       accept: (hello) => this.#accept(hello),
     });
+    this.permit = new Permit({
+      ...{ link: this.link, state: cache.state, now: options.clock, mode: options.permit ?? "auto" },
+      isStuck: () => this.shipper.stuck !== null,
+    });
     this.shipper = new Shipper({
-      ...{ cache, link: this.link, now: options.clock },
+      ...{ cache, link: this.link, permit: this.permit, now: options.clock },
       isHeld: (id) => this.#files.isOpen(id),
       changed: (ids) => this.#forget(ids, () => undefined),
       emptied: () => undefined,
@@ -153,9 +163,13 @@ export class Venus implements FileSystem {
   }
 
   #changed(state: LinkState): void {
-    if (state !== "connected") this.shipper.lost();
-    else if (this.link.hello !== null) {
+    if (state !== "connected") {
+      this.permit.lost();
+      this.shipper.lost();
+    } else if (this.link.hello !== null) {
+      this.permit.connected(this.link.hello.permit);
       this.shipper.begin(this.link.hello);
+      this.permit.shipped(); // there may be nothing
       if (this.#wasConnected) this.#forget([...this.#known.keys()], () => undefined);
       this.#wasConnected = true;
       this.#hoarder.connected();
@@ -163,11 +177,37 @@ export class Venus implements FileSystem {
     if (state !== "connecting") this.cache.stateKnown();
   }
 
-  /** Vice says that objects are not as they were told; `done` when nobody is shown that any more. */
+  /**
+   * Vice says that objects are not as they were told, without ids that none is; `done` when nobody is
+   * shown that any more.
+   */
   break(ids: readonly number[], done: () => void): void {
     this.link.break(ids);
-    this.#hoarder.broken(ids);
-    this.#forget(ids, done);
+    this.permit.disturbed();
+    if (ids.length === 0) this.#hoarder.connected();
+    else this.#hoarder.broken(ids);
+    this.#forget(ids.length === 0 ? [...this.#known.keys()] : ids, done);
+  }
+
+  /** Somebody else asks for what was changed under the permit. */
+  hurry(fence: number): void {
+    this.permit.hurry(fence);
+  }
+
+  /** Nobody works here any more: what is in the log is shipped, and the permit given back. */
+  leave(): void {
+    this.permit.yield();
+  }
+
+  /** Whether that is under way. */
+  get isLeaving(): boolean {
+    return this.permit.isYielding;
+  }
+
+  /** As if there were no network, until `link.begin`. */
+  hold(): void {
+    this.leave();
+    this.link.hold();
   }
 
   /**
@@ -194,11 +234,13 @@ export class Venus implements FileSystem {
   /** Milliseconds until `tick` is due. */
   nextMs(): number {
     if (this.#verification?.isReady === true) return 0;
-    return Math.min(this.link.nextMs(), this.shipper.nextMs(), this.#hoarder.nextMs());
+    const { link, shipper, permit } = this;
+    return Math.min(link.nextMs(), shipper.nextMs(), permit.nextMs(), this.#hoarder.nextMs());
   }
 
   tick(): void {
     this.link.tick();
+    this.permit.tick();
     this.shipper.kick();
     this.#hoarder.tick();
     this.#verification?.step();
@@ -227,13 +269,13 @@ export class Venus implements FileSystem {
     const { state, reason, promises, isConnected } = this.link;
     const { log, objects } = this.cache.state;
     const { bytesMax = Number.POSITIVE_INFINITY } = this.#options;
-    const isBehind = isConnected && !this.shipper.isThrough;
+    const isBehind = isConnected && !this.shipper.isThrough && !this.permit.isHeld;
     return {
       ...{ volume: this.cache.row.volume, state: isBehind ? "reintegrating" : state },
       ...{ reason: isConnected ? "" : reason, records: log.size, promises, objects: objects.size },
       ...{ bytesMax: Number.isFinite(bytesMax) ? bytesMax : null, stuck: this.shipper.stuck },
       ...{ bytes: this.cache.bytes, open: this.#files.count, calls: this.#calls, notes: this.shipper.notes },
-      hoard: this.#hoarder.status(),
+      ...{ hoard: this.#hoarder.status(), permit: this.permit.status() },
     };
   }
 

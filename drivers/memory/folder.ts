@@ -61,6 +61,8 @@ export class MemoryFolder implements Folder {
   operations = 0;
   /** Before which of them the power ends; Infinity: never. */
   cutAt = Number.POSITIVE_INFINITY;
+  /** What ends there: the power, or its user. */
+  cutBy: "cut" | "kill" = "cut";
   bytesMax: number;
   #names = new Map<string, Inode>();
   #folders = new Set<string>([""]);
@@ -135,7 +137,7 @@ export class MemoryFolder implements Folder {
   #step(power = this.#power): void {
     if (this.#isOff || power !== this.#power) throw new PowerCut();
     if (this.operations >= this.cutAt) {
-      this.cut();
+      this[this.cutBy]();
       throw new PowerCut();
     }
     this.operations++;

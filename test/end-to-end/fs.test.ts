@@ -157,6 +157,48 @@ describe.runIf(isRoot)("a volume that two machines mount", () => {
     sh("rm -r $B/t; test ! -e $A/t");
   });
 
+  it("is changed without waiting by who is alone there, until somebody else looks", async () => {
+    type Permit = { readonly state: string; readonly fence: number; readonly mode: string };
+    const permit = async (name: string): Promise<Permit> => (await status(name)).permit as Permit;
+    sh("mkdir $A/p; cat $A/p/* 2> /dev/null || true");
+    const held = await until(
+      "a permit",
+      async () => {
+        sh("for i in 1 2 3 4 5 6 7 8 9; do echo $i > $A/p/n; done");
+        const now = await permit("a");
+        return now.state === "held" ? now : undefined;
+      },
+      60_000,
+    );
+    expect(held).toMatchObject({ fence: expect.any(Number), mode: "auto" });
+    const shown = await pool.run("n2", "fs", "status", at("a"));
+    expect(shown.stdout).toContain(`permit ${held.fence}, held for`);
+    sh("cd $A/p; for i in $(seq 200); do echo $i > t; mv t f$i; done; rm f1; mkdir d");
+    expect(sh("ls $B/p | wc -l; cat $B/p/f200; cat $B/p/f2 $B/p/n")).toBe("201\n200\n2\n9\n");
+    expect((await permit("a")).state).toBe("none");
+    for (let round = 0; round < 20; round++) {
+      sh(`for i in 1 2 3; do echo ${round} > $A/p/x; mv $A/p/x $A/p/y; done`);
+      expect(sh("cat $B/p/y")).toBe(`${round}\n`);
+    }
+    // One that is killed with a permit costs others a lease, and loses nothing.
+    await until(
+      "a permit",
+      async () => {
+        sh("for i in 1 2 3 4 5 6 7 8 9; do echo $i > $A/p/n; done");
+        return (await permit("a")).state === "held" ? true : undefined;
+      },
+      60_000,
+    );
+    sh("for i in $(seq 50); do echo $i > $A/p/k$i; done");
+    await kill("a");
+    expect(sh("ls $B/p/y")).toContain("/p/y\n");
+    await mount("n2", "a");
+    await until("what was not shipped", () =>
+      sh("cat $B/p/k* 2> /dev/null | wc -l") === "50\n" ? true : undefined,
+    );
+    sh("rm -r $B/p; test ! -e $A/p");
+  });
+
   it("shows what was there before, and an earlier version is copied back", async () => {
     expect(await json("n2", "fs", "volume", "history", vice, "home", "2h")).toMatchObject({ history: 7200 });
     sh("mkdir $A/h; echo one > $A/h/f; echo two > $B/h/f; rm $A/h/f");

@@ -125,6 +125,7 @@ const ofOptions: Readonly<Record<string, Value>> = {
   "fs volume share --rights": words(["read", "read,write"]),
   "serve vice --merge": file,
   "fs mount --mode": words(["replica", "on-demand"]),
+  "fs mount --permit": words(["auto", "never"]),
   "fs volume create --semantics": words(["session", "strict"]),
   "gc --server": { kind: "object" },
   "gc --also": { kind: "object" },

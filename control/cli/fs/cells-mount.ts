@@ -157,6 +157,7 @@ const wordsFor = (options: MountOptions): readonly string[] => [
   ...["--machine", machineOf(options), "--timeout", "1s"],
   ...(options.cacheSize === undefined ? [] : ["--cache-size", options.cacheSize]),
   ...(options.mode === undefined ? [] : ["--mode", options.mode]),
+  ...["--permit", options.permit],
   ...options.interface.flatMap((name) => ["--interface", name]),
 ];
 

@@ -105,8 +105,12 @@ shares, each at MOUNTPOINT/VOLUME; with --all those of every cell, at MOUNTPOINT
 volumes that come later appear there. Needs root's rights. Files that were used stay in the cache's folder,
 and work goes on there without the server; what was changed is brought back when it is there again.
 
-  --mode  on-demand: what was used is kept, and what proteus fs hoard has pinned
-          replica: everything is kept; the whole volume is fetched in the background
+  --mode    on-demand: what was used is kept, and what proteus fs hoard has pinned
+            replica: everything is kept; the whole volume is fetched in the background
+  --permit  auto: who works on the volume alone gets its permit after some changes, and changes it as fast as
+            a local disk; the server hears of it a moment later, and others read nothing older. What was
+            closed is durable here with fsync, at the server when \`proteus fs status\` shows no records
+            never: each close and each change of a name waits for the server
 
 Examples:
   proteus fs mount @/var/lib/proteus-vice/vice.capability /mnt/home --volume home
@@ -115,7 +119,8 @@ Examples:
   proteus fs mount --all /cells`;
 
 const statusHelp = `
-RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes, BYTES
+PERMIT is whether the mount may change the volume without asking: held, or yielding when somebody else wants
+to read. RECORDS are changes that the server has not taken yet, PROMISES what it will tell when it changes, BYTES
 what the contents in the cache take, OF what they may. CACHE is a folder of ordinary files: the content of
 a file whose inode number is N (ls -i) is content/HH/N there, HH its last two hex digits. When the server
 refuses the records as a whole, they wait longer each time, up to a minute; what to do about it is said
@@ -251,6 +256,7 @@ export function registerFs(program: Command): void {
         "--cache-size <bytes>",
         "what its contents take, about; what is open or changed stays (default: 10G; a replica: no bound)",
       )
+      .option("--permit <when>", "auto or never: ask for the permit to change the volume alone", "auto")
       .option("--mode <mode>", "replica or on-demand (default: as this cache was before, or on-demand)")
       .option(
         "--machine <name>",

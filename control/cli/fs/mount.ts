@@ -11,6 +11,7 @@ import { type MountWord, serveMount } from "../../node/fs/control-socket.js";
 import { knownCell, knownCellsFolder } from "../../node/fs/known-cells.js";
 import { mountVolume } from "../../node/fs/mount.js";
 import { startKernel } from "../../node/start.js";
+import { type PermitMode, permitModes } from "../../venus/permit.js";
 import type { MountMode } from "../../venus/venus.js";
 import type { CallingOptions } from "../calling.js";
 import { untilStopped } from "../foreground.js";
@@ -39,6 +40,7 @@ export interface MountOptions extends CallingOptions {
   readonly cache?: string | undefined;
   readonly cacheSize?: string | undefined;
   readonly mode?: string | undefined;
+  readonly permit: string;
   readonly machine?: string | undefined;
 }
 
@@ -51,21 +53,27 @@ const machineForm = /[^A-Za-z0-9._-]/g;
 export const machineOf = ({ machine }: Pick<MountOptions, "machine">): string =>
   (machine ?? process.env.PROTEUS_NODE ?? hostname()).replace(machineForm, "-").slice(0, 32);
 
+type CachingOptions = Pick<MountOptions, "mode" | "cacheSize" | "permit">;
+
 /** How a mount caches, as its options say. Throws a usage error. */
-export function cachingOf({ mode: wanted, cacheSize }: Pick<MountOptions, "mode" | "cacheSize">): {
+export function cachingOf({ mode: wanted, cacheSize, permit: word }: CachingOptions): {
   readonly mode: MountMode | undefined;
   readonly cacheBytes: number;
+  readonly permit: PermitMode;
 } {
   const mode = modes.find((each) => each === wanted);
   if (wanted !== undefined && mode === undefined)
     throw usageError(`"${wanted}" is no mode of a mount`, `it is one of ${modes.join(", ")}`);
+  const permit = permitModes.find((each) => each === word);
+  if (permit === undefined)
+    throw usageError(`"${word}" is no word of --permit`, `it is one of ${permitModes.join(", ")}`);
   const bound = mode === "replica" ? Number.POSITIVE_INFINITY : cacheBytesDefault;
-  return { mode, cacheBytes: cacheSize === undefined ? bound : parseSize(cacheSize, 2 ** 53) };
+  return { permit, mode, cacheBytes: cacheSize === undefined ? bound : parseSize(cacheSize, 2 ** 53) };
 }
 
 export async function mount(vice: string, mountpoint: string, options: MountOptions): Promise<void> {
   const target = targetOf(mountpoint);
-  const { mode, cacheBytes } = cachingOf(options);
+  const { mode, cacheBytes, permit } = cachingOf(options);
   const stopped = untilStopped();
   const running = await startKernel({
     ...{ wasm: kernelBytes(), interfaces: options.interface, say: narrate, failed: stopped.fail },
@@ -77,7 +85,17 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
     const { capability, name, cache } = await whichVolume(running.kernel, vice, known, options);
     const machine = machineOf(options);
     const mounted = await mountVolume({
-      ...{ kernel: running.kernel, capability, source: name, target, cache, machine, cacheBytes, mode },
+      ...{
+        kernel: running.kernel,
+        capability,
+        source: name,
+        target,
+        cache,
+        machine,
+        cacheBytes,
+        mode,
+        permit,
+      },
       failed: (error) => fail(error),
     });
     const socket = serveMount(socketOf(target), async (word: MountWord, argument: unknown) => {
@@ -156,12 +174,13 @@ export async function status(
 function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): string {
   const cell = (value: unknown): string => (value === undefined ? "-" : String(value));
   const rows = mounts.map((each) => [
-    ...[each.target, each.volume, each.state, each.records].map(cell),
+    ...[each.target, each.volume, each.state, permitOf(each.permit)?.state, each.records].map(cell),
     ...[each.promises, each.objects, each.bytes, each.bytesMax ?? undefined, each.open].map(cell),
     cell(each.cache),
   ]);
-  const notes = mounts.flatMap(({ target, notes: own, reason, stuck, hoard }) => [
+  const notes = mounts.flatMap(({ target, notes: own, reason, stuck, hoard, permit }) => [
     ...(typeof reason === "string" && reason !== "" ? [`${cell(target)}: ${reason}`] : []),
+    ...permitLines(cell(target), permit),
     ...stuckLines(cell(target), stuck),
     ...hoardLines(cell(target), hoard),
     ...(Array.isArray(own) ? own.map((note) => `${cell(target)}: ${cell(note)}`) : []),
@@ -170,6 +189,7 @@ function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): strin
     "MOUNT",
     "VOLUME",
     "STATE",
+    "PERMIT",
     "RECORDS",
     "PROMISES",
     "OBJECTS",
@@ -179,6 +199,21 @@ function statusText(mounts: readonly Readonly<Record<string, unknown>>[]): strin
     "CACHE",
   ];
   return [table(heads, rows), ...notes].join("\n");
+}
+
+const permitSchema = z.object({
+  state: z.enum(["none", "held", "yielding"]),
+  fence: z.number(),
+  seconds: z.number(),
+  mode: z.enum(permitModes),
+});
+const permitOf = (permit: unknown) => permitSchema.safeParse(permit).data;
+
+/** Which permit a mount holds. */
+function permitLines(target: string, permit: unknown): readonly string[] {
+  const { state = "none", fence = 0, seconds = 0 } = permitOf(permit) ?? {};
+  const how = state === "held" ? "" : ", somebody else asks for it";
+  return state === "none" ? [] : [`${target}: permit ${fence}, held for ${seconds} s${how}`];
 }
 
 const stuckSchema = z.object({ code: z.string(), hint: z.string(), times: z.number(), nextMs: z.number() });

@@ -6,6 +6,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Invalidation } from "../../../drivers/fuse/encode.js";
 import type { Check } from "../../interface/file-check.js";
 import type { Came, Values } from "../../venus/link.js";
+import type { PermitMode } from "../../venus/permit.js";
 import type { PinEntry, Pinned } from "../../venus/pins.js";
 import type { LogEntry, MountMode, VenusStatus } from "../../venus/venus.js";
 
@@ -21,6 +22,7 @@ export interface ServingData {
   readonly folder: string;
   readonly bytesMax: number;
   readonly mode?: MountMode;
+  readonly permit: PermitMode;
   readonly port: Uint8Array;
   readonly machine: string;
   readonly wake: SharedWake;
@@ -39,6 +41,7 @@ export interface NotifyingData {
 export type ToServing =
   | { readonly kind: "came"; readonly id: number; readonly came: Came }
   | { readonly kind: "break"; readonly token: number; readonly ids: readonly number[] }
+  | { readonly kind: "hurry"; readonly token: number; readonly fence: number }
   | { readonly kind: "status"; readonly token: number }
   | { readonly kind: "log"; readonly token: number }
   | { readonly kind: "pin"; readonly token: number; readonly path: string; readonly isWanted: boolean }

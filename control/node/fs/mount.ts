@@ -21,6 +21,7 @@ import { callOperation } from "../../stub/client.js";
 import { Objects } from "../../stub/objects.js";
 import { Server } from "../../stub/serving.js";
 import type { Came, Values } from "../../venus/link.js";
+import type { PermitMode } from "../../venus/permit.js";
 import type { PinEntry, Pinned } from "../../venus/pins.js";
 import type { LogEntry, MountMode, VenusStatus } from "../../venus/venus.js";
 import type { FromServing, NotifyingData, ServingData, ToServing } from "./messages.js";
@@ -38,6 +39,8 @@ export interface MountVolumeOptions {
   readonly cacheBytes: number;
   /** Without one: as the cache was mounted before. */
   readonly mode?: MountMode | undefined;
+  /** Whether it asks for the volume's permit. */
+  readonly permit: PermitMode;
   readonly machine: string;
   readonly failed: (error: unknown) => void;
 }
@@ -141,6 +144,10 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
         return {};
       },
       probe: () => ({}),
+      hurry: async (_asked, { fence }) => {
+        await mounted.ask((token) => ({ kind: "hurry", token, fence }));
+        return {};
+      },
     },
   });
   const notifying = (serving: MessagePort): Worker => {
@@ -153,6 +160,7 @@ export async function mountVolume(options: MountVolumeOptions): Promise<MountedV
       descriptor,
       folder: cache,
       bytesMax: options.cacheBytes,
+      permit: options.permit,
       port: server.putPort,
       machine,
       wake: wake.share(),

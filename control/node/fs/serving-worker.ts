@@ -1,11 +1,13 @@
 // The serving thread of a mount: FUSE's loop on the one side, venus in the middle, messages of the main
 // thread between two requests.
 //
-// - Blocks until the mount ends; then everything is durable, and it says so.
+// - Blocks until the mount ends; then what was done under a permit is shipped, as far as that can be done
+//   in a few seconds, everything is durable, and it says so.
 
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
+import { setTimeout as pause } from "node:timers/promises";
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { FuseDevice } from "../../../drivers/fuse/device.js";
 import { serveFuse } from "../../../drivers/fuse/serve.js";
@@ -17,7 +19,8 @@ import { Venus } from "../../venus/venus.js";
 import type { FromServing, Notify, ServingData, ToServing } from "./messages.js";
 
 const data = workerData as ServingData;
-const { descriptor, folder, bytesMax, mode, port, machine, wake: shared, main, nodes, names } = data;
+const { descriptor, folder, bytesMax, mode, permit, port, machine, wake: shared, main, nodes, names } = data;
+const leaveMs = 10_000;
 const wake = new Wake(shared);
 const say = (message: FromServing): void => main.postMessage(message);
 const failed = (error: unknown): void =>
@@ -43,7 +46,7 @@ const venus = new Venus({
     newDigest: () => createHash("sha256"),
     random: randomBytes,
   },
-  ...{ machine, port, failed, now, bytesMax, boot: bootOf() },
+  ...{ machine, port, failed, now, bytesMax, permit, boot: bootOf() },
   ...(mode === undefined ? {} : { mode }),
   clock: () => performance.now(),
   call(operation, given, done) {
@@ -68,6 +71,10 @@ function take(message: ToServing): void {
     case "break":
       venus.break(message.ids, () => say({ kind: "broken", token: message.token }));
       break;
+    case "hurry":
+      venus.hurry(message.fence);
+      say({ kind: "broken", token: message.token });
+      break;
     case "status":
       say({ kind: "status", token: message.token, status: venus.status() });
       break;
@@ -89,7 +96,7 @@ function take(message: ToServing): void {
       isEnding = true;
       break;
     case "hold":
-      venus.link.hold();
+      venus.hold();
       break;
     case "connect":
       venus.link.isHeld = false;
@@ -117,6 +124,13 @@ const noticed = (token: number): void => {
   done?.();
 };
 
+function woken(): boolean {
+  drain<ToServing>(main, take);
+  drain<number>(nodes, noticed);
+  drain<number>(names, noticed);
+  return !isEnding;
+}
+
 serveFuse({
   ...{ descriptor, fileSystem: venus, wake, failed },
   agreed({ passthrough }) {
@@ -128,16 +142,17 @@ serveFuse({
       };
     say({ kind: "mounted", passthrough });
   },
-  woken() {
-    drain<ToServing>(main, take);
-    drain<number>(nodes, noticed);
-    drain<number>(names, noticed);
-    return !isEnding;
-  },
+  woken,
   nextMs: () => venus.nextMs(),
   tick: () => venus.tick(),
 });
 try {
+  venus.leave();
+  for (const until = performance.now() + leaveMs; venus.isLeaving && performance.now() < until; ) {
+    await pause(5);
+    woken();
+    if (venus.nextMs() <= 0) venus.tick();
+  }
   venus.close();
 } catch (error) {
   failed(error);

@@ -210,6 +210,9 @@ export class ViceServer {
             checked(recordsSchema, records).records,
           ),
         }),
+        permit: async ({ value }, { session: given, fence }) => ({
+          fence: await value.permits.answer(session(value, given), fence),
+        }),
         keep: ({ value }, given) => {
           session(value, given.session);
           value.sweep(); // also when nobody writes
@@ -248,17 +251,24 @@ export class ViceServer {
       {
         ...{ number, folder, newDigest, random, time, now, after, merge },
         ...(leaseMs === undefined ? {} : { leaseMs }),
-        tell: (port, ids) => this.#tell(port, ids),
+        tell: (port, ids) =>
+          this.#venus(port)
+            .break({ ids: { ids } })
+            .then(() => true),
+        hurry: (port, fence) =>
+          this.#venus(port)
+            .hurry({ fence })
+            .then(() => true),
       },
       first === null ? [] : newVolume(...first),
     );
   }
 
-  async #tell(port: Uint8Array, ids: readonly number[]): Promise<boolean> {
+  /** A client's own server. */
+  #venus(port: Uint8Array) {
     const { kernel, breakMs = 1000 } = this.#options;
     const within = { locateTimeoutMs: breakMs, pollMs: Math.ceil(breakMs / 4), deadMs: breakMs };
-    await stub(kernel, venusTable, portOnly(port), within).break({ ids: { ids } });
-    return true;
+    return stub(kernel, venusTable, portOnly(port), within);
   }
 
   async #make({
@@ -290,7 +300,8 @@ export class ViceServer {
   }
 
   async #erase(volume: ViceVolume, force: boolean): Promise<void> {
-    if (!force && volume.describe().objects > 1) refuse(STD_NOTNOW);
+    const isEmpty = volume.describe().objects === 1 && volume.permits.recall(); // who has it may have made some
+    if (!force && !isEmpty) refuse(STD_NOTNOW);
     const { discard, failed } = this.#options;
     let remove: () => Promise<void>;
     try {

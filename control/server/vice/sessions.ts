@@ -16,6 +16,8 @@ export interface Session {
   readonly port: Uint8Array | null;
   /** Milliseconds. */
   leaseUntil: number;
+  /** When it asked how something is, or changed it, last. */
+  askedAt: number;
   readonly promises: Set<number>;
 }
 
@@ -24,18 +26,21 @@ export interface SessionsOptions {
   readonly now: () => number;
   readonly after: After;
   readonly leaseMs: number;
-  /** Tells a client that promises are broken; false or rejected when it did not hear. */
+  /** Tells a client that promises are broken, without ids all; false or rejected when it did not hear. */
   readonly tell: (port: Uint8Array, ids: readonly number[]) => Promise<boolean>;
   readonly promisesMax?: number;
 }
 
 const promisesDefault = 65_536;
-const slack = 1.1;
+/** So much longer than a client leases are counted here. */
+export const LEASE_SLACK = 1.1;
 
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #sessions = new Map<string, Session>();
   readonly #holders = new Map<number, Set<Session>>();
+  /** Until then a client that was struck off may still believe in promises. */
+  unheardUntil = 0;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -48,7 +53,14 @@ export class Sessions {
   /** Begins a session; the client's earlier ones are over. */
   begin(key: string, venus: number, port: Uint8Array | null): Session {
     for (const each of [...this.#sessions.values()]) if (each.venus === venus) this.end(each);
-    const session: Session = { key, venus, port, leaseUntil: 0, promises: new Set() };
+    const session: Session = {
+      key,
+      venus,
+      port,
+      leaseUntil: 0,
+      askedAt: Number.NEGATIVE_INFINITY,
+      promises: new Set(),
+    };
     this.#sessions.set(key, session);
     this.renew(session);
     return session;
@@ -71,9 +83,19 @@ export class Sessions {
     return this.#sessions.has(key);
   }
 
+  /** Whether it is not over, nor its lease. */
+  isLive(session: Session): boolean {
+    return this.has(session) && session.leaseUntil >= this.#options.now();
+  }
+
+  /** The sessions of other clients. */
+  others({ venus }: Session): readonly Session[] {
+    return [...this.#sessions.values()].filter((each) => each.venus !== venus);
+  }
+
   /** The lease counts from now; called with each answer. */
   renew(session: Session): void {
-    session.leaseUntil = this.#options.now() + this.#options.leaseMs * slack;
+    session.leaseUntil = this.#options.now() + this.#options.leaseMs * LEASE_SLACK;
   }
 
   /** Over: it has no promises any more. */
@@ -126,15 +148,25 @@ export class Sessions {
     await Promise.all([...broken].map(([session, own]) => this.#told(session, own, untilSure)));
   }
 
-  async #told(session: Session, ids: readonly number[], untilSure: boolean): Promise<void> {
+  /** Breaks all promises of the other clients; whether all have heard. */
+  async breakAll(except: Session): Promise<boolean> {
+    const holders = this.others(except).filter(({ promises }) => promises.size > 0);
+    for (const session of holders) this.giveUp(session, [...session.promises]);
+    const heard = await Promise.all(holders.map((session) => this.#told(session, [], false)));
+    return heard.every((each) => each);
+  }
+
+  async #told(session: Session, ids: readonly number[], untilSure: boolean): Promise<boolean> {
     const { tell, now, after } = this.#options;
     const heard = session.port === null || (await tell(session.port, ids).catch(() => false));
-    if (heard) return;
+    if (heard) return true;
     const left = session.leaseUntil - now();
+    this.unheardUntil = Math.max(this.unheardUntil, session.leaseUntil);
     this.end(session);
     if (untilSure && left > 0)
       await new Promise<void>((resolve) => {
         after(left, resolve);
       });
+    return false;
   }
 }

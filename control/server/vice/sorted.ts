@@ -1,6 +1,7 @@
 // Looking in what is sorted: names of directories, steps by their stamps and moments.
 //
 // - Pure. Items rise by what is asked for; equal ones stand together.
+// - The names of the directory that was listed last are kept sorted, for its next page.
 
 const itself = <Item>(item: Item): Item => item;
 
@@ -24,4 +25,16 @@ export function firstBehind<Item, Key extends string | number>(
     else last = middle;
   }
   return first;
+}
+
+export class SortedNames {
+  #last: { readonly directory: number; readonly version: number; readonly names: readonly string[] } | null =
+    null;
+
+  /** The names of a directory as of a version. */
+  of(directory: number, version: number, names: ReadonlyMap<string, number> | undefined): readonly string[] {
+    if (this.#last?.directory !== directory || this.#last.version !== version)
+      this.#last = { directory, version, names: [...(names?.keys() ?? [])].sort() };
+    return this.#last.names;
+  }
 }

@@ -71,6 +71,8 @@ export interface VolumeRow {
   readonly history?: number;
   /** Rights that everybody on the network has; without: none. */
   readonly shared?: number;
+  /** Its last permit (permits.ts), and the client that has it; 0: nobody. */
+  readonly permit?: { readonly venus: number; readonly fence: number };
   readonly stamp: number;
   /** Of vice's own objects. */
   readonly counter: number;

@@ -31,12 +31,13 @@ import { refuse } from "../../stub/refused.js";
 import { type Batch, type BatchGiven, batch } from "./batch.js";
 import { Contents, type NewDigest } from "./contents.js";
 import { History } from "./history.js";
+import { Permits, type PermitsOptions } from "./permits.js";
 import { type Merge, readied } from "./readying.js";
 import { onFolder, refusal } from "./refusals.js";
 import { Lie } from "./replay.js";
 import type { Readied } from "./replaying.js";
 import { type Session, Sessions, type SessionsOptions } from "./sessions.js";
-import { firstBehind } from "./sorted.js";
+import { firstBehind, SortedNames } from "./sorted.js";
 import {
   ENTRIES_MAX,
   isDirectoryMode,
@@ -58,6 +59,8 @@ export interface ViceVolumeOptions extends Omit<SessionsOptions, "leaseMs"> {
   readonly leaseMs?: number;
   /** Merges contents, for volumes whose policy is `program`. */
   readonly merge?: Merge | undefined;
+  /** Has a client give its permit back; without: there are none. */
+  readonly hurry?: PermitsOptions["hurry"];
 }
 
 const leaseDefault = 10_000;
@@ -72,14 +75,11 @@ export class ViceVolume {
   readonly #contents: Contents;
   readonly #history: History;
   readonly #sessions: Sessions;
+  readonly permits: Permits;
   readonly #leaseMs: number;
   readonly #epoch: string;
   #verification: Findings | null = null;
-  #sorted: {
-    readonly directory: number;
-    readonly version: number;
-    readonly names: readonly string[];
-  } | null = null;
+  readonly #sorted = new SortedNames();
 
   /** Opens what is in the folder; `first`: the rows of a new one. Throws RecoverableError, FolderError. */
   constructor(options: ViceVolumeOptions, first: readonly Change[] = []) {
@@ -89,7 +89,8 @@ export class ViceVolume {
     this.#leaseMs = leaseMs;
     this.#state = new VolumeState();
     this.#tables = RecoverableTables.open(folder, this.#state);
-    if (this.#state.volume === null && first.length > 0) {
+    const isNew = this.#state.volume === null;
+    if (isNew && first.length > 0) {
       this.#tables.commit(first);
       this.#tables.syncNow();
     }
@@ -99,6 +100,11 @@ export class ViceVolume {
     this.#contents.mend(this.#state);
     this.#history = new History(this.#state);
     this.#sessions = new Sessions({ ...options, leaseMs });
+    this.permits = new Permits({
+      ...{ sessions: this.#sessions, now: options.now, leaseMs, isNew, volume: () => this.#volume },
+      hurry: options.hurry ?? (async () => false),
+      step: (changes) => this.#step(changes),
+    });
     this.#epoch = toHex(random(8));
   }
 
@@ -134,6 +140,7 @@ export class ViceVolume {
   async limit(quota: number): Promise<void> {
     const { quota: _, ...row } = this.#volume;
     await this.#step([["volume", 0, quota === 0 ? row : { ...row, quota }]]);
+    if (quota > 0) this.permits.recall(); // who closes hears of it
   }
 
   /** For how many seconds is kept what was replaced or removed, also before now. */
@@ -183,11 +190,12 @@ export class ViceVolume {
       ]);
     }
     const key = toHex(this.#options.random(8));
-    this.#sessions.begin(key, venus, port.every((byte) => byte === 0) ? null : port.slice());
+    const session = this.#sessions.begin(key, venus, port.every((byte) => byte === 0) ? null : port.slice());
+    const permit = this.permits.hello(session);
     const { name, identity, semantics } = this.#volume;
     return {
       ...{ venus, session: key, epoch: this.#epoch, last: this.#state.venuses.get(venus)?.last ?? 0 },
-      ...{ leaseMs: this.#leaseMs, volume: name, identity, semantics },
+      ...{ leaseMs: this.#leaseMs, volume: name, identity, semantics, permit },
     };
   }
 
@@ -211,6 +219,7 @@ export class ViceVolume {
 
   statuses(session: Session, ids: readonly number[]): Statuses {
     if (ids.length > STATUS_MAX) refuse(STD_ARGBAD);
+    this.permits.ask(session);
     const told = this.#told(session, ids);
     this.#sessions.renew(session);
     return told;
@@ -232,9 +241,10 @@ export class ViceVolume {
   }
 
   entries(session: Session, directory: number, after: string): Entries {
+    this.permits.ask(session);
     const status = this.#promised(session, directory);
     if (status === null || !isDirectoryMode(status.mode)) return refuse(STD_NOTFOUND);
-    const all = this.#sortedNames(directory, status.version);
+    const all = this.#sorted.of(directory, status.version, this.#state.names.get(directory));
     const names: [string, FileStatus][] = [];
     let bytes = statusBytesOf(this.#state.objects.get(directory));
     let next = firstBehind(all, after);
@@ -249,16 +259,6 @@ export class ViceVolume {
     }
     this.#sessions.renew(session);
     return { directory: status, names, more: next < all.length };
-  }
-
-  #sortedNames(directory: number, version: number): readonly string[] {
-    if (this.#sorted?.directory !== directory || this.#sorted.version !== version)
-      this.#sorted = {
-        directory,
-        version,
-        names: [...(this.#state.names.get(directory)?.keys() ?? [])].sort(),
-      };
-    return this.#sorted.names;
   }
 
   fetch(id: number, version: number, position: number, length: number): Uint8Array {
@@ -284,8 +284,13 @@ export class ViceVolume {
   }
 
   async reintegrate(session: Session, records: readonly FileRecord[]): Promise<Reintegrated> {
-    const { venus } = session;
     if (records.length === 0 || records.length > RECORDS_MAX) refuse(STD_ARGBAD);
+    const changed = this.permits.change(session);
+    return this.#reintegrate(session, records).finally(changed);
+  }
+
+  async #reintegrate(session: Session, records: readonly FileRecord[]): Promise<Reintegrated> {
+    const { venus } = session;
     const known = this.#venus(venus);
     const first = records[0]?.n ?? 0;
     if (records.some(({ n }, index) => n !== first + index) || first > known.last + 1) refuse(STD_ARGBAD);

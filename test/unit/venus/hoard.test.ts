@@ -7,6 +7,7 @@ import { FilesWorld, type Mount } from "./world.js";
 
 async function two(bytesMax?: number, mode?: "replica" | "on-demand") {
   const world = new FilesWorld();
+  world.permit = "never"; // what is under way is counted here
   const [a, b] = [world.mount(), world.mount(bytesMax, mode)];
   await world.settle();
   return { world, a, b };

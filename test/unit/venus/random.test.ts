@@ -7,7 +7,8 @@ import { SeededRandom } from "../../../drivers/fault/random.js";
 import type { FileAnswer, FileRequest, FileSystem } from "../../../drivers/file-system.js";
 import { MemoryFileSystem } from "../../../drivers/memory/file-system.js";
 import { perTier } from "../../simulation/seeds.js";
-import { FilesWorld, KernelSide, type Mount } from "./world.js";
+import { KernelSide } from "./kernel-side.js";
+import { FilesWorld, type Mount } from "./world.js";
 
 const seeds = perTier({ quick: 40, long: 400, nightly: 20_000 });
 

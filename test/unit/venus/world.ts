@@ -1,19 +1,22 @@
-// Several venuses and a vice in one process, in virtual time, with a network that can be cut; and what a
-// kernel asks of a mount, with few words.
+// Several venuses and a vice in one process, in virtual time.
+//
+// - The network can be cut, slow, deaf to breaks, lose answers; mounts and vice are killed, and their power
+//   ends. Time passes when a test says so, or when somebody waits who needs it.
 
 import { createHash } from "node:crypto";
 import { recordSchema } from "../../../control/interface/file-records.js";
-import { ROOT_ID } from "../../../control/interface/file-status.js";
 import { statusName } from "../../../control/kernel/errors.js";
 import { newVolume } from "../../../control/server/vice/state.js";
 import { ViceVolume } from "../../../control/server/vice/volume.js";
 import { Refused } from "../../../control/stub/refused.js";
 import type { CallVice, Came, Values } from "../../../control/venus/link.js";
+import type { PermitMode } from "../../../control/venus/permit.js";
 import { type MountMode, Venus } from "../../../control/venus/venus.js";
 import { SeededRandom } from "../../../drivers/fault/random.js";
-import type { FileAnswer, FileRequest, FileSystem } from "../../../drivers/file-system.js";
+import type { FileSystem } from "../../../drivers/file-system.js";
 import type { Invalidation } from "../../../drivers/fuse/encode.js";
 import { MemoryFolder } from "../../../drivers/memory/folder.js";
+import { KernelSide } from "./kernel-side.js";
 
 const newDigest = () => createHash("sha256");
 const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
@@ -23,11 +26,14 @@ export class FilesWorld {
   readonly viceFolder = new MemoryFolder({ random: new SeededRandom(1) });
   readonly mounts: Mount[] = [];
   milliseconds = 0;
+  /** Whether mounts ask for permits. */
+  permit: PermitMode = "auto";
   volume: ViceVolume;
   /** Calls that vice was asked. */
   calls: string[] = [];
   readonly failures: unknown[] = [];
   readonly #semantics: "session" | "strict";
+  #late: { readonly at: number; readonly happen: () => void }[] = [];
 
   constructor(semantics: "session" | "strict" = "session") {
     this.#semantics = semantics;
@@ -51,6 +57,12 @@ export class FilesWorld {
           await new Promise<void>((resolve) => {
             mount.venus.break(ids, resolve);
           });
+          return true;
+        },
+        hurry: async (port, fence) => {
+          const mount = this.mounts.find((each) => each.port[0] === port[0]);
+          if (mount === undefined || mount.isCut || mount.isDeaf) return false;
+          mount.venus.hurry(fence);
           return true;
         },
       },
@@ -80,12 +92,28 @@ export class FilesWorld {
   }
 
   /** Time passes. */
-  async pass(milliseconds: number): Promise<void> {
-    for (let left = milliseconds; left > 0; left -= 100) {
-      this.milliseconds += 100;
+  async pass(milliseconds: number, step = 100): Promise<void> {
+    for (let left = milliseconds; left > 0; left -= step) {
+      this.milliseconds += Math.min(step, left);
+      this.#late = this.#late.filter(({ at, happen }) => {
+        if (at > this.milliseconds) return true;
+        happen();
+        return false;
+      });
       for (const { venus } of this.mounts) if (venus.nextMs() <= 0) venus.tick();
       await this.settle();
     }
+  }
+
+  /** What happens after a while: a slow network. */
+  later(milliseconds: number, happen: () => void): void {
+    if (milliseconds === 0) happen();
+    else this.#late.push({ at: this.milliseconds + milliseconds, happen });
+  }
+
+  /** Somebody waits for a permit, or a slow network. */
+  get isWaiting(): boolean {
+    return this.#late.length > 0 || this.mounts.some(({ venus }) => venus.link.waiting > 0);
   }
 
   async serve(operation: string, given: Values): Promise<Values> {
@@ -127,135 +155,14 @@ export class FilesWorld {
         );
         return { reintegrated: json(await volume.reintegrate(session(), records)) };
       }
+      case "permit":
+        return { fence: await volume.permits.answer(session(), Number(given.fence)) };
       case "keep":
         session();
         return {};
       default:
         throw new Error(`vice has no operation ${operation}`);
     }
-  }
-}
-
-const isError = (answer: FileAnswer): answer is Extract<FileAnswer, { kind: "error" }> =>
-  answer.kind === "error";
-
-/** What a kernel asks of a file system, with few words. */
-export abstract class KernelSide {
-  protected abstract readonly fileSystem: FileSystem;
-  protected abstract settle(): Promise<void>;
-
-  async ask(request: Partial<FileRequest> & { kind: FileRequest["kind"] }): Promise<FileAnswer> {
-    let answer: FileAnswer | undefined;
-    this.fileSystem.handle({ node: ROOT_ID, uid: 0, gid: 0, pid: 1, ...request } as FileRequest, (given) => {
-      // Names are read while they are told, as the kernel's buffer is filled.
-      answer = given.kind === "names" ? { kind: "names", names: [...given.names] } : given;
-    });
-    for (let turn = 0; answer === undefined && turn < 50; turn++) await this.settle();
-    if (answer === undefined) throw new Error(`no answer to ${request.kind}`);
-    return answer;
-  }
-
-  async must<Kind extends FileAnswer["kind"]>(
-    kind: Kind,
-    request: Partial<FileRequest> & { kind: FileRequest["kind"] },
-  ): Promise<Extract<FileAnswer, { kind: Kind }>> {
-    const answer = await this.ask(request);
-    if (answer.kind !== kind)
-      throw new Error(`${request.kind}: ${isError(answer) ? answer.errno : answer.kind}`);
-    return answer as Extract<FileAnswer, { kind: Kind }>;
-  }
-
-  /** The node at a path, as the kernel walks there. */
-  async walk(path: string): Promise<number> {
-    let node = ROOT_ID;
-    for (const name of path.split("/").filter((each) => each !== ""))
-      node = (await this.must("entry", { kind: "lookup", node, name })).attributes.node;
-    return node;
-  }
-
-  async #parent(path: string): Promise<{ node: number; name: string }> {
-    const parts = path.split("/");
-    const name = parts.pop() ?? "";
-    return { node: await this.walk(parts.join("/")), name };
-  }
-
-  /** Writes a file anew and closes it; answers what close says. */
-  async write(path: string, text: string): Promise<number> {
-    const { node, handle } = await this.openNew(path);
-    const data = new Uint8Array(Buffer.from(text));
-    await this.must("written", { kind: "write", node, handle, position: 0, data });
-    const flushed = await this.ask({ kind: "flush", node, handle });
-    await this.ask({ kind: "release", node, handle });
-    return isError(flushed) ? flushed.errno : 0;
-  }
-
-  async openNew(path: string): Promise<{ node: number; handle: number }> {
-    const { node: parent, name } = await this.#parent(path);
-    const found = await this.ask({ kind: "lookup", node: parent, name });
-    if (found.kind === "entry") {
-      const { node } = found.attributes;
-      return { node, handle: (await this.must("opened", { kind: "open", node, flags: 0o1001 })).handle };
-    }
-    const made = await this.must("created", { kind: "create", node: parent, name, flags: 1, mode: 0o644 });
-    return { node: made.entry.attributes.node, handle: made.opened.handle };
-  }
-
-  async read(path: string): Promise<string> {
-    const node = await this.walk(path);
-    const { handle } = await this.must("opened", { kind: "open", node, flags: 0 });
-    const { data } = await this.must("data", { kind: "read", node, handle, position: 0, bytes: 1_000_000 });
-    const text = Buffer.from(data).toString();
-    await this.ask({ kind: "release", node, handle });
-    return text;
-  }
-
-  async list(path = ""): Promise<string[]> {
-    const node = await this.walk(path);
-    const { handle } = await this.must("opened", { kind: "opendir", node, flags: 0 });
-    const { names } = await this.must("names", {
-      kind: "readdir",
-      node,
-      handle,
-      position: 0,
-      bytes: 1e6,
-      plus: true,
-    });
-    return [...names]
-      .map(({ name }) => name)
-      .filter((name) => name !== "." && name !== "..")
-      .sort();
-  }
-
-  async #error(request: Partial<FileRequest> & { kind: FileRequest["kind"] }): Promise<number> {
-    const answer = await this.ask(request);
-    return isError(answer) ? answer.errno : 0;
-  }
-
-  async mkdir(path: string): Promise<number> {
-    return this.#error({ kind: "mkdir", ...(await this.#parent(path)), mode: 0o755 });
-  }
-
-  async remove(path: string, kind: "unlink" | "rmdir" = "unlink"): Promise<number> {
-    return this.#error({ kind, ...(await this.#parent(path)) });
-  }
-
-  async rename(from: string, to: string, flags = 0): Promise<number> {
-    const target = await this.#parent(to);
-    const given = { to: target.node, newName: target.name, flags };
-    return this.#error({ kind: "rename", ...(await this.#parent(from)), ...given });
-  }
-
-  /** A whole tree as this mount shows it. */
-  async tree(path = ""): Promise<Record<string, string>> {
-    const found: Record<string, string> = {};
-    for (const name of await this.list(path)) {
-      const below = path === "" ? name : `${path}/${name}`;
-      const node = await this.walk(below);
-      const { attributes } = await this.must("attributes", { kind: "getattr", node });
-      if ((attributes.mode & 0o170000) !== 0o040000) found[below] = await this.read(below);
-      else Object.assign(found, { [`${below}/`]: "" }, await this.tree(below));
-    }
-    return found;
   }
 }
 
@@ -272,8 +179,14 @@ export class Mount extends KernelSide {
   readonly refuses = new Map<string, number>();
   /** The next answer of vice is lost, after it was done. */
   loseAnswer = "";
+  /** How long a call takes. */
+  slowMs = 0;
+  /** Whether it asks for permits, from the next start on. */
+  permit: PermitMode;
   readonly invalidated: Invalidation[] = [];
   #boots = 1;
+  /** How often it was started anew. */
+  #life = 0;
   /** Calls that are not answered, and the most that there were. */
   underWay = 0;
   mostUnderWay = 0;
@@ -287,6 +200,7 @@ export class Mount extends KernelSide {
   ) {
     super();
     this.port = new Uint8Array(6).fill(number);
+    this.permit = world.permit;
     this.folder = new MemoryFolder({ random: new SeededRandom(number) });
     this.venus = this.#open();
   }
@@ -299,10 +213,20 @@ export class Mount extends KernelSide {
     return this.world.settle();
   }
 
+  protected override async pass(): Promise<void> {
+    if (this.world.isWaiting) await this.world.pass(20, 20);
+  }
+
+  protected override get isWaiting(): boolean {
+    return this.world.isWaiting;
+  }
+
   readonly #call: CallVice = (operation, given, done) => {
     this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
+    const life = this.#life;
     const answered = (came: Came): void => {
       this.underWay--;
+      if (life !== this.#life) return; // who asked was killed
       try {
         done(came);
       } catch (error) {
@@ -319,6 +243,15 @@ export class Mount extends KernelSide {
       queueMicrotask(() => answered({ code: statusName(refused) ?? "STD_SYSERR" }));
       return;
     }
+    if (this.slowMs === 0) this.#serve(operation, given, answered);
+    else
+      this.world.later(this.slowMs, () => {
+        if (this.isCut) answered({ code: "RPC_FAILURE" });
+        else this.#serve(operation, given, answered);
+      });
+  };
+
+  #serve(operation: string, given: Values, answered: (came: Came) => void): void {
     this.world.serve(operation, given).then(
       (reply) => {
         const isLost = this.loseAnswer === operation;
@@ -333,7 +266,7 @@ export class Mount extends KernelSide {
         }
       },
     );
-  };
+  }
 
   #open(): Venus {
     const { world } = this;
@@ -341,7 +274,7 @@ export class Mount extends KernelSide {
       ...{ folder: this.folder, newDigest, random: world.bytes, call: this.#call, port: this.port },
       now: () => [5000 + Math.floor(world.milliseconds / 1000), world.milliseconds % 1000],
       clock: () => world.milliseconds,
-      ...{ machine: `m${this.number}`, boot: `boot ${this.#boots}` },
+      ...{ machine: `m${this.number}`, boot: `boot ${this.#boots}`, permit: this.permit },
       bytesMax: this.bytesMax,
       ...(this.mode === undefined ? {} : { mode: this.mode }),
       invalidate: (what, done) => {
@@ -354,6 +287,7 @@ export class Mount extends KernelSide {
 
   /** kill -9, or the end of the power. */
   restart(how: "kill" | "cut" = "kill"): void {
+    this.#life++;
     if (how === "kill") this.folder.kill();
     else {
       this.folder.cut();

@@ -24,6 +24,7 @@ class Vice extends Pool {
   readonly secrets = passingSecrets(this.random);
   server = this.serve();
   readonly broken: number[][] = [];
+  readonly hurried: number[] = [];
   readonly #objects = new Objects<never>({ random: this.random });
   readonly venus = new Server({
     ...{ ...this.given(this.near), key: this.random(32), table: venusTable, objects: this.#objects },
@@ -34,6 +35,10 @@ class Vice extends Pool {
         return {};
       },
       probe: () => ({}),
+      hurry: (_, { fence }) => {
+        this.hurried.push(fence);
+        return {};
+      },
     },
   });
 
@@ -211,6 +216,32 @@ describe("vice over RPC", () => {
     const denied = stub(vice.near, viceTable, readOnly.capability);
     expect(await vice.refused(denied.remember({ seconds: 1 }))).toBe("STD_DENIED");
     expect(await vice.refused(denied.reintegrate({ session: reader.session, records }))).toBe("STD_DENIED");
+    expect(vice.failures).toEqual([]);
+  });
+
+  it("gives a permit, and has the holder hurry when another client asks", async () => {
+    const vice = new Vice();
+    const volume = await vice.volume();
+    const calls = stub(vice.near, viceTable, volume);
+    const begin = async (letter: number, port: Uint8Array): Promise<Uint8Array> => {
+      const uuid = new Uint8Array(16).fill(letter);
+      const { hello } = await vice.end(calls.hello({ uuid, port, machine: "m" }));
+      return fromHex(helloSchema.parse(hello).session) ?? new Uint8Array(8);
+    };
+    const holder = await begin(1, vice.venus.putPort);
+    const other = await begin(2, new Uint8Array(6));
+    expect((await vice.end(calls.permit({ session: other, fence: 0 }))).fence).toBe(0); // nobody hears it
+    expect((await vice.end(calls.permit({ session: holder, fence: 0 }))).fence).toBe(1);
+    const look = { session: other, ids: { ids: [ROOT_ID] } };
+    expect(await vice.refused(calls.getstatus(look))).toBe("STD_INTR");
+    expect(await vice.refused(calls.erase({ force: 0 }))).toBe("STD_NOTNOW"); // it may have made something
+    await vice.end(calls.keep({ session: holder }));
+    expect(vice.hurried).toEqual([1]);
+    await vice.end(calls.permit({ session: holder, fence: 1 }));
+    await vice.end(calls.getstatus(look));
+    const readOnly = await vice.end(calls.restrict({ mask: 1 }));
+    const denied = stub(vice.near, viceTable, readOnly.capability);
+    expect(await vice.refused(denied.permit({ session: holder, fence: 0 }))).toBe("STD_DENIED");
     expect(vice.failures).toEqual([]);
   });
 });

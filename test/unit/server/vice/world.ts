@@ -28,6 +28,8 @@ export class ViceWorld {
   readonly random = new SeededRandom(5);
   readonly folder: MemoryFolder;
   readonly told: [port: string, ids: readonly number[]][] = [];
+  /** Fences of holders that were told to hurry. */
+  readonly hurried: number[] = [];
   /** Whether clients hear of breaks. */
   hears = true;
   milliseconds = 0;
@@ -58,6 +60,10 @@ export class ViceWorld {
         },
         tell: async (port, ids) => {
           this.told.push([Buffer.from(port).toString("hex"), ids]);
+          return this.hears;
+        },
+        hurry: async (_, fence) => {
+          this.hurried.push(fence);
           return this.hears;
         },
       },
@@ -187,6 +193,11 @@ export class Client {
     this.#n -= this.#batch.length;
     this.#batch = [];
     this.#contents = new Map();
+  }
+
+  /** Asks for the permit, or gives one back. */
+  permit(fence = 0): Promise<number> {
+    return this.world.volume.permits.answer(this.session, fence);
   }
 
   get batch(): readonly FileRecord[] {
