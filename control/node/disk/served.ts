@@ -71,8 +71,8 @@ function upkeepOf(storage: Storage): UpkeepDocument {
   return { ...settings, scrub: { ...state, percent } };
 }
 
-/** How long members that were opened anew are waited for. */
-const [settleMs, settleTries] = [500, 60];
+/** Members that were opened anew are waited for as long as they come nearer, tries without that, and in all. */
+const [settleMs, settleTries, settleTriesMax] = [500, 60, 7200];
 /** Places of the picture of the dirty map. */
 const pictureParts = 256;
 
@@ -254,10 +254,15 @@ export class Served implements ServedStorage {
     for (const entry of this.storage.record().members) {
       if (entry.isWitness) continue;
       await this.#options.extendMedium(entry, blocks);
-      const isWhole = () => this.storage.status().members.every(({ state }) => state === "in-sync");
-      for (let tries = 0; tries < settleTries; tries++) {
+      const behind = () => this.storage.status().members.filter(({ state }) => state !== "in-sync");
+      const isWhole = () => behind().length === 0;
+      // As long as it comes nearer: under load a large copy takes its time.
+      let least = Number.POSITIVE_INFINITY;
+      for (let tries = 0, idle = 0; tries < settleTriesMax && idle < settleTries; tries++, idle++) {
         await pause(this.#options.after, settleMs);
         if (isWhole()) break;
+        const left = behind().reduce((sum, { dirtyBytes }) => sum + dirtyBytes, 0);
+        if (left < least) [idle, least] = [0, left];
       }
       if (!isWhole())
         throw new DiskError("DISK_NO_QUORUM", `${entry.node} is not in sync again; the disk has not grown`);
