@@ -112,7 +112,7 @@ export function getReplyExpired(thread: Thread): void {
     t.threadTimer(thread, now + thread.interval);
     return;
   }
-  const line = t.threadLineUs(thread);
+  const line = t.threadQuestionUs(thread);
   if (silence < thread.pollUs + line) {
     t.threadTimer(thread, thread.heard + thread.pollUs + line);
     return;
