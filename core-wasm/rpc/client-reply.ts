@@ -112,7 +112,7 @@ export function getReplyExpired(thread: Thread): void {
     t.threadTimer(thread, now + thread.interval);
     return;
   }
-  const line = t.threadQuestionUs(thread);
+  const line = t.threadLineUs(thread);
   if (silence < thread.pollUs + line) {
     t.threadTimer(thread, thread.heard + thread.pollUs + line);
     return;

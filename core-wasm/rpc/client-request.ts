@@ -119,7 +119,7 @@ export function clientUnsafe(thread: Thread): bool {
 function firstProbe(thread: Thread): i64 {
   const place = placeFind(thread.port);
   const usual: i64 = changetype<usize>(place) != 0 ? (place.roundtripUs as i64) * 4 : 0;
-  return min<i64>(max<i64>(usual, PROBE_FIRST_US), PROBE_LONGEST_US) + t.threadQuestionUs(thread);
+  return min<i64>(max<i64>(usual, PROBE_FIRST_US), PROBE_LONGEST_US) + t.threadLineUs(thread);
 }
 
 export function putRequestExpired(thread: Thread): void {
@@ -140,7 +140,7 @@ export function putRequestExpired(thread: Thread): void {
       if (now - thread.heard > dead / 2) invalidate(thread);
       probe(thread);
     }
-    thread.interval = min<i64>(thread.interval * 2, PROBE_LONGEST_US + t.threadQuestionUs(thread));
+    thread.interval = min<i64>(thread.interval * 2, PROBE_LONGEST_US + t.threadLineUs(thread));
     t.threadTimer(thread, min<i64>(now + thread.interval, thread.heard + dead));
     return;
   }

@@ -275,21 +275,13 @@ export function threadLineUs(thread: Thread): i64 {
   return thread.roundtripMs > 10 ? (min<u32>(thread.roundtripMs, 250) as i64) * 8000 : 0;
 }
 
-/**
- * The same for questions about the thread's message: 0 when that is one fragment. Then the round
- * trip may be a busy machine's, which is to be asked as often as ever.
- */
-export function threadQuestionUs(thread: Thread): i64 {
-  return thread.message.total > FLIP_DATA_1500 ? threadLineUs(thread) : 0;
-}
-
 /** Bit of what a question carries: the message may still wait for a slow line. */
 export const QUESTION_WAITS: u64 = 1 << 40;
 
 /** What RECEIVED says of the thread's message to a peer of ours. */
 export function threadQuestion(thread: Thread): u64 {
   if (thread.features == 0) return 0;
-  const waits = threadQuestionUs(thread) > 0;
+  const waits = thread.message.total > FLIP_DATA_1500 && threadLineUs(thread) > 0;
   return (thread.message.id as u64) | (waits ? QUESTION_WAITS : 0);
 }
 
