@@ -7,8 +7,6 @@
 // - When a sender runs dry it asks (REQCREDIT) and is told its balance (ABSCREDIT): our
 //   own at once and every few milliseconds, so that lost credits cost a round trip; an
 //   original every two seconds, five times, as it expects.
-// - On a slow line a question waits behind the data that it asks about. How long credits took to
-//   come once we had asked is remembered; where that is long, they come by themselves first.
 // - Source: spec section 1.2.
 
 import { COUNTER_CREDIT_REQUESTS } from "../layout";
@@ -22,9 +20,6 @@ import { headNew, sendControl } from "./networks";
 const ASK_ORIGINAL_US: i64 = 2000000;
 const ASK_FIRST_US: i64 = 3000;
 const ASK_LONGEST_US: i64 = 500000;
-/** A neighbour whose credits take longer is not asked at once. */
-const AT_ONCE_US: u32 = 24000;
-const PATIENCE_LONGEST_US: u32 = 2000000;
 const TRIALS_ORIGINAL: u32 = 5;
 const TRIALS: u32 = 12;
 const GIVE_BACK_ORIGINAL: u32 = 6;
@@ -84,11 +79,6 @@ export function creditsSet(neighbour: Neighbour, count: u32): void {
 
 function settle(neighbour: Neighbour): void {
   neighbour.trials = 0;
-  if (neighbour.askedUs != 0) {
-    const twice = min<u32>(((now as u32) - neighbour.askedUs) << 1, PATIENCE_LONGEST_US);
-    neighbour.patienceUs = max<u32>(twice, neighbour.patienceUs - (neighbour.patienceUs >> 2));
-    neighbour.askedUs = 0;
-  }
   if (neighbour.credits > 0) timerClear(timerBase + neighbourIndex(neighbour));
 }
 
@@ -106,23 +96,18 @@ export function creditsGone(neighbour: Neighbour): void {
   const timer = timerBase + neighbourIndex(neighbour);
   if (timerDeadline(timer) != NEVER) return;
   if (!neighbour.known) timerSet(timer, now + ASK_ORIGINAL_US);
-  else if (neighbour.asking || neighbour.patienceUs > AT_ONCE_US)
-    timerSet(timer, now + max<i64>(ASK_FIRST_US, neighbour.patienceUs)); // one question at a time
+  else if (neighbour.asking)
+    timerSet(timer, now + ASK_FIRST_US); // one question at a time
   else ask(neighbour);
 }
 
 function ask(neighbour: Neighbour): void {
   countUp(COUNTER_CREDIT_REQUESTS);
-  // The answer may be that to the first of several questions.
-  if (!neighbour.asking) neighbour.sentSinceAsked = 0;
-  if (neighbour.askedUs == 0) neighbour.askedUs = now as u32;
+  neighbour.sentSinceAsked = 0;
   neighbour.asking = 1;
   control(neighbour, FC_REQCREDIT, 0);
   const wait = neighbour.known
-    ? max<i64>(
-        min<i64>(ASK_FIRST_US << (min<u32>(neighbour.trials, 10) as i64), ASK_LONGEST_US),
-        neighbour.patienceUs,
-      )
+    ? min<i64>(ASK_FIRST_US << (min<u32>(neighbour.trials, 10) as i64), ASK_LONGEST_US)
     : ASK_ORIGINAL_US;
   timerSet(timerBase + neighbourIndex(neighbour), now + wait);
 }

@@ -24,7 +24,7 @@ import {
   neighbourSettled,
 } from "./neighbours";
 import { HEAD_DATA, headNew, networkAt, sendData } from "./networks";
-import { Item, KIND_MESSAGE, enqueue, neighbourPump, sentBefore, withdraw } from "./queues";
+import { Item, KIND_MESSAGE, enqueue, neighbourPump, withdraw } from "./queues";
 import { ANY_NETWORK, Location, ROUTE_UNSAFE, routeBest } from "./routes";
 
 export const MESSAGE_IDLE: u32 = 0; // nothing of it is waiting
@@ -97,11 +97,9 @@ export function messageRepeat(message: Message, start: u32, end: u32): bool {
   return true;
 }
 
-/** How far the message has got: it changes whenever a fragment leaves, of it or of what it waits for. */
+/** How far the message has got: it changes whenever a fragment of it leaves. */
 export function messageProgress(message: Message): u32 {
-  if (message.ranges == 0) return 0;
-  const others = message.state == MESSAGE_QUEUED ? sentBefore(changetype<Item>(message)) : 0;
-  return load<u32>(rangeAt(message, 0)) + message.ranges + others;
+  return message.ranges > 0 ? load<u32>(rangeAt(message, 0)) + message.ranges : 0;
 }
 
 /** Finds the next hop and sends or queues; called again when its address was located. */

@@ -50,8 +50,6 @@ export class Neighbour extends Entry {
   credits: i32; // fragments that we may still send to it
   sentSinceAsked: i32; // fragments sent since we asked for our credits
   asking: u32; // we asked, and the answer has not come
-  askedUs: u32; // when we first did since there were credits; 0: we did not
-  patienceUs: u32; // twice what credits took to come then, the longest of late
   trials: u32; // times that we asked in vain
   owed: u32; // fragments taken from it and not yet given back as credits
   held: u32; // fragments of it that still wait here, on their way through
@@ -115,8 +113,6 @@ function reset(neighbour: Neighbour): void {
   neighbour.credits = CREDITS_FIRST;
   neighbour.sentSinceAsked = 0;
   neighbour.asking = 0;
-  neighbour.askedUs = 0;
-  neighbour.patienceUs = 0;
   neighbour.trials = 0;
   neighbour.owed = 0;
   neighbour.generous = 0;
@@ -261,8 +257,6 @@ export function neighbourHello(network: u32, mac: u64, data: usize, length: u32)
     reset(neighbour);
     neighbour.nonce = nonce;
   }
-  // Both ends of a slow line have few buffers. Where only we have, the neighbour is asked at once.
-  if (!neighbour.known) neighbour.credits = min<i32>(neighbour.credits, neighbourWindow(neighbour) as i32);
   const both = (load<u16>(data, 2) as u32) & extensions;
   neighbour.known = 1;
   neighbour.doubts = 0;

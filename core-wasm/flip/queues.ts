@@ -99,12 +99,6 @@ export function withdraw(item: Item): void {
   if (flow.first == 0) endFlow(flow);
 }
 
-/** Fragments sent to the neighbour that a queued item waits for, since it was last asked for credits. */
-export function sentBefore(item: Item): u32 {
-  const flow = changetype<Flow>(item.flow);
-  return changetype<Neighbour>(flow.neighbour).sentSinceAsked;
-}
-
 /** Sends to a neighbour what waits for it, one fragment a flow and turn, while credits last. */
 export function neighbourPump(neighbour: Neighbour): void {
   while (neighbour.ring != 0) {

@@ -21,13 +21,6 @@ export function heard(thread: Thread): void {
   thread.flags |= t.SAMPLED;
   const sample = min<i64>(now - thread.sent, 1000000) as u32;
   place.roundtripUs = place.roundtripUs == 0 ? sample : (place.roundtripUs * 7 + sample) >> 3;
-  // The search for the port may have taken long because its machine was busy.
-  if (thread.features != 0) place.roundtripMs = min<u32>(place.roundtripMs, max<u32>(sample / 1000, 10));
-}
-
-/** After so much silence the server is taken for dead: what the caller said, and what a slow line needs. */
-export function clientDeadUs(thread: Thread): i64 {
-  return thread.deadUs + t.threadLineUs(thread);
 }
 
 /** RECEIVED: did you get my request? */
@@ -35,7 +28,7 @@ export function probe(thread: Thread): void {
   countUp(layout.COUNTER_RETRANSMISSIONS);
   sendQuestion(
     thread.peer,
-    t.threadQuestion(thread),
+    thread.features != 0 ? (thread.message.id as u64) : 0,
     rpc.RPC_RECEIVED,
     rpc.RPC_REQUEST_FLAG | (thread.features != 0 ? rpc.RPC_EXTENDED : 0),
     thread.tid,

@@ -12,7 +12,7 @@ import { countUp } from "../memory/counters";
 import { ackDelayUs } from "../memory/settings";
 import { messageCancel } from "../flip/messages";
 import * as rpc from "../wire/rpc";
-import { clientDeadUs, enquire, heard, invalidate } from "./client-ask";
+import { enquire, heard, invalidate } from "./client-ask";
 import { clientSettle, fail } from "./client-end";
 import { complete } from "./completions";
 import {
@@ -20,10 +20,8 @@ import {
   fragmentCopy,
   fragmentTake,
   fragmentsAsk,
-  fragmentsAskAgain,
   fragmentsAskFirst,
   fragmentsOpen,
-  fragmentsStalled,
   fragmentsUnstash,
 } from "./fragments";
 import { sendPlain } from "./packets";
@@ -81,17 +79,16 @@ function finish(thread: Thread): void {
 }
 
 /** The server asks whether we have its reply; true when the thread waits for that one. */
-export function clientAsked(thread: Thread, question: u64, from: u32): void {
+export function clientAsked(thread: Thread, id: u32, from: u32): void {
   heard(thread);
   if (thread.state == t.GETREP && thread.receiving != 0) {
-    if (thread.features == 0) sendPlain(thread.peer, rpc.RPC_NAK, thread.tid, from, thread.index);
-    else if (fragmentsStalled(thread)) fragmentsAsk(thread, true);
-    else sendPlain(thread.peer, rpc.RPC_ALIVE, thread.tid, from, thread.index); // it is coming
+    if (thread.features != 0) fragmentsAsk(thread, true);
+    else sendPlain(thread.peer, rpc.RPC_NAK, thread.tid, from, thread.index);
     return;
   }
   if (
     thread.features != 0 &&
-    fragmentsAskFirst(thread.peer, question, rpc.RPC_REPLY_FLAG, thread.tid, from, thread.index)
+    fragmentsAskFirst(thread.peer, id, rpc.RPC_REPLY_FLAG, thread.tid, from, thread.index)
   )
     return;
   sendPlain(thread.peer, rpc.RPC_NAK, thread.tid, from, thread.index);
@@ -99,25 +96,24 @@ export function clientAsked(thread: Thread, question: u64, from: u32): void {
 
 export function getReplyExpired(thread: Thread): void {
   const silence = now - thread.heard;
-  const dead = clientDeadUs(thread);
-  if (silence >= dead) {
+  if (silence >= thread.deadUs) {
     fail(thread, RPC_FAILURE);
     return;
   }
   if (thread.receiving != 0 && thread.features != 0) {
-    if (fragmentsStalled(thread)) {
-      if (silence > dead / 2) invalidate(thread);
-      fragmentsAskAgain(thread, PROBE_LONGEST_US);
+    if (silence >= thread.interval) {
+      if (silence > thread.deadUs / 2) invalidate(thread);
+      fragmentsAsk(thread, true);
+      thread.interval = min<i64>(thread.interval * 2, PROBE_LONGEST_US);
     }
     t.threadTimer(thread, now + thread.interval);
     return;
   }
-  const line = t.threadLineUs(thread);
-  if (silence < thread.pollUs + line) {
-    t.threadTimer(thread, thread.heard + thread.pollUs + line);
+  if (silence < thread.pollUs) {
+    t.threadTimer(thread, thread.heard + thread.pollUs);
     return;
   }
-  if (silence > dead / 2) invalidate(thread);
+  if (silence > thread.deadUs / 2) invalidate(thread);
   enquire(thread);
-  t.threadTimer(thread, min<i64>(now + PROBE_LONGEST_US + line, thread.heard + dead));
+  t.threadTimer(thread, min<i64>(now + PROBE_LONGEST_US, thread.heard + thread.deadUs));
 }

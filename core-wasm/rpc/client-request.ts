@@ -22,7 +22,7 @@ import {
   messageSend,
 } from "../flip/messages";
 import * as rpc from "../wire/rpc";
-import { clientDeadUs, enquire, heard, invalidate, probe } from "./client-ask";
+import { enquire, heard, invalidate, probe } from "./client-ask";
 import { fail } from "./client-end";
 import { locate } from "./client-locate";
 import { address, kernelId, newTid, sendPlain } from "./packets";
@@ -44,8 +44,7 @@ const REFUSALS_BEFORE_LOCATE: u32 = 5;
 export function verify(thread: Thread): void {
   thread.state = t.VERIFY;
   thread.retries = VERIFY_TRIES;
-  const ours = (thread.features & EXTENSION_SHORT_TIMERS) != 0;
-  thread.interval = ours ? PROBE_FIRST_US + t.threadLineUs(thread) / 4 : SERVE_TIMEOUT_US / 4;
+  thread.interval = thread.features & EXTENSION_SHORT_TIMERS ? PROBE_FIRST_US : SERVE_TIMEOUT_US / 4;
   verifyExpired(thread);
 }
 
@@ -119,7 +118,7 @@ export function clientUnsafe(thread: Thread): bool {
 function firstProbe(thread: Thread): i64 {
   const place = placeFind(thread.port);
   const usual: i64 = changetype<usize>(place) != 0 ? (place.roundtripUs as i64) * 4 : 0;
-  return min<i64>(max<i64>(usual, PROBE_FIRST_US), PROBE_LONGEST_US) + t.threadLineUs(thread);
+  return min<i64>(max<i64>(usual, PROBE_FIRST_US), PROBE_LONGEST_US);
 }
 
 export function putRequestExpired(thread: Thread): void {
@@ -130,18 +129,17 @@ export function putRequestExpired(thread: Thread): void {
   }
   thread.progress = progress;
   if (thread.features & EXTENSION_SHORT_TIMERS) {
-    const dead = clientDeadUs(thread);
-    if (now - thread.heard >= dead) {
+    if (now - thread.heard >= thread.deadUs) {
       fail(thread, RPC_FAILURE);
       return;
     }
     if (message.state == MESSAGE_IDLE) {
       thread.flags |= t.RETRANS;
-      if (now - thread.heard > dead / 2) invalidate(thread);
+      if (now - thread.heard > thread.deadUs / 2) invalidate(thread);
       probe(thread);
     }
-    thread.interval = min<i64>(thread.interval * 2, PROBE_LONGEST_US + t.threadLineUs(thread));
-    t.threadTimer(thread, min<i64>(now + thread.interval, thread.heard + dead));
+    thread.interval = min<i64>(thread.interval * 2, PROBE_LONGEST_US);
+    t.threadTimer(thread, min<i64>(now + thread.interval, thread.heard + thread.deadUs));
     return;
   }
   thread.flags |= t.RETRANS;

@@ -15,9 +15,9 @@ import { EXTENSION_SELECTIVE_REPEAT } from "../limits";
 import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
 import { HEADER, headerCopy } from "../wire/header";
-import { RPC_ALIVE, RPC_HEADER, RPC_REPLY_FLAG, RPC_REQUEST_FLAG } from "../wire/rpc";
+import { RPC_HEADER, RPC_REPLY_FLAG, RPC_REQUEST_FLAG } from "../wire/rpc";
 import { gapEnd, gapStart, gapsCount, gapsFill, gapsHave, gapsOpen } from "./gaps";
-import { REPEAT_RANGES_MAX, repeatRange, sendPlain, sendRepeat } from "./packets";
+import { REPEAT_RANGES_MAX, repeatRange, sendRepeat } from "./packets";
 import {
   recordData,
   recordLength,
@@ -27,20 +27,18 @@ import {
   stashLowest,
   stashNext,
 } from "./stash";
-import { GETREP, QUESTION_WAITS, Thread, threadLineUs, threadReceive } from "./threads";
+import { GETREP, Thread, threadReceive } from "./threads";
 
 /** RPC header and message header: the bytes of a message in front of its data. */
 export const MESSAGE_PREFIX: u32 = RPC_HEADER + HEADER;
 /** Without a fragment for so long, the rest is asked for: at least, and at most. */
 const STALL_US: i64 = 4000;
 const STALL_LONGEST_US: i64 = 64000;
-const STALL_SLOW_US: i64 = 2000000;
 const BEHIND_BEFORE_ASKING: u32 = 3;
 /** So many fragments twice, after silence: it was too short. */
 const TWICE_TOO_MANY: u32 = 16;
 
 let stallUs: i64 = STALL_US;
-let slowUntil: i64 = 0; // until then something may follow that waited behind what came
 let raised: i64 = 0; // when it was last found too short: once for all that asked before
 
 /** Gets ready for a message of `total` bytes. */
@@ -51,9 +49,7 @@ export function fragmentsOpen(thread: Thread, source: u64, id: u32, total: u32):
   thread.behind = 0;
   thread.asked = 0;
   thread.stalled = 0;
-  thread.came = now;
-  thread.stall = max<i64>(stallUs, threadLineUs(thread));
-  thread.interval = thread.stall;
+  thread.interval = stallUs;
   threadReceive(thread, source, id);
 }
 
@@ -67,14 +63,8 @@ export function fragmentTake(thread: Thread, data: usize, length: u32, offset: u
     return false;
   }
   if (!gapsFill(thread.gaps, offset, end)) return false;
-  if (thread.asked < thread.came && now > thread.came) {
-    const gap = max<i64>((now - thread.came) * 3, thread.stall - (thread.stall >> 2));
-    thread.stall = max<i64>(min<i64>(gap, STALL_SLOW_US), stallUs);
-  }
-  slowUntil = now + thread.stall;
   thread.heard = now;
-  thread.came = now;
-  thread.interval = thread.stall;
+  thread.interval = stallUs;
   fragmentCopy(thread, data, length, offset);
   if (end > thread.highest) thread.highest = end;
   const missing = gapsCount(thread.gaps);
@@ -112,17 +102,6 @@ export function fragmentCopy(thread: Thread, data: usize, length: u32, offset: u
   const at = offset - MESSAGE_PREFIX;
   if (at >= thread.capacity) return;
   memory.copy(thread.buffer + at, data, min<u32>(end - offset, thread.capacity - at));
-}
-
-/** Nothing came and nothing was asked for so long that the rest is to be asked for. */
-export function fragmentsStalled(thread: Thread): bool {
-  return now - max<i64>(thread.came, thread.asked) >= thread.interval;
-}
-
-/** Asks for all that is missing; the next time only after twice as long, at most `longest` on a fast network. */
-export function fragmentsAskAgain(thread: Thread, longest: i64): void {
-  fragmentsAsk(thread, true);
-  thread.interval = min<i64>(thread.interval * 2, longest + thread.stall * 2);
 }
 
 /** Asks the peer for what is missing; with `all`, also for what has not begun to come. */
@@ -163,23 +142,10 @@ export function fragmentsUnstash(thread: Thread): bool {
   return false;
 }
 
-/**
- * Of a message that we have pieces of but not the first: asks for that one. Where nothing of it came
- * and it may wait for a slow line behind what is coming in, says that we live. False: it is not known.
- */
-export function fragmentsAskFirst(
-  source: u64,
-  question: u64,
-  flag: u32,
-  tid: u32,
-  dest: u32,
-  from: u32,
-): bool {
-  const lowest = stashLowest(source, question as u32);
-  if (lowest == 0) {
-    const waits = (question & QUESTION_WAITS) != 0 && now < slowUntil;
-    return waits && sendPlain(source, RPC_ALIVE, tid, dest, from);
-  }
+/** Of a message that we have pieces of but not the first: asks for that one. False: nothing is known of it. */
+export function fragmentsAskFirst(source: u64, id: u32, flag: u32, tid: u32, dest: u32, from: u32): bool {
+  const lowest = stashLowest(source, id);
+  if (lowest == 0) return false;
   repeatRange(0, 0, lowest);
   countUp(COUNTER_REPEATS_ASKED);
   return sendRepeat(source, 1, flag, tid, dest, from);

@@ -4,8 +4,7 @@
 // - REPEAT, ours: what is missing of a REQUEST (flag 4) or REPLY (flag 8): the 24-byte
 //   header, then u32 start, end of up to REPEAT_RANGES_MAX ranges, little-endian.
 // - In RECEIVED to a peer of ours the port field carries the FLIP message id of what is
-//   asked about, so that fragments without their first one can be told, and a bit when it may
-//   still wait for a slow line.
+//   asked about, so that fragments without their first one can be told.
 
 import { allocate } from "../memory/arena";
 import { nowMs } from "../memory/clock";

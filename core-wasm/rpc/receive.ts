@@ -30,7 +30,7 @@ import {
   serverLocate,
   serverRequest,
 } from "./server";
-import { serverAck, serverAlive, serverNak, serverRepeat, serverUndeliverable } from "./server-reply";
+import { serverAck, serverNak, serverRepeat, serverUndeliverable } from "./server-reply";
 import { stashKeep } from "./stash";
 import * as t from "./threads";
 import { Thread } from "./threads";
@@ -127,7 +127,6 @@ function first(p: usize, length: u32, total: u32, source: u64, id: u32): void {
       return;
     case rpc.RPC_ALIVE:
       if (mine) clientAlive(client);
-      else serverAlive(source, from, tid);
       return;
     case rpc.RPC_FAIL:
       if (mine) clientFail(client);
@@ -145,7 +144,7 @@ function first(p: usize, length: u32, total: u32, source: u64, id: u32): void {
 
 function askedForReply(p: usize, source: u64, dest: u32, tid: u32, from: u32): void {
   const client = clientOf(dest, tid, source);
-  if (changetype<usize>(client) != 0) clientAsked(client, rpc.port(p), from);
+  if (changetype<usize>(client) != 0) clientAsked(client, rpc.port(p) as u32, from);
   else sendAck(source, 0, tid, from, dest);
 }
 

@@ -56,7 +56,7 @@ function put(thread: Thread): void {
   message.destination = thread.peer;
   message.flags = FLIP_SECURITY;
   message.careful = thread.features != 0 ? 1 : 0;
-  thread.interval = REPLY_WAIT_FIRST_US + t.threadLineUs(thread);
+  thread.interval = REPLY_WAIT_FIRST_US;
   message.id = messageNewId();
   transmitReply(thread);
   t.threadTimer(thread, now + replyWait(thread));
@@ -131,17 +131,6 @@ export function serverRepeat(source: u64, from: u32, tid: u32, ranges: usize, co
   }
 }
 
-/** ALIVE: the client takes the reply in. */
-export function serverAlive(source: u64, from: u32, tid: u32): void {
-  const thread = t.servingFind(source, from, tid);
-  if (changetype<usize>(thread) != 0 && thread.state == t.PUTREP) thread.heard = now;
-}
-
-/** After so much silence the client is taken for dead. */
-export function serverDeadUs(thread: Thread): i64 {
-  return (deadMs as i64) * 1000 + t.threadLineUs(thread);
-}
-
 export function replyExpired(thread: Thread): void {
   const message = thread.message;
   const progress = messageProgress(message);
@@ -149,12 +138,12 @@ export function replyExpired(thread: Thread): void {
   thread.progress = progress;
   if (thread.features != 0) {
     const silence = now - thread.heard;
-    if (silence >= serverDeadUs(thread)) {
+    if (silence >= (deadMs as i64) * 1000) {
       finish(thread, RPC_FAILURE);
       return;
     }
     if (message.state == MESSAGE_IDLE) askClient(thread);
-    thread.interval = min<i64>(thread.interval * 2, REPLY_WAIT_LONGEST_US + t.threadLineUs(thread));
+    thread.interval = min<i64>(thread.interval * 2, REPLY_WAIT_LONGEST_US);
   } else {
     if (--thread.retries == 0) {
       finish(thread, RPC_FAILURE);
@@ -167,11 +156,12 @@ export function replyExpired(thread: Thread): void {
 
 /** RECEIVED: did you get my reply? */
 function askClient(thread: Thread): void {
+  const ours = thread.features != 0;
   sendQuestion(
     thread.peer,
-    t.threadQuestion(thread),
+    ours ? (thread.message.id as u64) : 0,
     rpc.RPC_RECEIVED,
-    rpc.RPC_REPLY_FLAG | (thread.features != 0 ? rpc.RPC_EXTENDED : 0),
+    rpc.RPC_REPLY_FLAG | (ours ? rpc.RPC_EXTENDED : 0),
     thread.tid,
     thread.peerThread,
     thread.index,

@@ -10,8 +10,8 @@ import { EXTENSION_SELECTIVE_REPEAT } from "../limits";
 import { RPC_ABORTED, STD_OK } from "../status";
 import { now } from "../memory/clock";
 import { countUp } from "../memory/counters";
-import { extensions } from "../memory/settings";
-import { MESSAGE_IDLE, MESSAGE_QUEUED } from "../flip/messages";
+import { deadMs, extensions } from "../memory/settings";
+import { MESSAGE_IDLE } from "../flip/messages";
 import * as rpc from "../wire/rpc";
 import { complete, event } from "./completions";
 import {
@@ -27,10 +27,8 @@ import {
   fragmentCopy,
   fragmentTake,
   fragmentsAsk,
-  fragmentsAskAgain,
   fragmentsAskFirst,
   fragmentsOpen,
-  fragmentsStalled,
   fragmentsUnstash,
 } from "./fragments";
 import { answer } from "./negotiate";
@@ -38,7 +36,7 @@ import { sendHereis, sendPlain } from "./packets";
 import { portFind, portLeave, portTake } from "./ports";
 import * as t from "./threads";
 import { Thread } from "./threads";
-import { replyWanted, finish, release, replyExpired, serverDeadUs } from "./server-reply";
+import { replyWanted, finish, release, replyExpired } from "./server-reply";
 
 const REASSEMBLY_US: i64 = 4000000; // the original's
 const REPLY_WAIT_LONGEST_US: i64 = 250000;
@@ -204,13 +202,10 @@ export function serverAsked(p: usize, source: u64): void {
   if (changetype<usize>(thread) != 0) {
     thread.heard = now;
     if (thread.state == t.RECEIVING) {
-      if (thread.features == 0) nak(source, tid, from);
-      else if (fragmentsStalled(thread)) fragmentsAsk(thread, true);
-      else sendPlain(source, rpc.RPC_ALIVE, tid, from, thread.index); // it is coming
+      if (thread.features != 0) fragmentsAsk(thread, true);
+      else nak(source, tid, from);
     } else if (thread.state == t.PUTREP) {
       if (thread.message.state == MESSAGE_IDLE) replyWanted(thread);
-      else if (ours && thread.message.state == MESSAGE_QUEUED)
-        sendPlain(source, rpc.RPC_ALIVE, tid, from, thread.index); // it waits for credit
     } else {
       countUp(layout.COUNTER_ACKS_OUT);
       sendPlain(source, rpc.RPC_ACK, tid, from, thread.index);
@@ -226,7 +221,8 @@ export function serverAsked(p: usize, source: u64): void {
     nak(source, tid, from);
     return;
   }
-  if (fragmentsAskFirst(source, rpc.port(p), rpc.RPC_REQUEST_FLAG, tid, from, 0)) return;
+  const id = rpc.port(p) as u32;
+  if (fragmentsAskFirst(source, id, rpc.RPC_REQUEST_FLAG, tid, from, 0)) return;
   refuse(source, rpc.kid(p), tid, from, true);
 }
 
@@ -272,7 +268,7 @@ export function serverExpired(thread: Thread): void {
 function receivingExpired(thread: Thread): void {
   const silence = now - thread.heard;
   const selective = (thread.features & EXTENSION_SELECTIVE_REPEAT) != 0;
-  const patience = selective ? serverDeadUs(thread) : REASSEMBLY_US;
+  const patience = selective ? (deadMs as i64) * 1000 : REASSEMBLY_US;
   if (silence >= patience) {
     abandon(thread);
     return;
@@ -281,7 +277,10 @@ function receivingExpired(thread: Thread): void {
     t.threadTimer(thread, thread.heard + REASSEMBLY_US);
     return;
   }
-  if (fragmentsStalled(thread)) fragmentsAskAgain(thread, REPLY_WAIT_LONGEST_US);
+  if (silence >= thread.interval) {
+    fragmentsAsk(thread, true);
+    thread.interval = min<i64>(thread.interval * 2, REPLY_WAIT_LONGEST_US);
+  }
   t.threadTimer(thread, now + thread.interval);
 }
 

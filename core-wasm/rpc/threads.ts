@@ -15,7 +15,6 @@ import { now } from "../memory/clock";
 import { mix } from "../memory/table";
 import { timerClear, timerSet } from "../memory/timers";
 import { MESSAGE_BYTES, Message, messageCancel } from "../flip/messages";
-import { FLIP_DATA_1500 } from "../wire/flip";
 import { GAPS_BYTES } from "./gaps";
 
 export const FREE: u32 = 0;
@@ -80,8 +79,6 @@ export class Thread {
   sent: i64; // when the request left
   asked: i64; // when missing fragments were last asked for
   interval: i64; // until the next try
-  came: i64; // when the last fragment came
-  stall: i64; // without a fragment for so long, the rest is asked for
   locateUs: i64;
   pollUs: i64;
   deadUs: i64;
@@ -265,24 +262,6 @@ export function threadTimer(thread: Thread, deadline: i64): void {
 @inline
 export function threadTimerOff(thread: Thread): void {
   timerClear(timerBase + thread.index);
-}
-
-/**
- * How long a fragment may be on a slow line to the peer: eight short round trips, which is two or
- * three fragments of it, at most two seconds. 0 on a fast network.
- */
-export function threadLineUs(thread: Thread): i64 {
-  return thread.roundtripMs > 10 ? (min<u32>(thread.roundtripMs, 250) as i64) * 8000 : 0;
-}
-
-/** Bit of what a question carries: the message may still wait for a slow line. */
-export const QUESTION_WAITS: u64 = 1 << 40;
-
-/** What RECEIVED says of the thread's message to a peer of ours. */
-export function threadQuestion(thread: Thread): u64 {
-  if (thread.features == 0) return 0;
-  const waits = thread.message.total > FLIP_DATA_1500 && threadLineUs(thread) > 0;
-  return (thread.message.id as u64) | (waits ? QUESTION_WAITS : 0);
 }
 
 // ---- who is being served ---------------------------------------------------------

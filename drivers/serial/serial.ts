@@ -4,7 +4,9 @@
 //   (framing.ts); MTU, weight and window follow from the speed (line.ts).
 // - Flow control: RTS/CTS by the hardware when it is asked for; what waits for the line is bounded
 //   in any case, and FLIP's credits bound what the other end sends.
-// - Messages wait here, not in the system, and in order: queue.ts.
+// - On a slow line messages wait here, not in the system, and in order: a question whether all has
+//   come must not pass what it asks about. A fragment that is repeated while the first one still
+//   waits is left out: FLIP's clocks are those of faster networks.
 // - A station has a new number each time that it opens the line. What it hears of itself (a line
 //   that echoes) and what is for the station that was here before is thrown away.
 // - A port that goes away (an adapter is unplugged) is opened again as soon as it is back.
@@ -18,7 +20,6 @@ import { SerialFraming } from "./framing.js";
 import { lineFacts } from "./line.js";
 import { loadSerialPackage } from "./package.js";
 import { openPort } from "./port.js";
-import { LineQueue } from "./queue.js";
 
 export interface SerialOptions {
   /** Of the port: /dev/ttyS0. */
@@ -33,44 +34,82 @@ export interface SerialOptions {
 
 const slots = 64;
 const reopenMs = 1000;
+/** Lines up to this speed are given no more than they can send within `aheadMs`, bits a second. */
+const pacedSpeedMax = 10_000_000;
+const aheadMs = 20;
+/** What is longer is a fragment, not a credit or a question, of which each one counts. */
+const fragmentBytesMin = 128;
+/** Two ENDs, a check, and a few escapes. */
+const framingBytes = 10;
 
 class SerialCarrier implements Carrier {
   readonly #port: SerialPort;
   readonly #framing: SerialFraming;
-  readonly #queue: LineQueue;
+  readonly #backlogBytes: number;
+  /** Milliseconds of the line for a byte; 0: it is not waited for. */
+  readonly #msPerByte: number;
+  #queue: Uint8Array[] = [];
+  /** Bytes here and in the system. */
+  #waiting = 0;
+  #freeAt = 0;
+  #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #reopening: NodeJS.Timeout | undefined;
 
   constructor(port: SerialPort, framing: SerialFraming, speed: number) {
     this.#port = port;
     this.#framing = framing;
-    this.#queue = new LineQueue({
-      speed,
-      now: () => performance.now(),
-      later: (milliseconds, action) => {
-        const timer = setTimeout(action, milliseconds);
-        return () => clearTimeout(timer);
-      },
-      write: (message) => framing.write(message),
-    });
+    this.#backlogBytes = lineFacts(speed).backlogBytes;
+    this.#msPerByte = speed > pacedSpeedMax ? 0 : 10_000 / speed;
     port.on("data", (bytes: Buffer) => framing.push(bytes));
     port.on("error", () => {}); // what follows is "close"
     port.on("close", () => this.#reopen());
   }
 
   send(message: Uint8Array): boolean {
-    return !this.#closed && this.#port.isOpen && this.#queue.add(message);
+    if (this.#closed || !this.#port.isOpen) return false;
+    const fragment = message.length > fragmentBytesMin;
+    // Where there is no room for fragments there still is for the question whether a server lives.
+    if (this.#waiting >= (fragment ? 1 : 2) * this.#backlogBytes) return false;
+    if (fragment && this.#queue.some((each) => Buffer.compare(each, message) === 0)) return true;
+    this.#waiting += message.length;
+    this.#queue.push(message);
+    this.#pump();
+    return true;
+  }
+
+  /** Gives the line what it can take now. */
+  #pump(): void {
+    if (this.#timer !== undefined || this.#closed) return;
+    for (let now = performance.now(); ; now = performance.now()) {
+      if (this.#queue.length === 0) return;
+      const early = this.#freeAt - now - aheadMs;
+      if (early > 0) {
+        this.#timer = setTimeout(() => {
+          this.#timer = undefined;
+          this.#pump();
+        }, Math.ceil(early));
+        return;
+      }
+      const message = this.#queue.shift() ?? new Uint8Array(0);
+      this.#waiting -= message.length;
+      this.#freeAt = Math.max(now, this.#freeAt) + (message.length + framingBytes) * this.#msPerByte;
+      this.#framing.write(message);
+    }
   }
 
   /** Bytes for the line, in SLIP. */
   write(bytes: Buffer): void {
-    this.#queue.written(bytes.length);
-    this.#port.write(bytes, () => this.#queue.written(-bytes.length));
+    this.#waiting += bytes.length;
+    this.#port.write(bytes, () => {
+      this.#waiting -= bytes.length;
+    });
   }
 
   #reopen(): void {
     if (this.#closed) return;
-    this.#queue.clear();
+    this.#waiting = 0;
+    this.#queue = [];
     this.#reopening = setTimeout(() => {
       this.#port.open((error) => {
         if (error !== null) this.#reopen();
@@ -88,7 +127,7 @@ class SerialCarrier implements Carrier {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#reopening);
-    this.#queue.clear();
+    clearTimeout(this.#timer);
     const finish = (): void => this.#framing.close();
     if (!this.#port.isOpen) finish();
     else this.#port.close(finish);
