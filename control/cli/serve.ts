@@ -6,16 +6,15 @@ import { join, resolve } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { capabilityHex } from "../capability/capability.js";
 import { parsePort, portHex } from "../capability/port.js";
-import { cellNameForm } from "../interface/cell.js";
 import { ECHO_BYTES_MAX } from "../interface/echo.js";
 import { VICE_PIECE_BYTES } from "../interface/vice.js";
-import { usageError } from "../kernel/errors.js";
 import { replaceDurably } from "../node/durable-file.js";
 import { mergeBy } from "../node/fs/merge.js";
 import { startVice } from "../node/fs/vice.js";
 import { startKernel } from "../node/start.js";
 import { EchoServer } from "../server/echo/echo.js";
 import { collect, untilStopped } from "./foreground.js";
+import { insistOnCellName } from "./fs/which.js";
 import { emit, fail, narrate } from "./output.js";
 import { kernelBytes } from "./package-files.js";
 import { parseCount } from "./quantity.js";
@@ -99,11 +98,7 @@ export function registerServe(program: Command): void {
     .addHelpText("after", viceHelp)
     .action(async ({ state, interface: interfaces, threads, cell, merge, json }) => {
       const served = parseCount(threads, threadsMax);
-      if (cell !== undefined && !cellNameForm.test(cell))
-        throw usageError(
-          `"${cell}" is no name of a cell`,
-          "it has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
-        );
+      if (cell !== undefined) insistOnCellName(cell);
       const stopped = untilStopped();
       mkdirSync(state, { recursive: true, mode: 0o700 });
       const running = await startKernel({

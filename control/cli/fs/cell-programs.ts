@@ -11,6 +11,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { VolumeState } from "./cells-status.js";
 import { capabilityFileOf } from "./mounts.js";
+import { hexOfObject } from "./which.js";
 
 export const programsMax = 64;
 const startingMax = 4;
@@ -19,7 +20,6 @@ const againMsMax = 30_000;
 /** One that was there so long failed for another reason than the one before. */
 const steadyMs = 10_000;
 const endMs = 8000;
-const hexOfObject = 18;
 const program = fileURLToPath(new URL("../main.js", import.meta.url));
 
 export interface ProgramVolume {

@@ -4,15 +4,14 @@
 // - Capabilities are not shown: who wants one mounts the cell, or asks the server.
 
 import type { Command } from "@commander-js/extra-typings";
-import { cellNameForm } from "../../interface/cell.js";
-import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
+import { exitCodes, ProteusError } from "../../kernel/errors.js";
 import { forgetCell, keepCell, knownCell, knownCells, knownCellsFolder } from "../../node/fs/known-cells.js";
 import { type Cell, findCells, knownWith, volumesOf } from "../../stub/cells.js";
 import { type CallingOptions, calling, locateTimeout, withCalling } from "../calling.js";
 import { emit } from "../output.js";
 import { offlineKernel } from "../package-files.js";
 import { table } from "../table.js";
-import { cellUnknown } from "./which.js";
+import { cellUnknown, insistOnCellName } from "./which.js";
 
 const cellsHelp = `
 Asks the network: every vice server that was started with --cell answers. Of cells that were joined it says
@@ -92,16 +91,8 @@ const cellsText = (cells: readonly ShownCell[]): string =>
     }),
   );
 
-function insistOnName(name: string): void {
-  if (cellNameForm.test(name)) return;
-  throw usageError(
-    `"${name}" is no name of a cell`,
-    "it has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
-  );
-}
-
 async function join(name: string, options: CallingOptions): Promise<void> {
-  insistOnName(name);
+  insistOnCellName(name);
   const [found] = await look(options, name);
   const before = knownCell(knownCellsFolder(), name);
   if (found === undefined) throw cellUnknown(name);
@@ -114,7 +105,7 @@ async function join(name: string, options: CallingOptions): Promise<void> {
 }
 
 function leave(name: string, { json }: { readonly json: boolean }): void {
-  insistOnName(name);
+  insistOnCellName(name);
   if (!forgetCell(knownCellsFolder(), name))
     throw new ProteusError({
       code: "FS_CELL_NOT_JOINED",

@@ -83,19 +83,9 @@ export async function mount(vice: string, mountpoint: string, options: MountOpti
   try {
     const known = (name: string) => knownCell(knownCellsFolder(), name);
     const { capability, name, cache } = await whichVolume(running.kernel, vice, known, options);
-    const machine = machineOf(options);
     const mounted = await mountVolume({
-      ...{
-        kernel: running.kernel,
-        capability,
-        source: name,
-        target,
-        cache,
-        machine,
-        cacheBytes,
-        mode,
-        permit,
-      },
+      ...{ kernel: running.kernel, capability, source: name, target, cache },
+      ...{ machine: machineOf(options), cacheBytes, mode, permit },
       failed: (error) => fail(error),
     });
     const socket = serveMount(socketOf(target), async (word: MountWord, argument: unknown) => {

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { type Capability, capabilityHex, parseCapability } from "../../capability/capability.js";
 import { objectOf } from "../../capability/private-part.js";
 import { cellNameForm } from "../../interface/cell.js";
-import { exitCodes, ProteusError } from "../../kernel/errors.js";
+import { exitCodes, ProteusError, usageError } from "../../kernel/errors.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { type Cell, findCells, knownWith, volumesOf } from "../../stub/cells.js";
 import { type CallingOptions, locateTimeout } from "../calling.js";
@@ -18,7 +18,8 @@ import { parseTarget } from "../target.js";
 import { findVolume } from "./volume.js";
 
 const cacheRoot = "/var/cache/proteus/fs";
-const hexOfObject = 18; // port and object: the same whatever the rights
+/** Hex digits of a capability's port and object: the same whatever the rights. */
+export const hexOfObject = 18;
 
 /** Whether a word names a cell. */
 export const isCellWord = (word: string): boolean =>
@@ -108,4 +109,13 @@ async function ofCell(
     unchanged: "nothing was done",
     hint: "without --volume all that it shares is mounted; proteus fs volume share VICE NAME shares one",
   });
+}
+
+/** Throws a usage error when a cell cannot be called so. */
+export function insistOnCellName(name: string): void {
+  if (cellNameForm.test(name)) return;
+  throw usageError(
+    `"${name}" is no name of a cell`,
+    "it has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
+  );
 }
